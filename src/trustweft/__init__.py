@@ -1,0 +1,1 @@
+"""Trustweft: a secure API ecosystem in a box."""

@@ -1,0 +1,1 @@
+"""Signatures, keys and certificates on top of ``cryptography``."""

@@ -1,0 +1,1 @@
+"""One module per specification, sans-I/O: values in, values out, or ``Reject``."""
