@@ -1,0 +1,1 @@
+"""The resource server: a guard that verifies one request, and adapters for ASGI and FastAPI."""

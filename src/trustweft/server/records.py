@@ -1,0 +1,146 @@
+"""What the authorization server remembers: plain frozen values, one type per thing.
+
+A secret (code, request URI, refresh token, cookie) never stands in a record: the store finds a record by the
+secret's SHA-256 digest. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+__all__ = [
+    "AuthorizationCode",
+    "Freshness",
+    "Grant",
+    "Interaction",
+    "Passkey",
+    "PushedRequest",
+    "Redemption",
+    "RefreshToken",
+    "TokenStatus",
+    "User",
+]
+
+
+class Freshness(Enum):
+    """Whether an identifier was seen before."""
+
+    FRESH = "fresh"
+    REPLAYED = "replayed"
+
+
+class Redemption(Enum):
+    """What became of an attempt to redeem an authorization code; exactly one caller gets ``REDEEMED``."""
+
+    REDEEMED = "redeemed"
+    ALREADY_USED = "already-used"
+    UNKNOWN = "unknown"
+
+
+class TokenStatus(Enum):
+    """Whether an access token, and the grant that it hangs off, is still good."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+class PushedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An authorization request as it was pushed and verified (RFC 9126).
+
+    ``expires_at`` is judged when the authorization endpoint is first opened; the record itself is kept until
+    ``kept_until``, so that an interaction that began in time can finish.
+    """
+
+    client_id: str
+    redirect_uri: str
+    scope: tuple[str, ...]
+    code_challenge: str
+    state: str | None
+    nonce: str | None
+    dpop_jkt: str | None
+    prompt: tuple[str, ...]
+    pushed_at: float
+    expires_at: float
+    kept_until: float
+
+
+class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One browser's way from the authorization endpoint through login and consent.
+
+    Found by the digest of a cookie, so that it is bound to that browser.
+    """
+
+    request: bytes  # digest of the request URI
+    client_id: str
+    csrf: str
+    started_at: float
+    expires_at: float
+    subject: str | None = None
+    authenticated_at: float | None = None
+    methods: tuple[str, ...] = ()  # RFC 8176: "pwd", or "hwk" and "user" for a passkey
+    challenge: str | None = None  # of the passkey ceremony under way, base64url
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person, or for client credentials nobody, allowed a client: codes and tokens hang off it."""
+
+    grant_id: str
+    client_id: str
+    subject: str
+    scope: tuple[str, ...]
+    created_at: float
+    expires_at: float
+    revoked_at: float | None = None
+
+
+class AuthorizationCode(msgspec.Struct, frozen=True, kw_only=True):
+    """What an authorization code stands for. Kept after use until ``kept_until``, so that a replay is recognised."""
+
+    grant_id: str
+    client_id: str
+    subject: str
+    redirect_uri: str
+    scope: tuple[str, ...]
+    code_challenge: str
+    dpop_jkt: str | None
+    nonce: str | None
+    authenticated_at: float
+    methods: tuple[str, ...]
+    expires_at: float
+    kept_until: float
+
+
+class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A refresh token: bound to the client, not to a DPoP key; lives as long as its grant."""
+
+    grant_id: str
+    client_id: str
+    subject: str
+    scope: tuple[str, ...]
+    authenticated_at: float
+    methods: tuple[str, ...]
+    expires_at: float
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who can log in; ``subject`` never equals a client identifier (the grammars are disjoint)."""
+
+    subject: str
+    username: str
+    password_hash: str
+    name: str
+    email: str
+    created_at: float
+
+
+class Passkey(msgspec.Struct, frozen=True, kw_only=True):
+    """A WebAuthn credential of a user."""
+
+    credential_id: bytes
+    subject: str
+    public_key: bytes
+    sign_count: int
+    created_at: float
+    name: str
