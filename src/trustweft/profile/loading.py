@@ -1,0 +1,178 @@
+"""Reads profiles and requirements: packaged ones by name, a deployment's own profile by path.
+
+Every error names the file and the path inside it. A profile that is weaker than its specifications is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from trustweft.profile.errors import ProfileError
+from trustweft.profile.schema import OUR_CHOICE, Duties, Limits, Profile, Requirement, Specification
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+__all__ = ["load_profile", "load_requirements", "load_specification", "profile_names"]
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SUFFIX = ".toml"
+_TABLES: Final = {"FAPI2-SP": "fapi2-security"}
+
+
+class _Stated(Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
+    """A value and where it comes from."""
+
+    value: T
+    why: Annotated[str, Meta(min_length=1)]
+
+
+class _About(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The header of a profile's file."""
+
+    name: Annotated[str, Meta(pattern=rf"^{_NAME.pattern}$")]
+    title: str
+    summary: str
+    specifications: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class _RequirementsDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file in `requirements/`."""
+
+    specification: Specification
+    requirement: tuple[Requirement, ...]
+
+
+def _stated(values: type[Struct]) -> type[Struct]:
+    """Return the type whose every field is a field of ``values`` together with its `why`."""
+    fields = [(field.name, _Stated[field.type]) for field in msgspec.structs.fields(values)]  # type: ignore[name-defined]  # a type made at run time, for the decoder alone
+    return msgspec.defstruct(f"Stated{values.__name__}", fields, frozen=True, forbid_unknown_fields=True)
+
+
+_ProfileDocument: Final = msgspec.defstruct(
+    "_ProfileDocument",
+    [("profile", _About), ("limits", _stated(Limits)), ("duties", _stated(Duties))],
+    frozen=True,
+    forbid_unknown_fields=True,
+)
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the names of the packaged profiles."""
+    folder = _packaged("profiles")
+    return tuple(sorted(item.name.removesuffix(_SUFFIX) for item in folder.iterdir()))
+
+
+def load_specification(specification: str) -> Specification:
+    """Return what is known of the specification with this short id, for example ``FAPI2-SP``.
+
+    Raises:
+        ProfileError: there is no table for it, or the table is malformed.
+    """
+    return _requirements(specification).specification
+
+
+def load_requirements(specification: str) -> tuple[Requirement, ...]:
+    """Return every clause of the specification with this short id, in its order.
+
+    Raises:
+        ProfileError: there is no table for it, or the table is malformed.
+    """
+    return _requirements(specification).requirement
+
+
+def load_profile(name_or_path: str | Path) -> Profile:
+    """Load a packaged profile by name, or any profile by the path of its file.
+
+    Raises:
+        ProfileError: there is none, it is malformed, or it is weaker than a specification that it names.
+    """
+    if isinstance(name_or_path, Path) or name_or_path.endswith(_SUFFIX) or os.sep in name_or_path:
+        return _read_profile(Path(name_or_path))
+    if not _NAME.fullmatch(name_or_path):
+        raise ProfileError(f"{name_or_path!r} is neither the name of a profile nor the path of its file")
+    return _packaged_profile(name_or_path)
+
+
+@cache
+def _packaged_profile(name: str) -> Profile:
+    return _read_profile(_packaged("profiles") / (name + _SUFFIX))
+
+
+@cache
+def _requirements(specification: str) -> _RequirementsDocument:
+    if specification not in _TABLES:
+        raise ProfileError(f"there is no table of requirements for {specification!r}")
+    source = _packaged("requirements") / (_TABLES[specification] + _SUFFIX)
+    document = _decode(source, _RequirementsDocument)
+    if document.specification.id != specification:
+        raise ProfileError(f"{source}: is about {document.specification.id}, not about {specification}")
+    _check_rows(document, source=source)
+    return document
+
+
+def _check_rows(document: _RequirementsDocument, *, source: Traversable) -> None:
+    """Hold that ids are unique and spelled after their specification and section."""
+    seen: set[str] = set()
+    for index, row in enumerate(document.requirement):
+        where = f"at `$.requirement[{index}].id`"
+        if not row.id.startswith(f"{document.specification.id}-{row.section}-"):
+            raise ProfileError(f"{source}: {row.id} is not in section {row.section} - {where}")
+        if row.id in seen:
+            raise ProfileError(f"{source}: {row.id} occurs twice - {where}")
+        seen.add(row.id)
+
+
+def _read_profile(source: Path | Traversable) -> Profile:
+    document = msgspec.structs.asdict(_decode(source, _ProfileDocument))
+    about: _About = document["profile"]
+    tables = [_requirements(specification) for specification in about.specifications]
+    parts = {part: msgspec.structs.asdict(document[part]) for part in ("limits", "duties")}
+    known = {row.id for table in tables for row in table.requirement}
+    reasons: dict[str, str] = {}
+    for part, stated in parts.items():
+        for name, value in stated.items():
+            if value.why not in known and not value.why.startswith(OUR_CHOICE):
+                raise ProfileError(
+                    f"{source}: {value.why!r} is neither a requirement of this profile's specifications nor "
+                    f"'{OUR_CHOICE}...' - at `$.{part}.{name}.why`"
+                )
+            reasons[name] = value.why
+    try:
+        return Profile(
+            name=about.name,
+            title=about.title,
+            summary=about.summary,
+            specifications=tuple(table.specification for table in tables),
+            requirements=tuple(row for table in tables for row in table.requirement),
+            limits=Limits(**{name: stated.value for name, stated in parts["limits"].items()}),
+            duties=Duties(**{name: stated.value for name, stated in parts["duties"].items()}),
+            reasons=MappingProxyType(reasons),
+        )
+    except ProfileError as cause:
+        raise ProfileError(f"{source}: {cause}") from cause
+
+
+def _decode(source: Path | Traversable, kind: type[S]) -> S:
+    try:
+        return msgspec.toml.decode(source.read_bytes(), type=kind)
+    except FileNotFoundError as cause:
+        raise ProfileError(f"{source}: there is no such file") from cause
+    except (OSError, msgspec.DecodeError) as cause:  # DecodeError covers ValidationError, with its path
+        raise ProfileError(f"{source}: {cause}") from cause
+
+
+def _packaged(folder: str) -> Traversable:
+    return files("trustweft.profile") / folder
