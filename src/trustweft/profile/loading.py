@@ -28,7 +28,8 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_SUFFIX = ".toml"
+_CHOICE = re.compile(rf"{OUR_CHOICE}\S.+")
+_SUFFIX: Final = ".toml"
 _TABLES: Final = {"FAPI2-SP": "fapi2-security"}
 
 
@@ -71,8 +72,8 @@ _ProfileDocument: Final = msgspec.defstruct(
 
 def profile_names() -> tuple[str, ...]:
     """Return the names of the packaged profiles."""
-    folder = _packaged("profiles")
-    return tuple(sorted(item.name.removesuffix(_SUFFIX) for item in folder.iterdir()))
+    names = (item.name for item in _packaged("profiles").iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
 def load_specification(specification: str) -> Specification:
@@ -138,25 +139,20 @@ def _check_rows(document: _RequirementsDocument, *, source: Traversable) -> None
 def _read_profile(source: Path | Traversable) -> Profile:
     document = msgspec.structs.asdict(_decode(source, _ProfileDocument))
     about: _About = document["profile"]
-    tables = [_requirements(specification) for specification in about.specifications]
     parts = {part: msgspec.structs.asdict(document[part]) for part in ("limits", "duties")}
-    known = {row.id for table in tables for row in table.requirement}
-    reasons: dict[str, str] = {}
-    for part, stated in parts.items():
-        for name, value in stated.items():
-            if value.why not in known and not value.why.startswith(OUR_CHOICE):
-                raise ProfileError(
-                    f"{source}: {value.why!r} is neither a requirement of this profile's specifications nor "
-                    f"'{OUR_CHOICE}...' - at `$.{part}.{name}.why`"
-                )
-            reasons[name] = value.why
+    try:
+        tables = [_requirements(specification) for specification in about.specifications]
+    except ProfileError as cause:
+        raise ProfileError(f"{source}: {cause} - at `$.profile.specifications`") from cause
+    requirements = tuple(row for table in tables for row in table.requirement)
+    reasons = _reasons(parts, known={row.id for row in requirements}, source=source)
     try:
         return Profile(
             name=about.name,
             title=about.title,
             summary=about.summary,
             specifications=tuple(table.specification for table in tables),
-            requirements=tuple(row for table in tables for row in table.requirement),
+            requirements=requirements,
             limits=Limits(**{name: stated.value for name, stated in parts["limits"].items()}),
             duties=Duties(**{name: stated.value for name, stated in parts["duties"].items()}),
             reasons=MappingProxyType(reasons),
@@ -165,12 +161,27 @@ def _read_profile(source: Path | Traversable) -> Profile:
         raise ProfileError(f"{source}: {cause}") from cause
 
 
+def _reasons(
+    parts: dict[str, dict[str, _Stated[object]]], *, known: set[str], source: Path | Traversable
+) -> dict[str, str]:
+    """Return where each value comes from, once it is held to be a clause that exists or a choice of ours."""
+    for part, values in parts.items():
+        for name, stated in values.items():
+            if stated.why not in known and not _CHOICE.fullmatch(stated.why):
+                raise ProfileError(
+                    f"{source}: {stated.why!r} is neither a requirement of this profile's specifications nor "
+                    f"'{OUR_CHOICE}reason' - at `$.{part}.{name}.why`"
+                )
+    return {name: stated.why for values in parts.values() for name, stated in values.items()}
+
+
 def _decode(source: Path | Traversable, kind: type[S]) -> S:
     try:
         return msgspec.toml.decode(source.read_bytes(), type=kind)
     except FileNotFoundError as cause:
         raise ProfileError(f"{source}: there is no such file") from cause
-    except (OSError, msgspec.DecodeError) as cause:  # DecodeError covers ValidationError, with its path
+    # DecodeError covers ValidationError, which has the path; ValueError, text that is not UTF-8.
+    except (OSError, ValueError, msgspec.DecodeError) as cause:
         raise ProfileError(f"{source}: {cause}") from cause
 
 

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from trustweft.profile.bounds import Bound, broken
 from trustweft.profile.errors import ProfileError
+from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,6 +174,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     duties: Duties
     reasons: Mapping[str, str]
 
+    @enforces("FAPI2-SP-5.1.2-p3")
     def __post_init__(self) -> None:
         """Refuse a profile that goes beyond a bound."""
         problems = [
