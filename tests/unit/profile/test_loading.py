@@ -113,16 +113,16 @@ def test_an_unknown_specification_is_refused(ask: Any) -> None:
     ("old", "new", "problem"),
     [
         ('id = "FAPI2-SP"', 'id = "FAPI2-MS"', "is about FAPI2-MS, not about FAPI2-SP"),
-        ('"FAPI2-SP-5.2.1-2"', '"FAPI2-SP-5.2.1-1"', r"FAPI2-SP-5.2.1-1 occurs twice - at `\$.requirement\[2\].id`"),
+        ('"FAPI2-SP-5.2.1-2"', '"FAPI2-SP-5.2.1-1"', r"FAPI2-SP-5.2.1-1 occurs twice - at `\$.requirement\[3\].id`"),
         ('"FAPI2-SP-5.2.1-2"', '"FAPI2-SP-5.2.2-2"', r"FAPI2-SP-5.2.2-2 is not in section 5.2.1"),
-        ('"FAPI2-SP-5.2.1-2"', '"FAPI2-SP-5.2.1-x"', r"matching regex .* - at `\$.requirement\[2\].id`"),
-        ('level = "shall not"', 'level = "must not"', r"Invalid enum value 'must not' - at `\$.requirement\[0\].level`"),
+        ('"FAPI2-SP-5.2.1-2"', '"FAPI2-SP-5.2.1-x"', r"matching regex .* - at `\$.requirement\[3\].id`"),
+        ('level = "shall not"', 'level = "must not"', r"Invalid enum value 'must not' - at `\$.requirement\[1\].level`"),
         ('participant = "ecosystem"', 'participant = "bank"', r"\$.requirement\[0\].participant"),
         ('mechanism = "profiling"', 'mechanism = "Profiling!"', r"\$.requirement\[0\].mechanism"),
         ('mechanism = "profiling"', 'mechanism = "profiling"\nnote = "x"', r"unknown field `note`"),
         ('must_be = "one of"', 'must_be = "about"', r"Invalid enum value 'about'"),
         ('sentence = "No TLS version before 1.2 is ever negotiated."', "", r"missing required field `sentence`"),
-        ('sentence = "No TLS version before 1.2 is ever negotiated."', 'sentence = ""', r"\$.requirement\[2\].sentence"),
+        ('sentence = "No TLS version before 1.2 is ever negotiated."', 'sentence = ""', r"\$.requirement\[3\].sentence"),
     ],
 )  # fmt: skip
 def test_a_good_table_changed_in_one_place_is_refused(
