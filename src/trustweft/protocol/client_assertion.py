@@ -156,7 +156,7 @@ class ClientAssertion(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(client + self.jti.encode()).digest()
 
 
-@enforces("FAPI2-SP-5.3.3.1-5")
+@enforces("FAPI2-SP-5.3.3.1-2", "FAPI2-SP-5.3.3.1-2.2", "FAPI2-SP-5.3.3.1-5")
 def create_client_assertion(
     signer: Signer, *, client_id: str, issuer: str, now: float, lifetime: float, jti: str
 ) -> str:
@@ -199,7 +199,7 @@ def parse_client_assertion(*, assertion_type: str | None, assertion: str | None)
     return UnverifiedAssertion(claimed_client_id=subject, token=token)
 
 
-@enforces("FAPI2-SP-5.3.2.1-6")
+@enforces("FAPI2-SP-5.3.2.1-6", "FAPI2-SP-5.3.2.1-6.2")
 def verify_client_assertion(
     assertion: UnverifiedAssertion,
     *,

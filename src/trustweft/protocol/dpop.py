@@ -20,7 +20,7 @@ from trustweft.runtime.errors import Reason, Reject, reason
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from trustweft.crypto.algorithms import PublicKey
     from trustweft.crypto.keys import Signer
@@ -38,6 +38,8 @@ __all__ = [
     "verify_key_binding",
     "verify_proof",
 ]
+
+Urls = tuple[str, ...] | frozenset[str]  # no plain string: it would contain its own parts
 
 NONCE_HEADER: Final = "dpop-nonce"
 MAXIMUM_HEADER: Final = 4_096  # our choice: an RSA-4096 key takes about 1,000 characters
@@ -133,6 +135,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(f"{self.jkt}.{self.jti}".encode()).digest()
 
 
+@enforces("FAPI2-SP-5.3.3.1-1", "FAPI2-SP-5.3.3.1-1.2")
 def create_proof(
     signer: Signer,
     *,
@@ -170,11 +173,12 @@ def parse_proof_header(values: Sequence[str]) -> str:
     return values[0]
 
 
+@enforces("FAPI2-SP-5.3.2.1-5.2")
 def verify_proof(
     proof: str,
     *,
     method: str,
-    urls: Collection[str],
+    urls: Urls,
     now: float,
     future_tolerance: float,
     maximum_age: float,
@@ -248,12 +252,14 @@ def _key_of(header_segment: str) -> tuple[PublicKey, str]:
     return key, thumbprint(key)
 
 
-def _check_url(presented: object, urls: Collection[str]) -> None:
-    if presented in urls:  # nearly always; the rest spells it in another way
-        return
-    spelling = normalise(presented) if isinstance(presented, str) else None
-    if spelling is None or all(spelling != normalise(url) for url in urls):
-        raise URL.reject(f"got {presented!r:.200}, expected {urls!r:.400}")
+def _check_url(presented: object, urls: Urls) -> None:
+    if isinstance(presented, str):
+        if presented in urls:  # nearly always; the rest spells it in another way
+            return
+        spelling = normalise(presented)
+        if spelling is not None and any(spelling == normalise(url) for url in urls):
+            return
+    raise URL.reject(f"got {presented!r:.200}, expected {urls!r:.400}")
 
 
 def _check_times(
@@ -291,7 +297,8 @@ def verify_key_binding(proof: Proof, *, expected_jkt: str, mismatch: Reason = KE
     Raises:
         Reject: ``mismatch``, by default ``dpop.key-mismatch``.
     """
-    if not hmac.compare_digest(proof.jkt, expected_jkt):
+    # In constant time although thumbprints are public: one idiom for all comparisons of this kind.
+    if not hmac.compare_digest(proof.jkt.encode(), expected_jkt.encode("utf-8", "surrogatepass")):
         raise mismatch.reject(f"got {proof.jkt}, expected {expected_jkt}")
 
 
@@ -328,17 +335,19 @@ class Nonces:
     __slots__ = ("_accepted", "_key", "_step", "_steps_back")
 
     def __init__(self, secret: bytes, *, step: float = 60.0, window: float = 300.0) -> None:
-        """Take a secret of 32 octets or more, how often the nonce changes and how long each is accepted.
+        """Take a secret of 32 octets or more, how often the nonce changes and for how long one is accepted.
+
+        A nonce is good for ``window`` seconds at most, and for ``window - step`` at least.
 
         Raises:
-            ValueError: the secret is too short, or the window is shorter than a step.
+            ValueError: the secret is too short, or the window is shorter than two steps.
         """
-        if len(secret) < hashlib.sha256().digest_size or not 0 < step <= window:
-            raise ValueError("nonces need 32 octets of secret and a window of at least one step")
+        if len(secret) < hashlib.sha256().digest_size or not 0 < 2 * step <= window:
+            raise ValueError("nonces need 32 octets of secret and a window of at least two steps")
         # A key of its own (as HKDF expands one), so that the secret may serve other purposes too.
         self._key = hmac.digest(secret, b"trustweft dpop nonce\x01", "sha256")
         self._step = step
-        self._steps_back = int(window // step)
+        self._steps_back = int(window // step) - 1
         self._accepted: tuple[int, tuple[str, ...]] = (-1, ())
 
     def current(self, now: float) -> str:
