@@ -1,0 +1,389 @@
+"""Metadata: authorization servers (RFC 8414, OpenID Connect Discovery 1.0), protected resources (RFC 9728).
+
+The order of the checks on what a server says of itself, here and in the tests: (1) issuer (2) endpoints
+(3) what the profile needs it to support (4) algorithms. What we do not know is left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from trustweft.crypto.algorithms import ALGORITHMS
+from trustweft.protocol.url import parse_url
+from trustweft.runtime.enforces import enforces
+from trustweft.runtime.errors import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "ResourceDescription",
+    "ResourceMetadata",
+    "ServerDescription",
+    "ServerMetadata",
+    "WellKnown",
+    "create_resource_metadata",
+    "create_server_metadata",
+    "read_resource_metadata",
+    "read_server_metadata",
+    "resource_well_known_url",
+    "well_known_urls",
+]
+
+_MAXIMUM_LIST: Final = 1_000
+_AUTHENTICATION: Final = ("private_key_jwt",)
+
+_ERROR: Final = "invalid_metadata"  # no code of an RFC: the refusal stays on the reader's side
+ISSUER = reason("metadata.issuer", error=_ERROR, public="The metadata belongs to another issuer.", status=502)
+ENDPOINT = reason(
+    "metadata.endpoint",
+    error=_ERROR,
+    public="An endpoint of the metadata is missing or is no https URL.",
+    status=502,
+)
+MALFORMED = reason(
+    "metadata.malformed", error=_ERROR, public="A member of the metadata has the wrong type.", status=502
+)
+UNSUPPORTED = reason(
+    "metadata.unsupported",
+    error=_ERROR,
+    public="The metadata does not offer what FAPI 2.0 requires.",
+    status=502,
+)
+NO_ALGORITHM = reason(
+    "metadata.algorithm",
+    error=_ERROR,
+    public="The metadata offers none of the allowed signature algorithms.",
+    status=502,
+)
+RESOURCE = reason(
+    "metadata.resource", error=_ERROR, public="The metadata belongs to another resource.", status=502
+)
+
+
+class WellKnown(NamedTuple):
+    """Where an issuer's metadata is served; both documents say the same."""
+
+    oauth: str
+    openid: str
+
+
+class ServerDescription(Struct, frozen=True, kw_only=True):
+    """What an authorization server says of itself; the rest of its document follows from the profile.
+
+    Attributes:
+        id_token_algorithms: what it signs ID tokens with; empty where it knows no OpenID Connect.
+        signing_algorithms: what it verifies: assertions and proofs.
+        mtls_endpoint_aliases: endpoints on the listener for client certificates (RFC 8705 section 5).
+        certificate_bound_access_tokens: whether it binds tokens to client certificates.
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    pushed_authorization_request_endpoint: str
+    jwks_uri: str
+    scopes: tuple[str, ...]
+    grant_types: tuple[str, ...]
+    introspection_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
+    claims: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    prompt_values: tuple[str, ...] = ()
+    id_token_algorithms: tuple[str, ...] = ("ES256",)
+    signing_algorithms: tuple[str, ...] = ALGORITHMS
+    mtls_endpoint_aliases: tuple[tuple[str, str], ...] = ()
+    certificate_bound_access_tokens: bool = False
+    service_documentation: str | None = None
+
+
+class ServerMetadata(Struct, frozen=True, kw_only=True):
+    """What a client may believe of an authorization server: read and verified."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    pushed_authorization_request_endpoint: str
+    jwks_uri: str
+    introspection_endpoint: str | None
+    revocation_endpoint: str | None
+    userinfo_endpoint: str | None
+    scopes: tuple[str, ...]
+    grant_types: tuple[str, ...]
+    assertion_algorithms: tuple[str, ...]
+    dpop_algorithms: tuple[str, ...]
+    id_token_algorithms: tuple[str, ...]
+    mtls_endpoint_aliases: Mapping[str, str]
+
+
+class ResourceDescription(Struct, frozen=True, kw_only=True):
+    """What a protected resource says of itself."""
+
+    resource: str
+    authorization_servers: tuple[str, ...]
+    scopes: tuple[str, ...]
+    name: str | None = None
+    documentation: str | None = None
+    signing_algorithms: tuple[str, ...] = ALGORITHMS
+
+
+class ResourceMetadata(Struct, frozen=True, kw_only=True):
+    """What a client may believe of a protected resource: read and verified."""
+
+    resource: str
+    authorization_servers: tuple[str, ...]
+    scopes: tuple[str, ...]
+    dpop_algorithms: tuple[str, ...]
+
+
+def well_known_urls(issuer: str) -> WellKnown:
+    """Return where the metadata of ``issuer`` is (RFC 8414 section 3.1, OpenID Connect Discovery section 4).
+
+    The first puts the well-known part before the issuer's path, the second after it.
+    """
+    base = issuer.removesuffix("/")
+    return WellKnown(
+        _insert(base, "/.well-known/oauth-authorization-server"), f"{base}/.well-known/openid-configuration"
+    )
+
+
+def resource_well_known_url(resource: str) -> str:
+    """Return where the metadata of ``resource`` is (RFC 9728 section 3.1)."""
+    return _insert(resource, "/.well-known/oauth-protected-resource")
+
+
+def _insert(url: str, part: str) -> str:
+    parts = urlsplit(url)
+    path = "" if parts.path == "/" else parts.path
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}{part}{path}{query}"
+
+
+@enforces("FAPI2-SP-5.3.2.1-1")
+def create_server_metadata(server: ServerDescription) -> dict[str, object]:
+    """Return the metadata document, the same for RFC 8414 and OpenID Connect Discovery.
+
+    OpenID Connect Discovery would have RS256 among the ID token algorithms; FAPI 2.0 section 5.4.1 forbids it.
+
+    Raises:
+        ValueError: an algorithm is not allowed, or a URL is not https.
+    """
+    if not set(server.signing_algorithms + server.id_token_algorithms) <= set(ALGORITHMS):
+        raise ValueError("an algorithm that FAPI 2.0 does not allow is never advertised")
+    endpoints = {name: getattr(server, name) for name in (*_REQUIRED_ENDPOINTS, *_OPTIONAL_ENDPOINTS)}
+    endpoints = {name: url for name, url in endpoints.items() if url is not None}
+    aliases = dict(server.mtls_endpoint_aliases)
+    for url in (server.issuer, *endpoints.values(), *aliases.values()):
+        if not _is_https(url):
+            raise ValueError(f"{url} is no https URL without fragment")
+    document: dict[str, object] = {"issuer": server.issuer, **endpoints}
+    document |= _oauth_members(server) | _authentication_members(server)
+    if server.id_token_algorithms:
+        document |= _openid_members(server)
+    if aliases:
+        document["mtls_endpoint_aliases"] = aliases
+    if server.service_documentation is not None:
+        document["service_documentation"] = server.service_documentation
+    return document
+
+
+def _oauth_members(server: ServerDescription) -> dict[str, object]:
+    return {
+        "scopes_supported": list(server.scopes),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(server.grant_types),
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,  # RFC 9207
+        "require_pushed_authorization_requests": True,  # RFC 9126
+        "dpop_signing_alg_values_supported": list(server.signing_algorithms),  # RFC 9449
+        "tls_client_certificate_bound_access_tokens": server.certificate_bound_access_tokens,  # RFC 8705
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,  # it would be true where left out; does not concern RFC 9126
+    }
+
+
+def _authentication_members(server: ServerDescription) -> dict[str, object]:
+    members: dict[str, object] = {}
+    for endpoint in ("token", "introspection", "revocation"):
+        if getattr(server, f"{endpoint}_endpoint") is not None:
+            members[f"{endpoint}_endpoint_auth_methods_supported"] = list(_AUTHENTICATION)
+            members[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(
+                server.signing_algorithms
+            )
+    return members
+
+
+def _openid_members(server: ServerDescription) -> dict[str, object]:
+    members: dict[str, object] = {
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(server.id_token_algorithms),
+        "claims_supported": list(server.claims),
+        "claims_parameter_supported": False,
+    }
+    if server.acr_values:
+        members["acr_values_supported"] = list(server.acr_values)
+    if server.prompt_values:
+        members["prompt_values_supported"] = list(server.prompt_values)
+    return members
+
+
+_REQUIRED_ENDPOINTS: Final = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "pushed_authorization_request_endpoint",
+    "jwks_uri",
+)
+_OPTIONAL_ENDPOINTS: Final = ("introspection_endpoint", "revocation_endpoint", "userinfo_endpoint")
+# (3): member, the value that must be in it, and what a document that leaves it out means (RFC 8414 section 2).
+_REQUIRED_VALUES: Final = (
+    ("response_types_supported", "code", ()),
+    ("code_challenge_methods_supported", "S256", ()),
+    ("token_endpoint_auth_methods_supported", "private_key_jwt", ("client_secret_basic",)),
+    ("grant_types_supported", "authorization_code", ("authorization_code", "implicit")),
+    ("response_modes_supported", "query", ("query", "fragment")),
+)
+
+
+def read_server_metadata(document: Mapping[str, object], *, issuer: str) -> ServerMetadata:
+    """Read the metadata that was fetched from a well-known URL of ``issuer``.
+
+    Raises:
+        Reject: ``metadata.*``.
+    """
+    _check_issuer(document, issuer)  # (1)
+    required = [_endpoint(document, name) for name in _REQUIRED_ENDPOINTS]  # (2)
+    optional = [_endpoint(document, name) if name in document else None for name in _OPTIONAL_ENDPOINTS]
+    _check_supported(document)  # (3)
+    dpop, assertion = (
+        _algorithms(document, member)  # (4)
+        for member in (
+            "dpop_signing_alg_values_supported",
+            "token_endpoint_auth_signing_alg_values_supported",
+        )
+    )
+    if not dpop or not assertion:
+        raise NO_ALGORITHM.reject()
+    return ServerMetadata(
+        issuer=issuer,
+        authorization_endpoint=required[0],
+        token_endpoint=required[1],
+        pushed_authorization_request_endpoint=required[2],
+        jwks_uri=required[3],
+        introspection_endpoint=optional[0],
+        revocation_endpoint=optional[1],
+        userinfo_endpoint=optional[2],
+        scopes=_texts(document, "scopes_supported"),
+        grant_types=_texts(document, "grant_types_supported", ("authorization_code", "implicit")),
+        assertion_algorithms=assertion,
+        dpop_algorithms=dpop,
+        id_token_algorithms=_algorithms(document, "id_token_signing_alg_values_supported"),
+        mtls_endpoint_aliases=_aliases(document),
+    )
+
+
+@enforces("FAPI2-SP-5.3.3.1-11")
+def _check_issuer(document: Mapping[str, object], issuer: str) -> None:
+    # Octet for octet: RFC 8414 section 3.3 knows no normalisation.
+    if not _is_https(issuer) or document.get("issuer") != issuer:
+        raise ISSUER.reject(f"{document.get('issuer')!r:.200}")
+
+
+def _check_supported(document: Mapping[str, object]) -> None:
+    for member, needed, default in _REQUIRED_VALUES:
+        if needed not in _texts(document, member, default):
+            raise UNSUPPORTED.reject(f"{member} lacks {needed}")
+    # Without iss in its answers a client cannot tell servers apart (FAPI 2.0 section 5.3.3.2 item 5).
+    if document.get("authorization_response_iss_parameter_supported") is not True:
+        raise UNSUPPORTED.reject("authorization_response_iss_parameter_supported")
+
+
+def _endpoint(document: Mapping[str, object], member: str) -> str:
+    url = document.get(member)
+    if not isinstance(url, str) or not _is_https(url):
+        raise ENDPOINT.reject(f"{member}: {url!r:.200}")
+    return url
+
+
+def _aliases(document: Mapping[str, object]) -> dict[str, str]:
+    aliases = document.get("mtls_endpoint_aliases", {})
+    if not isinstance(aliases, dict):
+        raise MALFORMED.reject("mtls_endpoint_aliases")
+    known = (*_REQUIRED_ENDPOINTS[1:3], *_OPTIONAL_ENDPOINTS)
+    return {member: _endpoint(aliases, member) for member in known if member in aliases}
+
+
+def _algorithms(document: Mapping[str, object], member: str) -> tuple[str, ...]:
+    """Return those that are allowed; others may be offered to clients of other profiles."""
+    return tuple(name for name in _texts(document, member) if name in ALGORITHMS)
+
+
+def _texts(document: Mapping[str, object], member: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    if member not in document:
+        return default
+    values = document[member]
+    if (
+        not isinstance(values, list)
+        or len(values) > _MAXIMUM_LIST
+        or not all(isinstance(value, str) for value in values)
+    ):
+        raise MALFORMED.reject(member)
+    return tuple(values)
+
+
+def _is_https(url: str) -> bool:
+    parts = parse_url(url)
+    return parts is not None and parts.scheme == "https" and parts.fragment is None
+
+
+def create_resource_metadata(resource: ResourceDescription) -> dict[str, object]:
+    """Return the metadata document of a protected resource (RFC 9728 section 2).
+
+    Raises:
+        ValueError: an algorithm is not allowed, or a URL is not https.
+    """
+    if not set(resource.signing_algorithms) <= set(ALGORITHMS):
+        raise ValueError("an algorithm that FAPI 2.0 does not allow is never advertised")
+    for url in (resource.resource, *resource.authorization_servers):
+        if not _is_https(url):
+            raise ValueError(f"{url} is no https URL without fragment")
+    document: dict[str, object] = {
+        "resource": resource.resource,
+        "authorization_servers": list(resource.authorization_servers),
+        "scopes_supported": list(resource.scopes),
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(resource.signing_algorithms),
+        "dpop_bound_access_tokens_required": True,
+    }
+    if resource.name is not None:
+        document["resource_name"] = resource.name
+    if resource.documentation is not None:
+        document["resource_documentation"] = resource.documentation
+    return document
+
+
+def read_resource_metadata(document: Mapping[str, object], *, resource: str) -> ResourceMetadata:
+    """Read the metadata that was fetched for ``resource`` (RFC 9728 section 3.3).
+
+    Which authorization server to trust is not read from here: that comes from the client's configuration.
+
+    Raises:
+        Reject: ``metadata.*``.
+    """
+    if not _is_https(resource) or document.get("resource") != resource:
+        raise RESOURCE.reject(f"{document.get('resource')!r:.200}")
+    servers: Sequence[str] = _texts(document, "authorization_servers")
+    if not all(_is_https(server) for server in servers):
+        raise ENDPOINT.reject("authorization_servers")
+    if "header" not in _texts(document, "bearer_methods_supported", ("header",)):
+        raise UNSUPPORTED.reject("bearer_methods_supported lacks header")
+    return ResourceMetadata(
+        resource=resource,
+        authorization_servers=tuple(servers),
+        scopes=_texts(document, "scopes_supported"),
+        dpop_algorithms=_algorithms(document, "dpop_signing_alg_values_supported"),
+    )

@@ -1,0 +1,330 @@
+"""Client metadata (RFC 7591 section 2, OpenID Connect Dynamic Client Registration 1.0 section 2), as FAPI 2.0 allows it.
+
+Members that are ours: ``client_id`` (the operator chooses it), ``organization_name`` (who answers for the
+application; people see it when they consent) and ``resource_server_for`` (the audiences whose tokens this identity
+may introspect: what makes it a resource server).
+
+The order of the checks, here and in the tests: (1) client_id (2) names (3) client authentication
+(4) algorithms (5) keys (6) grant and response types (7) redirect URIs (8) scope (9) sender constraint
+(10) resource server.
+Members that we do not know are ignored (section 2) and listed, so that a slip of the pen is seen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from trustweft.crypto.algorithms import canonical_algorithm
+from trustweft.crypto.keys import KeySet
+from trustweft.protocol.oauth import parse_scope
+from trustweft.protocol.redirect_uri import check_registrable
+from trustweft.runtime.enforces import enforces
+from trustweft.runtime.errors import Reject, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trustweft.protocol.redirect_uri import ApplicationType, RedirectUri
+
+__all__ = ["DEFAULT_ALGORITHM", "ClientMetadata", "read_client_metadata"]
+
+DEFAULT_ALGORITHM: Final = "ES256"  # our choice: RFC 7591 names none, OpenID Connect the forbidden RS256
+GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
+_MAXIMUM_NAME: Final = 200
+_MAXIMUM_LIST: Final = 100
+_MAXIMUM_TEXT: Final = 2_048
+# Our choice: without a dot, so that it never equals a subject, `sub.` and 22 characters (FAPI 2.0 section 6.7).
+_CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{2,63}")
+_MUTUAL_TLS: Final = ("tls_client_auth", "self_signed_tls_client_auth")
+_READ: Final = frozenset(
+    (
+        "application_type",
+        "client_id",
+        "client_name",
+        "dpop_bound_access_tokens",
+        "grant_types",
+        "id_token_signed_response_alg",
+        "jwks",
+        "organization_name",
+        "redirect_uris",
+        "resource_server_for",
+        "response_types",
+        "scope",
+        "token_endpoint_auth_method",
+        "token_endpoint_auth_signing_alg",
+    )
+)
+
+_ERROR: Final = "invalid_client_metadata"  # RFC 7591 section 3.2.2
+CLIENT_ID = reason(
+    "client-metadata.client-id",
+    error=_ERROR,
+    public="The client_id must be 3 to 64 lower-case letters, digits, hyphens or underscores, and begin with neither of the last two.",
+)
+NAME = reason(
+    "client-metadata.name",
+    error=_ERROR,
+    public="The client_name and the organization_name must be readable text of at most 200 characters.",
+)
+PUBLIC_CLIENT = reason(
+    "client-metadata.public-client",
+    error=_ERROR,
+    public="Public clients are not allowed: token_endpoint_auth_method must be private_key_jwt.",
+)
+SHARED_SECRET = reason(
+    "client-metadata.shared-secret",
+    error=_ERROR,
+    public="Shared secrets are not allowed: token_endpoint_auth_method must be private_key_jwt.",
+)
+MUTUAL_TLS = reason(
+    "client-metadata.mutual-tls",
+    error=_ERROR,
+    public="Client authentication by certificate is not supported yet: use private_key_jwt.",
+)
+AUTHENTICATION = reason(
+    "client-metadata.authentication",
+    error=_ERROR,
+    public="The token_endpoint_auth_method must be private_key_jwt.",
+)
+KEYS_BY_REFERENCE = reason(
+    "client-metadata.keys-by-reference",
+    error=_ERROR,
+    public="A jwks_uri is not supported: register the keys themselves as jwks.",
+)
+KEYS = reason(
+    "client-metadata.keys", error=_ERROR, public="The jwks is missing or is not a set of public keys."
+)
+PRIVATE_KEYS = reason(
+    "client-metadata.private-keys",
+    error=_ERROR,
+    public="The jwks holds a private or symmetric key: register public keys only, and replace this one.",
+)
+NO_FITTING_KEY = reason(
+    "client-metadata.no-fitting-key",
+    error=_ERROR,
+    public="No key of the jwks fits token_endpoint_auth_signing_alg.",
+)
+ALGORITHM = reason(
+    "client-metadata.algorithm",
+    error=_ERROR,
+    public="Only PS256, ES256 and EdDSA (Ed25519) are allowed as signature algorithms.",
+)
+GRANT_TYPE = reason(
+    "client-metadata.grant-type",
+    error=_ERROR,
+    public="Only the grant types authorization_code, refresh_token and client_credentials are allowed.",
+)
+RESPONSE_TYPE = reason(
+    "client-metadata.response-type",
+    error=_ERROR,
+    public="The response types must be code alone, and only with the authorization_code grant.",
+)
+REDIRECT_URIS = reason(
+    "client-metadata.redirect-uris",
+    error="invalid_redirect_uri",
+    public="The redirect_uris must be a list of distinct URIs, present exactly where authorization_code is used.",
+)
+REDIRECT_URI = reason(
+    "client-metadata.redirect-uri",
+    error="invalid_redirect_uri",
+    public="A redirect URI must be https, or http on a loopback address for a native application.",
+)
+APPLICATION_TYPE = reason(
+    "client-metadata.application-type", error=_ERROR, public="The application_type must be web or native."
+)
+SCOPE = reason("client-metadata.scope", error=_ERROR, public="The scope is malformed.")
+SENDER_CONSTRAINT = reason(
+    "client-metadata.sender-constraint",
+    error=_ERROR,
+    public="Access tokens are always bound: dpop_bound_access_tokens cannot be false.",
+)
+RESOURCE_SERVER = reason(
+    "client-metadata.resource-server",
+    error=_ERROR,
+    public="The resource_server_for must be a list of audiences.",
+)
+
+
+class ClientMetadata(Struct, frozen=True, kw_only=True):
+    """A client as it may be registered: every value was checked.
+
+    Attributes:
+        jwks: its public keys, by value.
+        token_endpoint_auth_signing_alg: canonical.
+        id_token_signed_response_alg: canonical.
+        resource_server_for: the audiences whose tokens it may introspect; empty for a mere client.
+        ignored: members of the document that say nothing to us.
+    """
+
+    client_id: str
+    client_name: str
+    organization_name: str
+    application_type: ApplicationType
+    redirect_uris: tuple[RedirectUri, ...]
+    grant_types: tuple[str, ...]
+    response_types: tuple[str, ...]
+    scope: tuple[str, ...]
+    jwks: Mapping[str, object]
+    token_endpoint_auth_method: str
+    token_endpoint_auth_signing_alg: str
+    id_token_signed_response_alg: str
+    dpop_bound_access_tokens: bool
+    resource_server_for: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
+    """Read a client's metadata.
+
+    Raises:
+        Reject: ``client-metadata.*``.
+    """
+    client_id = document.get("client_id")
+    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):  # (1)
+        raise CLIENT_ID.reject(f"{client_id!r:.100}")
+    names = [_name(document, member) for member in ("client_name", "organization_name")]  # (2)
+    method = _check_authentication(document)  # (3)
+    algorithm = _algorithm(document, "token_endpoint_auth_signing_alg")  # (4)
+    id_token_algorithm = _algorithm(document, "id_token_signed_response_alg")
+    jwks = _jwks(document, algorithm)  # (5)
+    grant_types = _grant_types(document)  # (6)
+    response_types = _response_types(document, grant_types)
+    application_type = _application_type(document)
+    return ClientMetadata(
+        client_id=client_id,
+        client_name=names[0],
+        organization_name=names[1],
+        application_type=application_type,
+        redirect_uris=_redirect_uris(document, application_type, grant_types),  # (7)
+        grant_types=grant_types,
+        response_types=response_types,
+        scope=_scope(document),  # (8)
+        jwks=jwks,
+        token_endpoint_auth_method=method,
+        token_endpoint_auth_signing_alg=algorithm,
+        id_token_signed_response_alg=id_token_algorithm,
+        dpop_bound_access_tokens=_check_bound(document),  # (9)
+        resource_server_for=_resource_server_for(document),  # (10)
+        ignored=tuple(sorted(set(document) - _READ)),
+    )
+
+
+def _name(document: Mapping[str, object], member: str) -> str:
+    value = document.get(member)
+    # Control and direction characters could make a name read as another one on the consent page.
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= _MAXIMUM_NAME
+        or not value.isprintable()
+        or not value.strip()
+    ):
+        raise NAME.reject(member)
+    return value
+
+
+@enforces("FAPI2-SP-5.3.2.1-3")
+def _check_authentication(document: Mapping[str, object]) -> str:
+    method = document.get("token_endpoint_auth_method", "private_key_jwt")
+    if method == "none":
+        raise PUBLIC_CLIENT.reject()
+    if "client_secret" in document or (isinstance(method, str) and method.startswith("client_secret")):
+        raise SHARED_SECRET.reject()
+    if method in _MUTUAL_TLS:
+        raise MUTUAL_TLS.reject()
+    if method != "private_key_jwt":
+        raise AUTHENTICATION.reject(f"{method!r:.100}")
+    return "private_key_jwt"
+
+
+def _jwks(document: Mapping[str, object], algorithm: str) -> Mapping[str, object]:
+    if "jwks_uri" in document:
+        raise KEYS_BY_REFERENCE.reject()
+    jwks = document.get("jwks")
+    if not isinstance(jwks, dict):
+        raise KEYS.reject("missing")
+    try:
+        keys = KeySet.read(jwks).keys
+    except Reject as cause:
+        why = PRIVATE_KEYS if cause.reason.id == "jwk.private" else KEYS
+        raise why.reject(str(cause)) from cause
+    if not any(key.algorithm == algorithm for key in keys):
+        raise NO_FITTING_KEY.reject(algorithm)
+    return jwks
+
+
+def _algorithm(document: Mapping[str, object], member: str) -> str:
+    canonical = canonical_algorithm(document.get(member, DEFAULT_ALGORITHM))
+    if canonical is None:
+        raise ALGORITHM.reject(f"{member}: {document[member]!r:.100}")
+    return canonical
+
+
+def _grant_types(document: Mapping[str, object]) -> tuple[str, ...]:
+    values = _texts(document.get("grant_types", ["authorization_code"]))  # the default of RFC 7591
+    if values is None or not set(values) <= set(GRANT_TYPES):
+        raise GRANT_TYPE.reject(f"{document.get('grant_types')!r:.200}")
+    if "refresh_token" in values and "authorization_code" not in values:
+        raise GRANT_TYPE.reject("refresh_token without authorization_code")
+    return values
+
+
+def _response_types(document: Mapping[str, object], grant_types: tuple[str, ...]) -> tuple[str, ...]:
+    needed = ("code",) if "authorization_code" in grant_types else ()
+    values = _texts(document.get("response_types", list(needed)))
+    if values != needed:
+        raise RESPONSE_TYPE.reject(f"{document.get('response_types')!r:.200}")
+    return needed
+
+
+def _application_type(document: Mapping[str, object]) -> ApplicationType:
+    value = document.get("application_type", "web")
+    if value not in {"web", "native"}:
+        raise APPLICATION_TYPE.reject(f"{value!r:.100}")
+    return value
+
+
+def _redirect_uris(
+    document: Mapping[str, object], application_type: ApplicationType, grant_types: tuple[str, ...]
+) -> tuple[RedirectUri, ...]:
+    uris = _texts(document.get("redirect_uris", []))
+    if uris is None or bool(uris) != ("authorization_code" in grant_types):
+        raise REDIRECT_URIS.reject()
+    try:
+        return tuple(check_registrable(uri, application_type=application_type) for uri in uris)
+    except Reject as cause:
+        raise REDIRECT_URI.reject(str(cause)) from cause
+
+
+def _scope(document: Mapping[str, object]) -> tuple[str, ...]:
+    scope = document.get("scope", "")
+    if not isinstance(scope, str):
+        raise SCOPE.reject()
+    try:
+        return parse_scope(scope) if scope else ()
+    except Reject as cause:
+        raise SCOPE.reject(str(cause)) from cause
+
+
+def _check_bound(document: Mapping[str, object]) -> bool:
+    if document.get("dpop_bound_access_tokens", True) is not True:
+        raise SENDER_CONSTRAINT.reject()
+    return True
+
+
+def _resource_server_for(document: Mapping[str, object]) -> tuple[str, ...]:
+    audiences = _texts(document.get("resource_server_for", []))
+    if audiences is None:
+        raise RESOURCE_SERVER.reject()
+    return audiences
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """Return a list of distinct texts that are not empty; None for anything else."""
+    if not isinstance(value, list) or len(value) > _MAXIMUM_LIST:
+        return None
+    if not all(isinstance(item, str) and 0 < len(item) <= _MAXIMUM_TEXT for item in value):
+        return None
+    return tuple(value) if len(set(value)) == len(value) else None
