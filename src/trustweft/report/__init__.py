@@ -1,0 +1,1 @@
+"""What every report shares: drawings and the page around them."""

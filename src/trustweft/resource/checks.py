@@ -1,0 +1,125 @@
+"""The guard's checks, in the order of ``PIPELINE`` (FAPI 2.0 SP section 5.3.4, RFC 9449 section 7).
+
+Reading first, then signatures, then what must be asked of others, and the replay memory last: a proof is used up
+only by a request that passes everything else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from trustweft.protocol import bearer, dpop
+from trustweft.runtime.errors import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from trustweft.resource.inspection import Inspection
+
+__all__ = ["PIPELINE", "GuardCheck"]
+
+REVOKED = reason(
+    "guard.token-revoked", error="invalid_token", public="The access token is revoked.", status=401
+)
+NO_DPOP_KEY = reason(
+    "guard.no-dpop-key",
+    error="invalid_token",
+    public="The access token is bound in a way that is not accepted here.",
+    status=401,
+)
+
+
+class GuardCheck(Protocol):
+    """Establishes a fact about the request, or raises ``Reject``."""
+
+    @property
+    def __name__(self) -> str: ...
+
+    def __call__(self, inspection: Inspection, /) -> Awaitable[None] | None:
+        """Read the inspection, add to it, or refuse the request."""
+        ...
+
+
+def read_token(inspection: Inspection) -> None:
+    """The token stands in the one Authorization header, never in the query or the body."""
+    inspection.presented = bearer.read_presented_token(inspection.request)
+
+
+async def verify_token(inspection: Inspection) -> None:
+    """The token is the issuer's, for this resource server, and has not expired."""
+    protection, presented = inspection.protection, inspection.presented.token
+    inspection.token = protection.tokens.verify(
+        presented,
+        keys=await protection.keys.key_set(presented),
+        issuer=protection.issuer,
+        audience=protection.audience,
+        now=inspection.now,
+        future_tolerance=protection.future_tolerance,
+    )
+
+
+def check_scheme(inspection: Inspection) -> None:
+    """A bound token never comes as a bearer token (RFC 9449 section 7.2)."""
+    bearer.check_scheme(inspection.presented, inspection.token)
+
+
+def verify_proof(inspection: Inspection) -> None:
+    """The proof was made for this request: its method, its configured URL, this token, now."""
+    protection, request = inspection.protection, inspection.request
+    inspection.proof = dpop.verify_proof(
+        dpop.parse_proof_header(request.header_values("dpop")),
+        method=request.method,
+        urls=[base + request.path for base in protection.base_urls],
+        now=inspection.now,
+        future_tolerance=protection.future_tolerance,
+        maximum_age=protection.proof_maximum_age,
+        access_token=inspection.presented.token,
+    )
+
+
+def check_binding(inspection: Inspection) -> None:
+    """The proof was made with the key that the token is bound to."""
+    expected = inspection.token.jkt
+    if expected is None or inspection.token.confirmation.certificate_thumbprint is not None:
+        raise NO_DPOP_KEY.reject()
+    dpop.verify_key_binding(inspection.proof, expected_jkt=expected)
+
+
+def check_nonce(inspection: Inspection) -> None:
+    """The proof holds a nonce of this resource server, so it was not made in advance."""
+    if inspection.protection.require_nonce:
+        inspection.protection.nonces.check(inspection.proof.nonce, now=inspection.now)
+
+
+def check_scope(inspection: Inspection) -> None:
+    """The token covers what this request needs."""
+    bearer.check_scope(inspection.token, inspection.scope)
+
+
+async def check_status(inspection: Inspection) -> None:
+    """Neither the token nor what it hangs off is revoked."""
+    active = await inspection.protection.revocations.is_active(
+        inspection.token, presented=inspection.presented.token
+    )
+    if not active:
+        raise REVOKED.reject(f"client_id={inspection.token.client_id}")
+
+
+async def remember_proof(inspection: Inspection) -> None:
+    """The proof is used for the first time."""
+    proof = inspection.proof
+    if not await inspection.protection.replays.first_use(key=proof.replay_key, expires_at=proof.expires_at):
+        raise dpop.REPLAYED.reject(f"client_id={inspection.token.client_id}")
+
+
+PIPELINE: Final[tuple[GuardCheck, ...]] = (
+    read_token,
+    verify_token,
+    check_scheme,
+    verify_proof,
+    check_binding,
+    check_nonce,
+    check_scope,
+    check_status,
+    remember_proof,
+)

@@ -1,0 +1,76 @@
+"""The guard: ``await guard.verify(request, scope=…)`` returns the proof of authorization, or refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trustweft.protocol.bearer import INSUFFICIENT_SCOPE, create_challenge
+from trustweft.protocol.dpop import NONCE_HEADER
+from trustweft.protocol.http import HttpResponse, json_response
+from trustweft.protocol.oauth import error_fields
+from trustweft.resource.checks import PIPELINE
+from trustweft.resource.inspection import AuthorizationContext, Inspection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trustweft.protocol.http import HttpRequest
+    from trustweft.resource.checks import GuardCheck
+    from trustweft.resource.inspection import Protection
+    from trustweft.runtime.errors import Reject
+
+__all__ = ["REASON_HEADER", "Guard"]
+
+REASON_HEADER: Final = "trustweft-reason"  # the reason id, for people who must find out why
+_PROOF_ERRORS: Final = frozenset({"invalid_dpop_proof", "use_dpop_nonce"})
+_UNAUTHORIZED: Final = 401
+
+
+class Guard:
+    """Verifies requests to one resource server.
+
+    The order of the checks is that of ``checks.PIPELINE``; a test can pass another pipeline to see what is lost.
+    """
+
+    def __init__(self, protection: Protection, *, pipeline: Sequence[GuardCheck] = PIPELINE) -> None:
+        self.protection = protection
+        self._pipeline = tuple(pipeline)
+
+    async def verify(self, request: HttpRequest, *, scope: Sequence[str] = ()) -> AuthorizationContext:
+        """Return who acts, for which client, with which scope.
+
+        Args:
+            request: as it arrived; the body is looked at only where it is a form.
+            scope: every scope value that this request needs.
+
+        Raises:
+            Reject: ``bearer.*``, ``access-token.*``, ``dpop.*``, ``guard.*``, or from the sources of keys and status.
+        """
+        inspection = Inspection(self.protection, request, tuple(scope))
+        for check in self._pipeline:
+            under_way = check(inspection)
+            if under_way is not None:
+                await under_way
+        token = inspection.token
+        return AuthorizationContext(token.subject, token.client_id, token.scope, token.grant_id, token)
+
+    def refusal(self, refused: Reject, *, scope: Sequence[str] = ()) -> HttpResponse:
+        """Return the answer to a refused request (RFC 6750 section 3, RFC 9449 sections 7.1 and 9)."""
+        why = refused.reason
+        challenge = create_challenge(
+            why,
+            resource_metadata=self.protection.resource_metadata,
+            scope=scope if why is INSUFFICIENT_SCOPE else (),
+        )
+        # RFC 9449 section 7.1: a bad proof at a resource is a 401, where the server's own endpoints say 400.
+        status = _UNAUTHORIZED if why.error in _PROOF_ERRORS else why.status
+        headers = (challenge, *refused.headers, (REASON_HEADER, why.id))
+        if not any(name == NONCE_HEADER for name, _ in headers):
+            headers = (*headers, *self.nonce_header())
+        return json_response(error_fields(refused), status=status, headers=headers)
+
+    def nonce_header(self) -> tuple[tuple[str, str], ...]:
+        """Return the header that every answer brings: the nonce for the next proof (RFC 9449 section 9)."""
+        if not self.protection.require_nonce:
+            return ()
+        return ((NONCE_HEADER, self.protection.nonces.current(self.protection.clock.now())),)

@@ -1,0 +1,94 @@
+"""One request as the guard inspects it, and what it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from trustweft.resource.tokens import TokenCache
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from trustweft.crypto.keys import KeySet
+    from trustweft.protocol.access_token import AccessToken
+    from trustweft.protocol.bearer import PresentedToken
+    from trustweft.protocol.dpop import Nonces, Proof
+    from trustweft.protocol.http import HttpRequest
+    from trustweft.resource.storage import ReplayMemory, RevocationSource
+    from trustweft.runtime.clock import Clock
+
+__all__ = ["AuthorizationContext", "Inspection", "IssuerKeys", "Protection"]
+
+
+class IssuerKeys(Protocol):
+    """Knows the keys of the authorization server."""
+
+    def key_set(self, token: str) -> Awaitable[KeySet]:
+        """Return the key set for this token; it is fetched anew, within bounds, where the token names an unknown key.
+
+        Raises:
+            Reject: ``issuer-keys.unavailable``: the guard fails closed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What the guard of one resource server goes by.
+
+    Attributes:
+        issuer: the one authorization server whose tokens are accepted.
+        audience: the resource server's own identifier, as it stands in ``aud``.
+        base_urls: the public URLs that clients reach it by, without a trailing slash: what ``htu`` begins with.
+        resource_metadata: the URL of its description (RFC 9728), told in every challenge.
+        future_tolerance: seconds that ``iat`` may be ahead.
+        proof_maximum_age: seconds that a proof may be old.
+        tokens: the tokens that verified lately.
+        require_nonce: whether proofs must hold a nonce of ours (RFC 9449 section 9).
+    """
+
+    issuer: str
+    audience: str
+    base_urls: tuple[str, ...]
+    resource_metadata: str | None
+    keys: IssuerKeys
+    replays: ReplayMemory
+    revocations: RevocationSource
+    nonces: Nonces
+    clock: Clock
+    future_tolerance: float
+    proof_maximum_age: float
+    require_nonce: bool = True
+    tokens: TokenCache = field(default_factory=TokenCache)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationContext:
+    """What the application behind the guard may rely on."""
+
+    subject: str
+    client_id: str
+    scope: tuple[str, ...]
+    grant_id: str | None
+    token: AccessToken
+
+
+class Inspection:
+    """The facts of one request; a fact that nobody established raises ``AttributeError``: a hole fails closed."""
+
+    __slots__ = ("now", "presented", "proof", "protection", "request", "scope", "token")
+
+    protection: Protection
+    request: HttpRequest
+    scope: tuple[str, ...]
+    now: float
+    presented: PresentedToken  # read_token
+    token: AccessToken  # verify_token
+    proof: Proof  # verify_proof
+
+    def __init__(self, protection: Protection, request: HttpRequest, scope: tuple[str, ...]) -> None:
+        self.protection = protection
+        self.request = request
+        self.scope = scope
+        self.now = protection.clock.now()

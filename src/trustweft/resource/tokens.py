@@ -1,0 +1,61 @@
+"""Verified access tokens, remembered for as long as their verification holds.
+
+A client sends the same token with many requests, and verifying its signature costs as much as verifying the proof.
+What depends on the moment (expiry, ``nbf``, revocation) is judged at every request all the same.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from trustweft.protocol.access_token import EXPIRED, AccessToken, verify_access_token
+
+if TYPE_CHECKING:
+    from trustweft.crypto.keys import KeySet
+
+__all__ = ["TokenCache"]
+
+MAXIMUM_TOKENS: Final = 4_096  # at most 16 KiB each
+
+
+class TokenCache:
+    """The last tokens that verified, by the whole token, its issuer and its audience.
+
+    The octets of the signature are part of the key, so nothing but a token that verified is ever found. A key set
+    that changed (an issuer rotated or removed a key) empties the cache.
+    """
+
+    __slots__ = ("_keys", "_maximum", "_tokens")
+
+    def __init__(self, *, maximum: int = MAXIMUM_TOKENS) -> None:
+        self._tokens: OrderedDict[tuple[str, str, str], AccessToken] = OrderedDict()
+        self._keys: KeySet | None = None
+        self._maximum = maximum
+
+    def verify(
+        self, token: str, *, keys: KeySet, issuer: str, audience: str, now: float, future_tolerance: float
+    ) -> AccessToken:
+        """Return the verified token, as ``verify_access_token`` does.
+
+        Raises:
+            Reject: ``access-token.*``.
+        """
+        if keys is not self._keys:
+            self._tokens.clear()
+            self._keys = keys
+        known = self._tokens.get((token, issuer, audience))
+        if known is None:
+            known = verify_access_token(
+                token, keys=keys, issuer=issuer, audience=audience, now=now, future_tolerance=future_tolerance
+            )
+            self._remember((token, issuer, audience), known)
+        elif now >= known.expires_at:
+            del self._tokens[token, issuer, audience]
+            raise EXPIRED.reject("while remembered")
+        return known
+
+    def _remember(self, key: tuple[str, str, str], token: AccessToken) -> None:
+        self._tokens[key] = token
+        if len(self._tokens) > self._maximum:
+            self._tokens.popitem(last=False)

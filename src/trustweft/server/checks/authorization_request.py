@@ -1,0 +1,135 @@
+"""What a pushed authorization request may ask for (RFC 9126 section 2.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.protocol import par, pkce
+from trustweft.protocol.oauth import parse_scope
+from trustweft.protocol.redirect_uri import verify_registered
+from trustweft.runtime.errors import reason
+
+if TYPE_CHECKING:
+    from trustweft.server.exchange import Exchange
+
+REQUEST_OBJECT = reason(
+    "authorization-request.request-object",
+    error="request_not_supported",
+    public="Request objects are not supported here.",
+)
+UNSUPPORTED_PARAMETER = reason(
+    "authorization-request.unsupported-parameter",
+    error="invalid_request",
+    public="A parameter would change what is granted in a way that is not supported here.",
+)
+RESPONSE_TYPE_MISSING = reason(
+    "authorization-request.response-type-missing",
+    error="invalid_request",
+    public="The response_type is missing.",
+)
+RESPONSE_TYPE = reason(
+    "authorization-request.response-type",
+    error="unsupported_response_type",
+    public="The only response_type here is code.",
+)
+RESPONSE_MODE = reason(
+    "authorization-request.response-mode",
+    error="invalid_request",
+    public="The only response_mode here is query.",
+)
+GRANT_TYPE = reason(
+    "authorization-request.grant-type",
+    error="unauthorized_client",
+    public="The client is not registered for the authorization code grant.",
+)
+SCOPE_MISSING = reason("scope.missing", error="invalid_scope", public="The scope is missing.")
+SCOPE_NOT_ALLOWED = reason(
+    "scope.not-allowed",
+    error="invalid_scope",
+    public="The scope goes beyond what the client is registered for.",
+)
+TOO_LONG = reason(
+    "authorization-request.too-long", error="invalid_request", public="The state or the nonce is too long."
+)
+
+# Each would widen or redirect what the tokens are for; to ignore one would grant something else than was asked.
+_UNSUPPORTED = ("resource", "authorization_details", "claims")
+
+
+def refuse_request_uri(exchange: Exchange) -> None:
+    """A pushed request never points at another one (RFC 9126 section 2.1)."""
+    par.refuse_nested_request_uri(exchange.form.get("request_uri"))
+
+
+def refuse_request_object(exchange: Exchange) -> None:
+    """Request objects come with Message Signing; until then they are refused, not ignored."""
+    if exchange.form.get("request") is not None:
+        raise REQUEST_OBJECT.reject()
+
+
+def refuse_unsupported_parameters(exchange: Exchange) -> None:
+    """Parameters that change what is granted are refused, not ignored (RFC 8707, RFC 9396, OpenID Connect 5.5)."""
+    for name in _UNSUPPORTED:
+        if exchange.form.get(name) is not None:
+            raise UNSUPPORTED_PARAMETER.reject(name)
+
+
+def check_response_type(exchange: Exchange) -> None:
+    """The authorization code flow, for clients that are registered for it, and no other flow."""
+    response_type = exchange.form.get("response_type")
+    if response_type is None:
+        raise RESPONSE_TYPE_MISSING.reject()
+    if response_type not in exchange.deployment.profile.limits.response_types:
+        raise RESPONSE_TYPE.reject(response_type[:80])
+    if "authorization_code" not in exchange.client.metadata.grant_types:
+        raise GRANT_TYPE.reject(exchange.client_id)
+
+
+def check_response_mode(exchange: Exchange) -> None:
+    """The response comes in the query of the redirect URI; our choice, as browsers keep fragments too long."""
+    if exchange.form.get("response_mode") not in (None, "query"):
+        raise RESPONSE_MODE.reject()
+
+
+def check_redirect_uri(exchange: Exchange) -> None:
+    """The redirect URI is there and equal, octet by octet, to a registered one (our choice: FAPI allows others)."""
+    exchange.redirect_uri = verify_registered(
+        exchange.form.get("redirect_uri"),
+        exchange.client.metadata.redirect_uris,
+        application_type=exchange.client.metadata.application_type,
+    )
+
+
+def check_code_challenge(exchange: Exchange) -> None:
+    """PKCE with S256, always."""
+    form = exchange.form
+    exchange.code_challenge = pkce.check_challenge(
+        form.get("code_challenge"), method=form.get("code_challenge_method")
+    )
+
+
+def check_requested_scope(exchange: Exchange) -> None:
+    """The scope is there, known here, and registered for the client (RFC 6749 section 3.3)."""
+    requested = exchange.form.get("scope")
+    if requested is None:
+        raise SCOPE_MISSING.reject()
+    scope = parse_scope(requested)
+    known = {definition.name for definition in exchange.deployment.config.scopes}
+    beyond = set(scope) - known.intersection(exchange.client.metadata.scope)
+    if beyond:
+        raise SCOPE_NOT_ALLOWED.reject(" ".join(sorted(beyond))[:200])
+    exchange.scope = scope
+
+
+def check_state_and_nonce_length(exchange: Exchange) -> None:
+    """State and nonce are echoed exactly or refused, never cut; a nonce of 64 characters always fits."""
+    limits = exchange.deployment.profile.limits
+    state, nonce = exchange.form.get("state") or "", exchange.form.get("nonce") or ""
+    if len(state) > limits.state_max_length or len(nonce) > limits.nonce_max_length:
+        raise TOO_LONG.reject(f"state={len(state)} nonce={len(nonce)}")
+
+
+def read_prompt(exchange: Exchange) -> None:
+    """Read how the person shall be asked (OpenID Connect Core section 3.1.2.1); judged at the browser."""
+    prompt = exchange.form.get("prompt")
+    exchange.prompt = () if prompt is None else parse_scope(prompt)

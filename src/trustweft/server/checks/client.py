@@ -1,0 +1,38 @@
+"""Which client is asking (RFC 6749 section 2.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.runtime.errors import reason
+from trustweft.server import clients
+
+if TYPE_CHECKING:
+    from trustweft.server.exchange import Exchange
+
+UNKNOWN = reason(
+    "client.unknown", error="invalid_client", public="The client is not registered here.", status=401
+)
+OTHER_CLIENT = reason(
+    "client.mismatch",
+    error="invalid_client",
+    public="The client_id is not that of the authenticated client.",
+    status=401,
+)
+
+
+async def find_client(exchange: Exchange) -> None:
+    """Find the client that the assertion names; whether it wrote the assertion is the next check's question."""
+    claimed = exchange.assertion.claimed_client_id
+    client = await clients.find_client(exchange.deployment.store, claimed)
+    if client is None:
+        raise UNKNOWN.reject(f"client_id={claimed[:80]!r}")
+    exchange.client = client
+    exchange.client_id = client.client_id
+
+
+def check_client_id(exchange: Exchange) -> None:
+    """A ``client_id`` parameter, where there is one, names the client that authenticated (RFC 7521 section 4.2)."""
+    named = exchange.form.get("client_id")
+    if named is not None and named != exchange.client_id:
+        raise OTHER_CLIENT.reject(f"authenticated={exchange.client_id} named={named[:80]!r}")

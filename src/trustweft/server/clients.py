@@ -1,0 +1,40 @@
+"""The client registry: registered metadata as stored, read once and kept as long as the stored octets are the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from trustweft.crypto.keys import KeySet
+from trustweft.protocol.registration import ClientMetadata, read_client_metadata
+from trustweft.runtime.strict_json import load_object
+
+if TYPE_CHECKING:
+    from trustweft.server.storage import ServerStore
+
+__all__ = ["RegisteredClient", "find_client"]
+
+MAXIMUM_METADATA = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredClient:
+    """A client of this server, with its keys ready for use."""
+
+    client_id: str
+    metadata: ClientMetadata
+    keys: KeySet
+
+
+async def find_client(store: ServerStore, client_id: str) -> RegisteredClient | None:
+    """Return the client as it is registered now; a change in the store is seen by the next request."""
+    stored = await store.find_client(client_id)
+    return None if stored is None else _read(client_id, stored)
+
+
+@lru_cache(maxsize=1024)
+def _read(client_id: str, stored: bytes) -> RegisteredClient:
+    """Parsing keys costs as much as a verification; the stored octets themselves are the cache key."""
+    metadata = read_client_metadata(load_object(stored, limit=MAXIMUM_METADATA))
+    return RegisteredClient(client_id, metadata, KeySet.read(metadata.jwks))

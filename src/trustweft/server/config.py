@@ -1,0 +1,74 @@
+"""What an operator decides about one authorization server. URLs come from here, never from a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["PATHS", "ScopeDefinition", "ServerConfig"]
+
+PATHS: Final = {
+    "pushed_authorization_request": "/par",
+    "authorization": "/authorize",
+    "token": "/token",
+    "introspection": "/introspect",
+    "revocation": "/revoke",
+    "userinfo": "/userinfo",
+    "jwks": "/jwks",
+    "interaction": "/interaction",
+}
+
+
+class ScopeDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One scope value: where its tokens are good, and what a person is told about it."""
+
+    name: str
+    audience: str  # the resource server's identifier, or the issuer for userinfo
+    title: str
+    explanation: str
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One authorization server.
+
+    Attributes:
+        issuer: https, without query, fragment or trailing slash (RFC 8414 section 2).
+        mtls_base: the base URL of the listener that asks for client certificates, where there is one (RFC 8705 section 5).
+        display_name: what people see.
+        organization_name: who runs it.
+        scopes: everything that can be asked for.
+        require_dpop_nonce: our choice: proofs cannot be made in advance (RFC 9449 section 8).
+        trusted_proxies: reserved for RFC 9440; empty means that no forwarded header is believed.
+    """
+
+    issuer: str
+    display_name: str
+    organization_name: str
+    scopes: tuple[ScopeDefinition, ...]
+    mtls_base: str | None = None
+    require_dpop_nonce: bool = True
+
+    def endpoint(self, name: str) -> str:
+        """Return the URL of an endpoint."""
+        return self.issuer + PATHS[name]
+
+    def endpoint_urls(self, name: str) -> tuple[str, ...]:
+        """Return every URL that the endpoint is reached by: each is a valid ``htu``."""
+        bases = (self.issuer,) if self.mtls_base is None else (self.issuer, self.mtls_base)
+        return tuple(base + PATHS[name] for base in bases)
+
+    @property
+    def origin(self) -> str:
+        """Return scheme, host and port of the issuer."""
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def audiences(self, scope: Iterable[str]) -> tuple[str, ...]:
+        """Return the resource servers that a token with this scope is for, each once, in the order of the scopes."""
+        by_name = {definition.name: definition.audience for definition in self.scopes}
+        return tuple(dict.fromkeys(by_name[name] for name in scope if name in by_name))

@@ -1,0 +1,74 @@
+"""What the server publishes about itself: metadata and keys, as constant octets (RFC 8414, RFC 7517)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from trustweft.protocol.http import HttpResponse
+from trustweft.protocol.metadata import ServerDescription, create_server_metadata, well_known_urls
+from trustweft.protocol.oidc import CLAIMS_OF_SCOPE
+from trustweft.server.config import PATHS
+
+if TYPE_CHECKING:
+    from trustweft.server.exchange import Deployment
+
+__all__ = ["Documents"]
+
+# Endpoints that a client may reach on the listener for client certificates; never the authorization endpoint.
+_ALIASED: Final = ("token", "pushed_authorization_request", "introspection", "revocation", "userinfo")
+_TOLD: Final = ("name", "preferred_username", "email")
+KEY_SET_MAXIMUM_AGE: Final = 300
+
+
+class Documents:
+    """The documents of one deployment, by path."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        metadata = HttpResponse(
+            200,
+            (("content-type", "application/json"), ("cache-control", "public, max-age=300")),
+            msgspec.json.encode(create_server_metadata(_describe(deployment))),
+        )
+        known = well_known_urls(deployment.config.issuer)
+        self._constant = {urlsplit(url).path: metadata for url in (known.oauth, known.openid)}
+
+    def find(self, path: str) -> HttpResponse | None:
+        """Return the document at this path."""
+        if path == PATHS["jwks"]:
+            return self._key_set()
+        return self._constant.get(path)
+
+    def _key_set(self) -> HttpResponse:
+        # Published before use: a client that keeps the set this long never meets a key that it cannot know.
+        headers = (
+            ("content-type", "application/jwk-set+json"),
+            ("cache-control", f"public, max-age={KEY_SET_MAXIMUM_AGE}"),
+        )
+        return HttpResponse(200, headers, msgspec.json.encode(self._deployment.keys.public_jwks()))
+
+
+def _describe(deployment: Deployment) -> ServerDescription:
+    config, limits = deployment.config, deployment.profile.limits
+    scopes = tuple(definition.name for definition in config.scopes)
+    aliases = ()
+    if config.mtls_base is not None:
+        aliases = tuple((f"{name}_endpoint", config.mtls_base + PATHS[name]) for name in _ALIASED)
+    return ServerDescription(
+        issuer=config.issuer,
+        authorization_endpoint=config.endpoint("authorization"),
+        token_endpoint=config.endpoint("token"),
+        pushed_authorization_request_endpoint=config.endpoint("pushed_authorization_request"),
+        jwks_uri=config.endpoint("jwks"),
+        introspection_endpoint=config.endpoint("introspection"),
+        revocation_endpoint=config.endpoint("revocation"),
+        userinfo_endpoint=config.endpoint("userinfo"),
+        scopes=scopes,
+        grant_types=limits.grant_types,
+        claims=("sub", *(name for name in _TOLD if any(name in CLAIMS_OF_SCOPE.get(s, ()) for s in scopes))),
+        id_token_algorithms=(deployment.keys.signer().algorithm,),
+        mtls_endpoint_aliases=aliases,
+    )

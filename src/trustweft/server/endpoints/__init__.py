@@ -1,0 +1,1 @@
+"""What each endpoint does once its checks have passed; thin."""

@@ -1,0 +1,167 @@
+"""One request on its way through a pipeline: what arrived, what has been established, what is answered.
+
+A check reads what earlier checks established and adds its own. A fact that nobody established raises
+``AttributeError`` when it is read: a pipeline with a hole fails closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from trustweft.crypto.keyring import KeyRing
+    from trustweft.profile import Profile
+    from trustweft.protocol.access_token import AccessToken
+    from trustweft.protocol.bearer import PresentedToken
+    from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
+    from trustweft.protocol.dpop import Nonces, Proof
+    from trustweft.protocol.http import HttpRequest, HttpResponse
+    from trustweft.protocol.oauth import Form
+    from trustweft.protocol.par import RequestUri
+    from trustweft.protocol.pkce import CodeChallenge
+    from trustweft.protocol.redirect_uri import RedirectUri
+    from trustweft.runtime.clock import Clock
+    from trustweft.runtime.entropy import Entropy
+    from trustweft.runtime.errors import Reason
+    from trustweft.runtime.observability import Observer
+    from trustweft.server.clients import RegisteredClient
+    from trustweft.server.config import ServerConfig
+    from trustweft.server.login.passkeys import PasskeyUse
+    from trustweft.server.login.passwords import Passwords
+    from trustweft.server.pages import Pages
+    from trustweft.server.records import (
+        AuthorizationCode,
+        Freshness,
+        Grant,
+        Interaction,
+        Passkey,
+        PushedRequest,
+        RefreshToken,
+        User,
+    )
+    from trustweft.server.storage import ServerStore
+
+__all__ = ["Deployment", "Exchange", "Submitted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What one authorization server is made of; everything that it depends on is passed in here."""
+
+    config: ServerConfig
+    profile: Profile
+    store: ServerStore
+    keys: KeyRing
+    nonces: Nonces
+    pages: Pages
+    passwords: Passwords
+    clock: Clock
+    entropy: Entropy
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A write under way in the replay memory, and what to say if it finds a replay."""
+
+    outcome: Awaitable[Freshness]
+    replayed: Reason
+
+
+class Exchange:
+    """The facts of one request. Which check establishes which is told beside each name."""
+
+    __slots__ = (
+        "_now",
+        "access_token",
+        "assertion",
+        "authentication",
+        "authorization_code",
+        "client",
+        "client_id",
+        "code_challenge",
+        "code_digest",
+        "cookies",
+        "deployment",
+        "dpop_jkt",
+        "endpoint",
+        "form",
+        "grant",
+        "grant_type",
+        "handle",
+        "interaction",
+        "interaction_digest",
+        "introspected",
+        "passkey",
+        "passkey_use",
+        "presented",
+        "prompt",
+        "proof",
+        "pushed",
+        "redirect_uri",
+        "refresh_token",
+        "request",
+        "request_digest",
+        "request_uri",
+        "response",
+        "revoked",
+        "saved",
+        "scope",
+        "submitted",
+        "user",
+    )
+
+    deployment: Deployment
+    endpoint: str
+    request: HttpRequest
+    response: HttpResponse
+    form: Form  # read_form, read_query
+    client_id: str  # identify_client, read_authorization_parameters
+    client: RegisteredClient  # find_client
+    assertion: UnverifiedAssertion  # read_client_assertion
+    authentication: ClientAssertion  # verify_client_assertion
+    proof: Proof | None  # read_dpop_proof
+    submitted: list[Submitted]  # remember_client_assertion, remember_dpop_proof
+    dpop_jkt: str | None  # bind_pushed_request_key
+    redirect_uri: RedirectUri  # check_redirect_uri
+    code_challenge: CodeChallenge  # check_code_challenge
+    prompt: tuple[str, ...]  # read_prompt
+    request_uri: RequestUri  # save_pushed_request
+    saved: Awaitable[None]  # save_pushed_request
+    scope: tuple[str, ...]
+    pushed: PushedRequest
+    request_digest: bytes
+    handle: str
+    interaction: Interaction
+    interaction_digest: bytes
+    cookies: list[str]  # begin_interaction, move_interaction: values of Set-Cookie for the answer
+    user: User
+    passkey: Passkey  # find_passkey
+    passkey_use: PasskeyUse  # verify_passkey_assertion
+    grant_type: str
+    authorization_code: AuthorizationCode
+    code_digest: bytes
+    refresh_token: RefreshToken
+    grant: Grant  # redeem_code
+    presented: PresentedToken  # verify_userinfo_token
+    access_token: AccessToken  # verify_userinfo_token
+    introspected: AccessToken | None  # find_introspected_token
+    revoked: AccessToken | RefreshToken | None  # find_revoked_token
+
+    def __init__(self, deployment: Deployment, *, endpoint: str, request: HttpRequest) -> None:
+        self.deployment = deployment
+        self.endpoint = endpoint
+        self.request = request
+        self.submitted = []
+        self.cookies = []
+        self.proof = None
+        self.dpop_jkt = None
+        self._now = deployment.clock.now()
+
+    @property
+    def now(self) -> float:
+        """Return when the request arrived: one time for all of its checks."""
+        return self._now

@@ -1,0 +1,136 @@
+"""The authorization code grant (RFC 6749 section 4.1.3).
+
+The code is looked at first and spent last: a nonce retry, a wrong verifier or a stranger's attempt burns nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.protocol import dpop, pkce
+from trustweft.runtime.encoding import digest_of
+from trustweft.runtime.enforces import enforces
+from trustweft.runtime.errors import reason
+from trustweft.server.records import Redemption, RefreshToken
+from trustweft.server.tokens import issue_access_token, issue_id_token, proof_of, token_response
+
+if TYPE_CHECKING:
+    from trustweft.server.exchange import Exchange
+
+_ERROR = "invalid_grant"
+MISSING = reason("code.missing", error="invalid_request", public="The code is missing.")
+UNKNOWN = reason("code.unknown", error=_ERROR, public="The code is not one that this server issued.")
+FOREIGN = reason("code.other-client", error=_ERROR, public="The code was issued to another client.")
+EXPIRED = reason("code.expired", error=_ERROR, public="The code has expired.")
+REDIRECT_URI = reason(
+    "code.redirect-uri", error=_ERROR, public="The redirect_uri is not that of the authorization request."
+)
+KEY_MISMATCH = reason(
+    "code.key-mismatch", error=_ERROR, public="The code is bound to another key than that of the DPoP proof."
+)
+REPLAYED = reason("code.replayed", error=_ERROR, public="The code was used before; what it gave is revoked.")
+GRANT_ENDED = reason("code.grant-ended", error=_ERROR, public="The permission behind the code has ended.")
+
+
+async def find_code(exchange: Exchange) -> None:
+    """Find what the code stands for, without spending it."""
+    presented = exchange.form.get("code")
+    if presented is None:
+        raise MISSING.reject()
+    digest = digest_of(presented)
+    code = await exchange.deployment.store.find_code(digest)
+    if code is None:
+        raise UNKNOWN.reject(f"client_id={exchange.client_id}")
+    exchange.code_digest, exchange.authorization_code = digest, code
+
+
+def check_code_belongs_to_client(exchange: Exchange) -> None:
+    """The code was issued to the client that authenticated (RFC 6749 section 4.1.3)."""
+    if exchange.authorization_code.client_id != exchange.client_id:
+        raise FOREIGN.reject(
+            f"issued to {exchange.authorization_code.client_id}, presented by {exchange.client_id}"
+        )
+
+
+@enforces("FAPI2-SP-5.3.2.1-11")
+def check_code_not_expired(exchange: Exchange) -> None:
+    """The code lives at most 60 seconds."""
+    if exchange.now >= exchange.authorization_code.expires_at:
+        raise EXPIRED.reject(f"{exchange.now - exchange.authorization_code.expires_at:.0f} s ago")
+
+
+def check_code_redirect_uri(exchange: Exchange) -> None:
+    """The redirect URI is, octet by octet, that of the authorization request (RFC 6749 section 4.1.3)."""
+    if exchange.form.get("redirect_uri") != exchange.authorization_code.redirect_uri:
+        raise REDIRECT_URI.reject()
+
+
+def check_code_verifier(exchange: Exchange) -> None:
+    """The code verifier belongs to the challenge of the authorization request (RFC 7636 section 4.6)."""
+    pkce.verify_code_verifier(
+        exchange.form.get("code_verifier"), challenge=exchange.authorization_code.code_challenge
+    )
+
+
+def check_code_binding(exchange: Exchange) -> None:
+    """A code that was bound to a key is redeemed with a proof of that key (RFC 9449 section 10)."""
+    bound_to = exchange.authorization_code.dpop_jkt
+    if bound_to is not None:
+        dpop.verify_key_binding(proof_of(exchange), expected_jkt=bound_to, mismatch=KEY_MISMATCH)
+
+
+@enforces("FAPI2-SP-5.3.2.2-9")
+async def redeem_code(exchange: Exchange) -> None:
+    """Spend the code: one caller wins; whoever comes later ends what the code gave (RFC 6749 section 4.1.2)."""
+    store, code = exchange.deployment.store, exchange.authorization_code
+    outcome = await store.redeem_code(exchange.code_digest, now=exchange.now)
+    if outcome is not Redemption.REDEEMED:
+        await store.revoke_grant(code.grant_id, now=exchange.now)
+        raise REPLAYED.reject(f"client_id={exchange.client_id} grant_id={code.grant_id}")
+    grant = await store.find_grant(code.grant_id)
+    if grant is None or grant.revoked_at is not None or exchange.now >= grant.expires_at:
+        raise GRANT_ENDED.reject(f"grant_id={code.grant_id}")
+    exchange.grant = grant
+
+
+async def issue_for_code(exchange: Exchange) -> None:
+    """Answer with an access token, a refresh token where the client is registered for it, and an ID token if asked."""
+    code, grant, deployment = exchange.authorization_code, exchange.grant, exchange.deployment
+    refresh_token = saved = None
+    if "refresh_token" in exchange.client.metadata.grant_types:
+        refresh_token = deployment.entropy.token()
+        saved = deployment.store.save_refresh_token(
+            digest_of(refresh_token),
+            RefreshToken(
+                grant_id=code.grant_id,
+                client_id=code.client_id,
+                subject=code.subject,
+                scope=code.scope,
+                authenticated_at=code.authenticated_at,
+                methods=code.methods,
+                expires_at=min(
+                    grant.expires_at, exchange.now + deployment.profile.limits.refresh_token_lifetime
+                ),
+            ),
+        )
+    access_token = issue_access_token(
+        exchange,
+        subject=code.subject,
+        scope=code.scope,
+        grant_id=code.grant_id,
+        authenticated_at=code.authenticated_at,
+    )
+    id_token = None
+    if "openid" in code.scope:
+        id_token = issue_id_token(
+            exchange,
+            subject=code.subject,
+            nonce=code.nonce,
+            authenticated_at=code.authenticated_at,
+            access_token=access_token,
+        )
+    if saved is not None:
+        await saved  # nothing is acknowledged that could be lost
+    exchange.response = token_response(
+        exchange, access_token=access_token, scope=code.scope, refresh_token=refresh_token, id_token=id_token
+    )

@@ -1,0 +1,43 @@
+"""The client credentials grant (RFC 6749 section 4.4): a client acts for itself; never a refresh token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.protocol.oauth import parse_scope
+from trustweft.runtime.errors import reason
+from trustweft.server.checks.authorization_request import SCOPE_MISSING, SCOPE_NOT_ALLOWED
+from trustweft.server.tokens import issue_access_token, token_response
+
+if TYPE_CHECKING:
+    from trustweft.server.exchange import Exchange
+
+PERSONAL = reason(
+    "scope.needs-a-person",
+    error="invalid_scope",
+    public="A part of the scope concerns a person, and nobody is here.",
+)
+# OpenID Connect is about a person who logs in.
+_PERSONAL = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+
+
+def check_client_scope(exchange: Exchange) -> None:
+    """The scope is there, registered for the client, and asks nothing about a person."""
+    requested = exchange.form.get("scope")
+    if requested is None:
+        raise SCOPE_MISSING.reject()
+    scope = parse_scope(requested)
+    config = exchange.deployment.config
+    known = {definition.name for definition in config.scopes}
+    beyond = set(scope) - known.intersection(exchange.client.metadata.scope)
+    if beyond:
+        raise SCOPE_NOT_ALLOWED.reject(" ".join(sorted(beyond))[:200])
+    if _PERSONAL & set(scope):
+        raise PERSONAL.reject(" ".join(sorted(_PERSONAL & set(scope))))
+    exchange.scope = scope
+
+
+def issue_for_client(exchange: Exchange) -> None:
+    """Answer with an access token whose subject is the client (RFC 9068 section 2.2)."""
+    access_token = issue_access_token(exchange, subject=exchange.client_id, scope=exchange.scope)
+    exchange.response = token_response(exchange, access_token=access_token, scope=exchange.scope)

@@ -1,0 +1,196 @@
+"""Every endpoint as a tuple of named checks, in order. The order is policy: review it as such.
+
+Reading from top to bottom: bound and parse, say who is asking, prove it, judge what is asked, and only then spend
+anything. What can be spent once (a code, an identifier of a proof) is spent after every other check has passed, so
+that a nonce retry or a stranger's attempt burns nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trustweft.server.checks.assertion import (
+    read_client_assertion,
+    remember_client_assertion,
+    verify_client_assertion,
+)
+from trustweft.server.checks.authorization_request import (
+    check_code_challenge,
+    check_redirect_uri,
+    check_requested_scope,
+    check_response_mode,
+    check_response_type,
+    check_state_and_nonce_length,
+    read_prompt,
+    refuse_request_object,
+    refuse_request_uri,
+    refuse_unsupported_parameters,
+)
+from trustweft.server.checks.client import check_client_id, find_client
+from trustweft.server.checks.dpop import (
+    bind_pushed_request_key,
+    check_dpop_nonce,
+    read_dpop_proof,
+    remember_dpop_proof,
+    require_dpop_proof,
+)
+from trustweft.server.checks.form import check_method_post, read_form, refuse_duplicates
+from trustweft.server.checks.grant_type import check_client_may_use_grant_type, read_grant_type
+from trustweft.server.checks.interaction import (
+    begin_interaction,
+    check_prompt,
+    check_request_belongs_to_client,
+    check_request_not_expired,
+    find_authorizing_client,
+    find_pushed_request,
+    read_authorization_parameters,
+)
+from trustweft.server.checks.replay import refuse_replays
+from trustweft.server.endpoints.authorization import open_interaction
+from trustweft.server.endpoints.introspection import (
+    answer_introspection,
+    check_introspected_audience,
+    check_is_resource_server,
+    find_introspected_token,
+)
+from trustweft.server.endpoints.pushed_request import answer_pushed_request, save_pushed_request
+from trustweft.server.endpoints.revocation import (
+    check_revoked_token_belongs_to_client,
+    find_revoked_token,
+    revoke,
+)
+from trustweft.server.endpoints.userinfo import (
+    answer_userinfo,
+    check_userinfo_binding,
+    check_userinfo_method,
+    check_userinfo_scheme,
+    check_userinfo_scope,
+    check_userinfo_status,
+    read_userinfo_proof,
+    verify_userinfo_token,
+)
+from trustweft.server.grants.authorization_code import (
+    check_code_belongs_to_client,
+    check_code_binding,
+    check_code_not_expired,
+    check_code_redirect_uri,
+    check_code_verifier,
+    find_code,
+    issue_for_code,
+    redeem_code,
+)
+from trustweft.server.grants.client_credentials import check_client_scope, issue_for_client
+from trustweft.server.grants.refresh_token import (
+    check_refresh_token_belongs_to_client,
+    check_refreshed_grant,
+    find_refresh_token,
+    issue_for_refresh_token,
+    narrow_scope,
+)
+
+if TYPE_CHECKING:
+    from trustweft.server.pipeline import Pipelines
+
+__all__ = ["PIPELINES"]
+
+_FORM: Final = (check_method_post, read_form, refuse_duplicates)
+_CLIENT: Final = (read_client_assertion, find_client, verify_client_assertion, check_client_id)
+_DPOP: Final = (require_dpop_proof, read_dpop_proof, check_dpop_nonce)
+_REPLAY: Final = (remember_client_assertion, remember_dpop_proof, refuse_replays)
+
+PIPELINES: Final[Pipelines] = {
+    "pushed_authorization_request": (
+        *_FORM,
+        *_CLIENT,
+        refuse_request_uri,
+        refuse_request_object,
+        refuse_unsupported_parameters,
+        check_response_type,
+        check_response_mode,
+        check_redirect_uri,
+        check_code_challenge,
+        check_requested_scope,
+        check_state_and_nonce_length,
+        read_prompt,
+        read_dpop_proof,  # optional here: a proof binds the code to its key
+        check_dpop_nonce,
+        bind_pushed_request_key,
+        save_pushed_request,
+        *_REPLAY,
+        answer_pushed_request,
+    ),
+    "authorization": (
+        read_authorization_parameters,
+        find_authorizing_client,
+        find_pushed_request,
+        check_request_belongs_to_client,
+        check_request_not_expired,
+        check_prompt,
+        begin_interaction,
+        open_interaction,
+    ),
+    "token": (
+        *_FORM,
+        *_CLIENT,
+        read_grant_type,
+        check_client_may_use_grant_type,
+        *_DPOP,
+        # then the pipeline of the grant type: see GRANTS
+    ),
+    "token:authorization_code": (
+        find_code,
+        check_code_belongs_to_client,
+        check_code_not_expired,
+        check_code_redirect_uri,
+        check_code_verifier,
+        check_code_binding,
+        *_REPLAY,
+        redeem_code,
+        issue_for_code,
+    ),
+    "token:refresh_token": (
+        find_refresh_token,
+        check_refresh_token_belongs_to_client,
+        check_refreshed_grant,
+        narrow_scope,
+        *_REPLAY,
+        issue_for_refresh_token,
+    ),
+    "token:client_credentials": (
+        check_client_scope,
+        *_REPLAY,
+        issue_for_client,
+    ),
+    "introspection": (
+        *_FORM,
+        *_CLIENT,
+        check_is_resource_server,
+        remember_client_assertion,
+        refuse_replays,
+        find_introspected_token,
+        check_introspected_audience,
+        answer_introspection,
+    ),
+    "revocation": (
+        *_FORM,
+        *_CLIENT,
+        remember_client_assertion,
+        refuse_replays,
+        find_revoked_token,
+        check_revoked_token_belongs_to_client,
+        revoke,
+    ),
+    "userinfo": (
+        check_userinfo_method,
+        verify_userinfo_token,
+        check_userinfo_scheme,
+        read_userinfo_proof,
+        check_userinfo_binding,
+        check_dpop_nonce,
+        check_userinfo_scope,
+        check_userinfo_status,
+        remember_dpop_proof,
+        refuse_replays,
+        answer_userinfo,
+    ),
+}

@@ -1,0 +1,98 @@
+"""What the token endpoint hands out: access tokens, ID tokens, refresh tokens (RFC 6749 section 5.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.protocol.access_token import NewAccessToken, create_access_token
+from trustweft.protocol.http import json_response
+from trustweft.protocol.oidc import NewIdToken, create_id_token
+
+if TYPE_CHECKING:
+    from trustweft.protocol.dpop import Proof
+    from trustweft.protocol.http import HttpResponse
+    from trustweft.server.exchange import Exchange
+
+__all__ = ["issue_access_token", "issue_id_token", "proof_of", "token_response"]
+
+
+def proof_of(exchange: Exchange) -> Proof:
+    """Return the proof that the tokens are bound to.
+
+    Raises:
+        AttributeError: nobody established it: the pipeline has a hole, and fails closed.
+    """
+    if exchange.proof is None:
+        raise AttributeError("no proof was established")
+    return exchange.proof
+
+
+def issue_access_token(
+    exchange: Exchange,
+    *,
+    subject: str,
+    scope: tuple[str, ...],
+    grant_id: str | None = None,
+    authenticated_at: float | None = None,
+) -> str:
+    """Return a signed access token, bound to the key of this request's proof and to the audiences of its scope."""
+    deployment = exchange.deployment
+    lifetime = deployment.profile.limits.access_token_lifetime
+    return create_access_token(
+        NewAccessToken(
+            issuer=deployment.config.issuer,
+            subject=subject,
+            audience=deployment.config.audiences(scope),
+            client_id=exchange.client_id,
+            scope=scope,
+            issued_at=exchange.now,
+            expires_at=exchange.now + lifetime,
+            jti=deployment.entropy.token(),
+            jkt=proof_of(exchange).jkt,
+            grant_id=grant_id,
+            auth_time=authenticated_at,
+        ),
+        signer=deployment.keys.signer(),
+    )
+
+
+def issue_id_token(
+    exchange: Exchange, *, subject: str, nonce: str | None, authenticated_at: float, access_token: str
+) -> str:
+    """Return a signed ID token (OpenID Connect Core section 2) with no claim that was not asked for."""
+    deployment = exchange.deployment
+    return create_id_token(
+        NewIdToken(
+            issuer=deployment.config.issuer,
+            subject=subject,
+            client_id=exchange.client_id,
+            issued_at=exchange.now,
+            expires_at=exchange.now + deployment.profile.limits.id_token_lifetime,
+            nonce=nonce,
+            auth_time=authenticated_at,
+            access_token=access_token,
+        ),
+        signer=deployment.keys.signer(),
+    )
+
+
+def token_response(
+    exchange: Exchange,
+    *,
+    access_token: str,
+    scope: tuple[str, ...],
+    refresh_token: str | None = None,
+    id_token: str | None = None,
+) -> HttpResponse:
+    """Return the answer of the token endpoint; nobody may store it."""
+    members: dict[str, object] = {
+        "access_token": access_token,
+        "token_type": "DPoP",
+        "expires_in": int(exchange.deployment.profile.limits.access_token_lifetime),
+        "scope": " ".join(scope),
+    }
+    if refresh_token is not None:
+        members["refresh_token"] = refresh_token
+    if id_token is not None:
+        members["id_token"] = id_token
+    return json_response(members)
