@@ -1,0 +1,45 @@
+"""Counts of attempts, for rate limits that hold across processes and restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trustweft.store.sqlite.part import Part
+
+if TYPE_CHECKING:
+    import asyncio
+    import sqlite3
+
+__all__ = ["Attempts"]
+
+# The window of the first attempt counts: later ones neither prolong nor restart it before it has ended.
+COUNT: Final = """
+    INSERT INTO attempts (key, number, window_ends) VALUES (?, 1, ?)
+    ON CONFLICT (key) DO UPDATE SET
+        number = iif(window_ends <= ?, 1, number + 1),
+        window_ends = iif(window_ends <= ?, excluded.window_ends, window_ends)
+    RETURNING number"""
+FORGET: Final = "DELETE FROM attempts WHERE key = ?"
+
+
+class Attempts(Part):
+    """Knows how often something was tried."""
+
+    def count_attempt(
+        self, key: bytes, *, window_ends: float, now: float | None = None
+    ) -> asyncio.Future[int]:
+        """Count one more attempt. The window of the first one counts; with ``now`` it ends by itself."""
+        return self._submit(_count, key, window_ends, now)
+
+    def forget_attempts(self, key: bytes) -> asyncio.Future[None]:
+        """Start the count anew."""
+        return self._submit(_forget, key)
+
+
+def _count(cursor: sqlite3.Cursor, key: bytes, window_ends: float, now: float | None) -> int:
+    (number,) = cursor.execute(COUNT, (key, window_ends, now, now)).fetchone()
+    return int(number)
+
+
+def _forget(cursor: sqlite3.Cursor, key: bytes) -> None:
+    cursor.execute(FORGET, (key,))
