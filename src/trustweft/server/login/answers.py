@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer_client",
-    "error_page",
+    "page_refusal",
     "go_to_page",
     "page_address",
     "page_path",
     "participant",
-    "redirect_error",
+    "redirect_refusal",
     "returning_to_form",
     "see_other",
 ]
@@ -56,7 +56,7 @@ def answer_client(exchange: Exchange, parameters: Mapping[str, str]) -> HttpResp
     return see_other(exchange, authorization_redirect(pushed.redirect_uri, {**parameters, **state, **issuer}))
 
 
-def redirect_error(exchange: Exchange, refusal: Reject) -> HttpResponse:
+def redirect_refusal(exchange: Exchange, refusal: Reject) -> HttpResponse:
     """Return the error response to the client (RFC 6749 section 4.1.2.1) for a reason that is ``Shown.REDIRECT``.
 
     Only pipelines that have established ``exchange.pushed``, and with it a verified redirect URI, have such reasons.
@@ -64,7 +64,7 @@ def redirect_error(exchange: Exchange, refusal: Reject) -> HttpResponse:
     return answer_client(exchange, error_fields(refusal))
 
 
-def error_page(exchange: Exchange, refusal: Reject) -> HttpResponse:
+def page_refusal(exchange: Exchange, refusal: Reject) -> HttpResponse:
     """Return the page that tells the person what was refused, with the headers that the refusal needs."""
     why = refusal.reason
     waits = any(name.lower() == "retry-after" for name, _ in refusal.headers)

@@ -6,9 +6,7 @@ one goes on, a secret from before the login is worth nothing after it, and no sl
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from trustweft.server.records import Interaction
 
 HANDLE_OCTETS: Final = 16
-_PATH: Final = re.compile(r"/(?P<handle>[A-Za-z0-9_-]{22})(?P<step>(?:/[a-z]+)*)")
 
 NO_COOKIE = reason(
     "interaction.no-cookie",
@@ -59,12 +56,6 @@ SPENT = reason(
 )
 
 
-def interaction_path(path: str, *, issuer: str) -> re.Match[str] | None:
-    """Return ``handle`` and ``step`` of an address below the interaction endpoint, None for any other address."""
-    base = f"{urlsplit(issuer).path}/interaction"
-    return _PATH.fullmatch(path, len(base)) if path.startswith(base) else None
-
-
 def check_method_get(exchange: Exchange) -> None:
     """A page is for looking at."""
     if exchange.request.method != "GET":
@@ -72,9 +63,10 @@ def check_method_get(exchange: Exchange) -> None:
 
 
 async def find_interaction(exchange: Exchange) -> None:
-    """The browser has the secret of the interaction that the address names; the handle alone opens nothing."""
-    found = interaction_path(exchange.request.path, issuer=exchange.deployment.config.issuer)
-    exchange.handle = "" if found is None else found["handle"]
+    """The browser has the secret of the interaction that the address names (``exchange.handle``).
+
+    The handle alone opens nothing: it stands in histories and logs.
+    """
     cookies = [cookie for cookie in read_cookies(exchange.request) if cookie.handle == exchange.handle]
     if not cookies:
         raise NO_COOKIE.reject(exchange.handle)

@@ -6,9 +6,11 @@ secret; only then is anybody's password or passkey looked at, and only at the ve
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from trustweft.server.checks.form import check_method_post, read_form, refuse_duplicates
+from trustweft.server.config import PATHS
 from trustweft.server.endpoints.interaction import (
     cancel_login,
     grant_access,
@@ -28,7 +30,6 @@ from trustweft.server.login.interactions import (
     find_interaction,
     find_interaction_client,
     find_interaction_request,
-    interaction_path,
     spend_request,
 )
 from trustweft.server.login.passkey_login import (
@@ -68,7 +69,7 @@ INTERACTION_PIPELINES: Final[Pipelines] = {
         renew_password_hash,
         log_in_with_password,
     ),
-    "login_cancellation": (*_FORM, *_ANSWER, cancel_login),
+    "cancel": (*_FORM, *_ANSWER, cancel_login),
     "decision": (*_FORM, require_login, check_decision, *_ANSWER, refuse_denial, grant_access),
     "passkey_options": (*_FORM, refuse_second_login, offer_passkey_login),
     "passkey": (
@@ -99,20 +100,15 @@ INTERACTION_PIPELINES: Final[Pipelines] = {
     ),
 }
 
-_STEPS: Final = {
-    "": "interaction",
-    "/login": "login",
-    "/cancel": "login_cancellation",
-    "/decision": "decision",
-    "/passkey": "passkey",
-    "/passkey/options": "passkey_options",
-    "/passkey/register": "passkey_registration",
-    "/passkey/register/options": "passkey_registration_options",
-    "/passkeys": "passkeys",
-}
+_ADDRESS: Final = re.compile(
+    rf"{PATHS['interaction']}/(?P<handle>[A-Za-z0-9_-]{{22}})(?:/(?P<step>[a-z_]+))?"
+)
 
 
-def find_interaction_endpoint(path: str, *, issuer: str) -> str | None:
-    """Return which of the pipelines answers at this path (percent-encoded as sent), None if none does."""
-    found = interaction_path(path, issuer=issuer)
-    return None if found is None else _STEPS.get(found["step"])
+def find_interaction_endpoint(path: str) -> tuple[str, str] | None:
+    """Return which of the pipelines answers at this path, and the handle in it; None if none does."""
+    found = _ADDRESS.fullmatch(path)
+    endpoint = None if found is None else found["step"] or "interaction"
+    if found is None or endpoint not in INTERACTION_PIPELINES:
+        return None
+    return endpoint, found["handle"]

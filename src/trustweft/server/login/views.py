@@ -58,7 +58,7 @@ def login_view(exchange: Exchange) -> LoginView:
         action=page_path(exchange, "/login"),
         error=_WORDS.get(exchange.request.query),
         passkey=PasskeyCeremony(
-            options_url=page_path(exchange, "/passkey/options"), action=page_path(exchange, "/passkey")
+            options_url=page_path(exchange, "/passkey_options"), action=page_path(exchange, "/passkey")
         ),
         cancel_action=page_path(exchange, "/cancel"),
     )
@@ -90,8 +90,8 @@ def passkeys_view(exchange: Exchange, owned: list[Passkey]) -> PasskeysView:
             RegisteredPasskey(name=passkey.name, added=_day(passkey.created_at)) for passkey in owned
         ),
         ceremony=PasskeyCeremony(
-            options_url=page_path(exchange, "/passkey/register/options"),
-            action=page_path(exchange, "/passkey/register"),
+            options_url=page_path(exchange, "/passkey_registration_options"),
+            action=page_path(exchange, "/passkey_registration"),
         ),
         csrf=exchange.interaction.csrf,
         error=_WORDS.get(exchange.request.query),
