@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer_client",
-    "page_refusal",
     "go_to_page",
     "page_address",
     "page_path",
+    "page_refusal",
     "participant",
     "redirect_refusal",
     "returning_to_form",
