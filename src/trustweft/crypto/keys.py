@@ -157,10 +157,11 @@ class KeySet:
 
 def _verifies(member: Mapping[str, object]) -> bool:
     """Say whether a key of a set is one of ours to use: others may stand in a set that many read."""
-    usable_type = member.get("kty") in {"RSA", "EC", "OKP"} and member.get("crv", "P-256") in {
+    # Tuples, not sets: a member may be of any type, and a list cannot be looked up in a set.
+    usable_type = member.get("kty") in ("RSA", "EC", "OKP") and member.get("crv", "P-256") in (
         "P-256",
         "Ed25519",
-    }
+    )
     operations = member.get("key_ops")
     permitted = member.get("use", "sig") == "sig" and (
         not isinstance(operations, list) or "verify" in operations

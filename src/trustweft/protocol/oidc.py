@@ -207,7 +207,7 @@ def _hash_for(access_token: str, algorithm: str) -> str:
 def access_token_hash(access_token: str, *, algorithm: str) -> str:
     """Return ``at_hash`` (section 3.1.3.6): the left half of the hash that the canonical ``algorithm`` uses."""
     hash_ = hashlib.sha512 if algorithm == "EdDSA" else hashlib.sha256  # Ed25519 hashes with SHA-512
-    digest = hash_(access_token.encode("ascii")).digest()
+    digest = hash_(access_token.encode("utf-8", "surrogatepass")).digest()
     return encode_base64url(digest[: len(digest) // 2])
 
 

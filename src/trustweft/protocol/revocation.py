@@ -24,7 +24,7 @@ _HINTS: Final = ("access_token", "refresh_token")
 MISSING_TOKEN = reason(
     "revocation.missing-token",
     error=INVALID_REQUEST,
-    public="The token parameter is missing, or is no token of ours.",
+    public="The token parameter is missing or too long.",
 )
 
 
