@@ -14,6 +14,7 @@ from trustweft.server.documents import Documents
 from trustweft.server.endpoints.userinfo import challenge
 from trustweft.server.exchange import Deployment, Exchange
 from trustweft.server.login.answers import page_refusal, redirect_refusal
+from trustweft.server.login.pipelines import INTERACTION_PIPELINES, find_interaction_endpoint
 from trustweft.server.pipeline import Pipelines, run
 from trustweft.server.pipelines import PIPELINES
 
@@ -31,10 +32,10 @@ NOT_FOUND = reason(
 )
 
 _ENDPOINTS: Final = {path: name for name, path in PATHS.items() if name not in {"jwks", "interaction"}}
-_INTERACTION: Final = PATHS["interaction"] + "/"
+# Where a person looks at the answer.
+_BROWSER: Final = frozenset({"authorization", *INTERACTION_PIPELINES})
 # Where a proof is verified, each answer brings the nonce for the next one (RFC 9449 section 8.2).
 _WITH_NONCE: Final = frozenset({"pushed_authorization_request", "token", "userinfo"})
-_MAXIMUM_HANDLE: Final = 64
 
 
 class AuthorizationServer:
@@ -45,7 +46,7 @@ class AuthorizationServer:
         self.pipelines = pipelines
         self.documents = Documents(deployment)
         self.asgi: Application = application(
-            self.respond, observer=deployment.observer, body_limit=BODY_LIMIT
+            self.respond, participant="server", observer=deployment.observer, body_limit=BODY_LIMIT
         )
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
@@ -54,7 +55,10 @@ class AuthorizationServer:
             document = self.documents.find(request.path)
             if document is not None:
                 return document
-        endpoint, handle = _route(request.path)
+        endpoint, handle = find_interaction_endpoint(request.path) or (
+            _ENDPOINTS.get(request.path, "none"),
+            "",
+        )
         exchange = Exchange(self.deployment, endpoint=endpoint, request=request)
         exchange.handle = handle
         try:
@@ -95,17 +99,3 @@ class AuthorizationServer:
             return response
         nonce = self.deployment.nonces.current(exchange.now)
         return HttpResponse(response.status, (*response.headers, (NONCE_HEADER, nonce)), response.body)
-
-
-_BROWSER: Final = frozenset(
-    {"authorization", "interaction", "login", "decision", "passkey", "passkey_registration"}
-)
-
-
-def _route(path: str) -> tuple[str, str]:
-    """Return the endpoint at a path, and the handle of the interaction where there is one in it."""
-    if path.startswith(_INTERACTION):
-        handle, _, step = path.removeprefix(_INTERACTION).partition("/")
-        if 0 < len(handle) <= _MAXIMUM_HANDLE:
-            return step or "interaction", handle
-    return _ENDPOINTS.get(path, "none"), ""

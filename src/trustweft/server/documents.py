@@ -54,7 +54,7 @@ class Documents:
 def _describe(deployment: Deployment) -> ServerDescription:
     config, limits = deployment.config, deployment.profile.limits
     scopes = tuple(definition.name for definition in config.scopes)
-    aliases = ()
+    aliases: tuple[tuple[str, str], ...] = ()
     if config.mtls_base is not None:
         aliases = tuple((f"{name}_endpoint", config.mtls_base + PATHS[name]) for name in _ALIASED)
     return ServerDescription(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trustweft.runtime.observability import Observer
     from trustweft.server.clients import RegisteredClient
     from trustweft.server.config import ServerConfig
-    from trustweft.server.login.passkeys import PasskeyUse
+    from trustweft.server.login.passkeys import NewPasskey, PasskeyUse
     from trustweft.server.login.passwords import Passwords
     from trustweft.server.pages import Pages
     from trustweft.server.records import (
@@ -95,6 +95,7 @@ class Exchange:
         "interaction",
         "interaction_digest",
         "introspected",
+        "new_passkey",
         "passkey",
         "passkey_use",
         "presented",
@@ -141,6 +142,7 @@ class Exchange:
     user: User
     passkey: Passkey  # find_passkey
     passkey_use: PasskeyUse  # verify_passkey_assertion
+    new_passkey: NewPasskey  # verify_new_passkey
     grant_type: str
     authorization_code: AuthorizationCode
     code_digest: bytes

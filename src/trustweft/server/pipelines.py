@@ -87,6 +87,7 @@ from trustweft.server.grants.refresh_token import (
     issue_for_refresh_token,
     narrow_scope,
 )
+from trustweft.server.login.pipelines import INTERACTION_PIPELINES
 
 if TYPE_CHECKING:
     from trustweft.server.pipeline import Pipelines
@@ -193,4 +194,6 @@ PIPELINES: Final[Pipelines] = {
         refuse_replays,
         answer_userinfo,
     ),
+    # Login, consent and passkeys, at the browser: see login/pipelines.py.
+    **INTERACTION_PIPELINES,
 }

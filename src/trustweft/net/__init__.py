@@ -1,0 +1,1 @@
+"""Where values meet sockets: serving with TLS, ASGI, outbound requests, telemetry."""

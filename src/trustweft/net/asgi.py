@@ -1,0 +1,130 @@
+"""ASGI on one side, requests and responses as values on the other; bounded before anything is read."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from trustweft.protocol.http import HttpRequest, HttpResponse, json_response
+from trustweft.runtime.errors import Reject, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from trustweft.runtime.observability import Observer
+
+__all__ = ["Application", "application", "read_request", "send_response"]
+
+if TYPE_CHECKING:
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    Application = Callable[[Message, Receive, Send], Awaitable[None]]
+else:
+    Application = object
+
+BODY_TOO_LARGE = reason(
+    "http.body-too-large", error="invalid_request", public="The body is too large.", status=413
+)
+HEADERS_TOO_LARGE = reason(
+    "http.headers-too-large", error="invalid_request", public="The headers are too large.", status=431
+)
+DISCONNECTED = reason(
+    "http.disconnected", error="invalid_request", public="The request ended before its end."
+)
+
+HEADER_LIMIT: Final = 65_536
+HEADER_COUNT_LIMIT: Final = 100
+_SUPPORT_OCTETS: Final = 6
+
+
+async def read_request(scope: Message, receive: Receive, *, body_limit: int) -> HttpRequest:
+    """Return the request, at most ``body_limit`` octets of body read.
+
+    Raises:
+        Reject: ``http.*``.
+    """
+    raw_headers = scope["headers"]
+    if len(raw_headers) > HEADER_COUNT_LIMIT or sum(len(n) + len(v) for n, v in raw_headers) > HEADER_LIMIT:
+        raise HEADERS_TOO_LARGE.reject()
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers)
+    tls = scope.get("extensions", {}).get("tls", {})
+    client = scope.get("client")
+    return HttpRequest(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"],
+        query=scope.get("query_string", b""),
+        headers=headers,
+        body=await _read_body(receive, limit=body_limit),
+        client_certificate=tls.get("client_cert_der"),
+        peer=client[0] if client else None,
+    )
+
+
+async def _read_body(receive: Receive, *, limit: int) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DISCONNECTED.reject()
+        piece: bytes = message.get("body", b"")
+        body += piece
+        if len(body) > limit:
+            raise BODY_TOO_LARGE.reject(f"more than {limit} octets")
+        if not message.get("more_body", False):
+            return body
+
+
+async def send_response(send: Send, response: HttpResponse, *, head: bool = False) -> None:
+    """Send the response; ``Date`` comes from the server that runs the application."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+def application(
+    respond: Callable[[HttpRequest], Awaitable[HttpResponse]],
+    *,
+    participant: str,
+    observer: Observer,
+    body_limit: int,
+) -> Application:
+    """Return an ASGI application around ``respond``.
+
+    What nobody foresaw becomes a 500 that says nothing but an id; the observer gets the rest.
+    """
+
+    async def run(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _answer_lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        try:
+            request = await read_request(scope, receive, body_limit=body_limit)
+            response = await respond(request)
+        except Reject as refusal:
+            observer.refused(participant, "transport", refusal)
+            fields = {"error": refusal.reason.error, "error_description": refusal.reason.public}
+            response = json_response(
+                fields, status=refusal.reason.status, headers=(("trustweft-reason", refusal.reason.id),)
+            )
+        except Exception as cause:  # noqa: BLE001  # the last line of defence: logged, and nothing leaks
+            support = secrets.token_hex(_SUPPORT_OCTETS)
+            observer.failed(participant, support, cause)
+            response = json_response(
+                {"error": "server_error", "error_description": f"Support id {support}"}, status=500
+            )
+        await send_response(send, response, head=scope["method"] == "HEAD")
+
+    return run
+
+
+async def _answer_lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,48 @@
+"""What the participants tell about themselves, as an interface: whoever listens counts, logs or stays silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from trustweft.runtime.errors import Reject
+
+__all__ = ["Observer", "SilentObserver"]
+
+
+class Observer(Protocol):
+    """Hears of refusals, answers and failures. Never gets a secret: details are for operators' eyes."""
+
+    def refused(self, participant: str, endpoint: str, refusal: Reject) -> None:
+        """A request was refused with a reason."""
+        ...
+
+    def answered(self, participant: str, endpoint: str, *, status: int, seconds: float) -> None:
+        """A request was answered."""
+        ...
+
+    def failed(self, participant: str, support: str, cause: BaseException) -> None:
+        """Something broke that nobody foresaw; ``support`` is what the person at the other end was told."""
+        ...
+
+    def happened(self, participant: str, event: str, **facts: str | float) -> None:
+        """Something worth knowing happened: a start, a stop, a rotation, rows removed."""
+        ...
+
+
+class SilentObserver:
+    """Hears and says nothing."""
+
+    __slots__ = ()
+
+    def refused(self, participant: str, endpoint: str, refusal: Reject) -> None:
+        """Do nothing."""
+
+    def answered(self, participant: str, endpoint: str, *, status: int, seconds: float) -> None:
+        """Do nothing."""
+
+    def failed(self, participant: str, support: str, cause: BaseException) -> None:
+        """Do nothing."""
+
+    def happened(self, participant: str, event: str, **facts: str | float) -> None:
+        """Do nothing."""
