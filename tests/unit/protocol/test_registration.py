@@ -1,0 +1,339 @@
+"""RFC 7591 client metadata as FAPI 2.0 allows it: one good document, every single mutation refused.
+
+The numbers in the names are those of the list in the module's text.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk
+from trustweft.protocol.registration import ClientMetadata, read_client_metadata
+from trustweft.runtime.errors import Reject
+
+ELLIPTIC = generate_private_key("ES256")
+EDWARDS = generate_private_key("EdDSA")
+JWKS = {"keys": [{**public_jwk(ELLIPTIC.public_key()), "kid": "k1", "alg": "ES256", "use": "sig"}]}
+GOOD: dict[str, object] = {
+    "client_id": "moneyview",
+    "client_name": "MoneyView",
+    "organization_name": "MoneyView Ltd",
+    "redirect_uris": ["https://moneyview.example/callback"],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+    "scope": "openid accounts",
+    "jwks": JWKS,
+    "token_endpoint_auth_method": "private_key_jwt",
+    "dpop_bound_access_tokens": True,
+}
+
+
+def changed(**changes: object) -> dict[str, object]:
+    """Return the good document with changes; a change to ... drops the member."""
+    return {name: value for name, value in {**GOOD, **changes}.items() if value is not ...}
+
+
+def refusal(**changes: object) -> tuple[str, str]:
+    with pytest.raises(Reject) as caught:
+        read_client_metadata(changed(**changes))
+    assert caught.value.reason.status == 400
+    return caught.value.reason.id.removeprefix("client-metadata."), caught.value.reason.error
+
+
+def test_the_good_document_is_read() -> None:
+    """Every member comes out typed, with the defaults filled in."""
+    assert read_client_metadata(GOOD) == ClientMetadata(
+        client_id="moneyview",
+        client_name="MoneyView",
+        organization_name="MoneyView Ltd",
+        application_type="web",
+        redirect_uris=read_client_metadata(GOOD).redirect_uris,
+        grant_types=("authorization_code", "refresh_token"),
+        response_types=("code",),
+        scope=("openid", "accounts"),
+        jwks=JWKS,
+        token_endpoint_auth_method="private_key_jwt",
+        token_endpoint_auth_signing_alg="ES256",
+        id_token_signed_response_alg="ES256",
+        dpop_bound_access_tokens=True,
+        resource_server_for=(),
+        ignored=(),
+    )
+    assert read_client_metadata(GOOD).redirect_uris == ("https://moneyview.example/callback",)
+
+
+def test_what_is_left_out_has_safe_defaults() -> None:
+    """A left-out algorithm is ES256 and never RS256, a left-out method private_key_jwt and never a secret."""
+    read = read_client_metadata(
+        changed(
+            grant_types=...,
+            response_types=...,
+            scope=...,
+            token_endpoint_auth_method=...,
+            dpop_bound_access_tokens=...,
+        )
+    )
+    assert read.grant_types == ("authorization_code",)
+    assert read.response_types == ("code",)
+    assert read.scope == ()
+    assert read.token_endpoint_auth_method == "private_key_jwt"
+    assert read.token_endpoint_auth_signing_alg == "ES256"
+    assert read.id_token_signed_response_alg == "ES256"
+    assert read.dpop_bound_access_tokens is True
+
+
+def test_a_result_can_be_stored_and_read_again() -> None:
+    """What was checked once passes again: the registry stores the document and reads it later."""
+    stored = msgspec.json.encode(read_client_metadata(GOOD))
+    again = read_client_metadata(
+        {
+            name: " ".join(value) if name == "scope" else value
+            for name, value in msgspec.json.decode(stored).items()
+        }
+    )
+    assert msgspec.structs.replace(again, ignored=()) == read_client_metadata(GOOD)
+
+
+def test_unknown_members_are_ignored_and_listed() -> None:
+    """RFC 7591 section 2; an operator sees what had no effect."""
+    read = read_client_metadata(
+        changed(redirect_uri=["x"], client_uri="https://x", **{"client_name#de": "Geld"})
+    )
+    assert read.ignored == ("client_name#de", "client_uri", "redirect_uri")
+
+
+def test_a_resource_server_is_a_client_without_grants() -> None:
+    """It authenticates and introspects for the audiences that it is registered for; it gets no tokens."""
+    read = read_client_metadata(
+        changed(
+            client_id="bank",
+            grant_types=[],
+            response_types=...,
+            redirect_uris=...,
+            resource_server_for=["https://bank.example"],
+        )
+    )
+    assert (read.grant_types, read.response_types, read.redirect_uris) == ((), (), ())
+    assert read.resource_server_for == ("https://bank.example",)
+
+
+def test_a_machine_needs_no_redirect_uri() -> None:
+    """Client credentials involve no browser."""
+    read = read_client_metadata(
+        changed(grant_types=["client_credentials"], response_types=[], redirect_uris=[])
+    )
+    assert (read.grant_types, read.response_types, read.redirect_uris) == (("client_credentials",), (), ())
+
+
+def test_a_native_application_may_use_its_loopback_address() -> None:
+    """RFC 8252 section 7.3, and only there."""
+    read = read_client_metadata(
+        changed(application_type="native", redirect_uris=["http://127.0.0.1/callback"])
+    )
+    assert read.application_type == "native"
+    assert read.redirect_uris == ("http://127.0.0.1/callback",)
+
+
+@pytest.mark.parametrize(
+    "client_id",
+    [..., None, 1, "", "ab", "a" * 65, "MoneyView", "-abc", "_abc", "a.b.c", "a b c", "abc\n", "sub.AAAAAAAAAAAAAAAAAAAAAA",
+     "https://x", "äbc", ["moneyview"]],
+    ids=lambda value: repr(value)[:20],
+)  # fmt: skip
+def test_1_another_client_id_is_refused(client_id: object) -> None:
+    """A client can never be taken for a person: no identifier has a dot (FAPI 2.0 section 6.7)."""
+    assert refusal(client_id=client_id) == ("client-id", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize("client_id", ["abc", "0-_", "a" * 64])
+def test_1_the_bounds_of_the_grammar_are_accepted(client_id: str) -> None:
+    """3 to 64 characters."""
+    assert read_client_metadata(changed(client_id=client_id)).client_id == client_id
+
+
+@pytest.mark.parametrize("member", ["client_name", "organization_name"])
+@pytest.mark.parametrize(
+    "name",
+    [..., None, 1, "", "   ", "a\nb", "a\u202eb", "a\0", "a" * 201],
+    ids=lambda value: repr(value)[:20],
+)
+def test_2_a_name_that_people_cannot_read_is_refused(member: str, name: object) -> None:
+    """Missing, empty, endless, or with characters that make it look like another name."""
+    assert refusal(**{member: name}) == ("name", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("none", "public-client"),
+        ("client_secret_basic", "shared-secret"),
+        ("client_secret_post", "shared-secret"),
+        ("client_secret_jwt", "shared-secret"),
+        ("tls_client_auth", "mutual-tls"),
+        ("self_signed_tls_client_auth", "mutual-tls"),
+        ("attest_jwt_client_auth", "authentication"),
+        ("PRIVATE_KEY_JWT", "authentication"),
+        ("", "authentication"),
+        (None, "authentication"),
+        (["private_key_jwt"], "authentication"),
+        ({}, "authentication"),
+    ],
+    ids=repr,
+)
+def test_3_another_authentication_is_refused(method: object, expected: str) -> None:
+    """Confidential clients with asymmetric keys only (FAPI 2.0 section 5.3.2.1 items 3 and 6)."""
+    assert refusal(token_endpoint_auth_method=method) == (expected, "invalid_client_metadata")
+
+
+def test_3_a_client_secret_is_refused() -> None:
+    """Also beside a good method: nobody should think that it works."""
+    assert refusal(client_secret="secret") == ("shared-secret", "invalid_client_metadata")
+
+
+def test_3_the_example_of_rfc_7591_is_refused() -> None:
+    """Section 3.1 registers a client with a secret: not here."""
+    example = {
+        "redirect_uris": ["https://client.example.org/callback", "https://client.example.org/callback2"],
+        "client_name": "My Example Client",
+        "client_name#ja-Jpan-JP": "\u30af\u30e9\u30a4\u30a2\u30f3\u30c8\u540d",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "logo_uri": "https://client.example.org/logo.png",
+        "jwks_uri": "https://client.example.org/my_public_keys.jwks",
+        "example_extension_parameter": "example_value",
+        "client_id": "s6bhdrkqt3",
+        "organization_name": "Example",
+    }
+    with pytest.raises(Reject) as caught:
+        read_client_metadata(example)
+    assert caught.value.reason.id == "client-metadata.shared-secret"
+
+
+@pytest.mark.parametrize("member", ["token_endpoint_auth_signing_alg", "id_token_signed_response_alg"])
+@pytest.mark.parametrize(
+    "algorithm", ["RS256", "none", "HS256", "ES384", "es256", "", None, 1, ["ES256"]], ids=repr
+)
+def test_4_another_algorithm_is_refused(member: str, algorithm: object) -> None:
+    """FAPI 2.0 section 5.4.1 item 1."""
+    assert refusal(**{member: algorithm}) == ("algorithm", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize("name", ["EdDSA", "Ed25519"])
+def test_4_both_names_of_one_algorithm_are_read(name: str) -> None:
+    """RFC 8037 and RFC 9864 mean the same."""
+    jwks = {"keys": [public_jwk(EDWARDS.public_key())]}
+    read = read_client_metadata(
+        changed(token_endpoint_auth_signing_alg=name, id_token_signed_response_alg=name, jwks=jwks)
+    )
+    assert read.token_endpoint_auth_signing_alg == "EdDSA"
+    assert read.id_token_signed_response_alg == "EdDSA"
+
+
+@pytest.mark.parametrize(
+    ("jwks", "expected"),
+    [
+        (..., "keys"),
+        (None, "keys"),
+        ([], "keys"),
+        ({}, "keys"),
+        ({"keys": {}}, "keys"),
+        ({"keys": ["x"]}, "keys"),
+        ({"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}, "keys"),
+        ({"keys": []}, "no-fitting-key"),
+        ({"keys": [{"kty": []}]}, "no-fitting-key"),
+        ({"keys": [{"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}]}, "no-fitting-key"),
+        ({"keys": [public_jwk(EDWARDS.public_key())]}, "no-fitting-key"),
+        ({"keys": [{**public_jwk(ELLIPTIC.public_key()), "use": "enc"}]}, "no-fitting-key"),
+        ({"keys": [private_jwk(ELLIPTIC)]}, "private-keys"),
+        ({"keys": [*JWKS["keys"], private_jwk(EDWARDS)]}, "private-keys"),
+        ({"keys": [*JWKS["keys"], {"kty": "oct", "k": "c2VjcmV0"}]}, "private-keys"),
+    ],
+)
+def test_5_keys_that_do_not_serve_are_refused(jwks: object, expected: str) -> None:
+    """Public keys only, and at least one that fits the algorithm of the client's assertions."""
+    assert refusal(jwks=jwks) == (expected, "invalid_client_metadata")
+
+
+def test_5_keys_by_reference_are_refused() -> None:
+    """No fetching from addresses that clients choose; also beside keys by value (RFC 7591 section 2)."""
+    assert refusal(jwks_uri="https://x.example/jwks") == ("keys-by-reference", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    "grant_types",
+    [None, "authorization_code", ["password"], ["implicit"], ["authorization_code", "password"], ["refresh_token"],
+     ["client_credentials", "refresh_token"], ["authorization_code", "authorization_code"], [1], [["x"]],
+     ["urn:ietf:params:oauth:grant-type:jwt-bearer"], ["authorization_code"] * 200],
+    ids=lambda value: repr(value)[:40],
+)  # fmt: skip
+def test_6_another_grant_type_is_refused(grant_types: object) -> None:
+    """Passwords are never given to clients (FAPI 2.0 section 5.3.2.1 item 2), nothing goes through the front."""
+    assert refusal(grant_types=grant_types) == ("grant-type", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    "response_types",
+    [None, "code", [], ["token"], ["code", "id_token"], ["code id_token"], ["code", "code"]],
+    ids=repr,
+)
+def test_6_another_response_type_is_refused(response_types: object) -> None:
+    """FAPI 2.0 section 5.3.2.2 item 1: code alone."""
+    assert refusal(response_types=response_types) == ("response-type", "invalid_client_metadata")
+
+
+def test_6_a_response_type_without_its_grant_is_refused() -> None:
+    """RFC 7591 section 2.1: the two lists agree."""
+    refused = refusal(grant_types=["client_credentials"], redirect_uris=[], response_types=["code"])
+    assert refused == ("response-type", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    "uris", [..., None, [], "https://x.example/", [1], [""], ["https://a.example/b"] * 2, ["https://a.example/" + "b" * 3_000]],
+    ids=lambda value: repr(value)[:40],
+)  # fmt: skip
+def test_7_redirect_uris_of_another_form_are_refused(uris: object) -> None:
+    """A list of distinct texts, at least one."""
+    assert refusal(redirect_uris=uris) == ("redirect-uris", "invalid_redirect_uri")
+
+
+def test_7_redirect_uris_without_their_grant_are_refused() -> None:
+    """A machine has no browser to redirect."""
+    refused = refusal(grant_types=["client_credentials"], response_types=[])
+    assert refused == ("redirect-uris", "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://moneyview.example/callback", "http://127.0.0.1/callback", "https://a.example/#b", "https://user@a.example/",
+     "javascript:alert(1)", "/callback", "https://*.example/", "data:text/html,x"],
+)  # fmt: skip
+def test_7_an_unsafe_redirect_uri_is_refused(uri: str) -> None:
+    """One is enough, also behind a good one (FAPI 2.0 section 5.3.2.2 item 8)."""
+    refused = refusal(redirect_uris=["https://moneyview.example/callback", uri])
+    assert refused == ("redirect-uri", "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize("application_type", ["", "Web", "desktop", None, 1, ["web"], {}], ids=repr)
+def test_7_another_application_type_is_refused(application_type: object) -> None:
+    """It decides which redirect URIs are safe."""
+    assert refusal(application_type=application_type) == ("application-type", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize("scope", [None, 1, ["openid"], " ", "a  b", "a\nb", 'a"b'], ids=repr)
+def test_8_a_malformed_scope_is_refused(scope: object) -> None:
+    """RFC 6749 section 3.3 says what a scope looks like."""
+    assert refusal(scope=scope) == ("scope", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize("bound", [False, None, 0, 1, "true", "false"], ids=repr)
+def test_9_unbound_tokens_are_refused(bound: object) -> None:
+    """FAPI 2.0 section 5.3.2.1 item 4 knows no exception."""
+    assert refusal(dpop_bound_access_tokens=bound) == ("sender-constraint", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    "audiences", [None, "https://bank.example", [""], [1], ["a", "a"], {"a": 1}], ids=repr
+)
+def test_10_malformed_audiences_are_refused(audiences: object) -> None:
+    """Whom an identity may ask about is a list of texts."""
+    assert refusal(resource_server_for=audiences) == ("resource-server", "invalid_client_metadata")
