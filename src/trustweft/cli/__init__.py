@@ -1,0 +1,63 @@
+"""The command line: one module per command, loaded when it is called, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "up": ("up", "Run the whole ecosystem on this machine."),
+    "serve": ("serve", "Run one participant alone."),
+    "tour": ("tour", "Walk one complete flow against the running ecosystem, and show every message."),
+    "clients": ("clients", "Register, list, show and remove clients."),
+    "users": ("users", "Add, list and remove users."),
+    "config": ("configuration", "Explain where each setting comes from."),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module only when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the library passes it
+        """Return the names in the order in which a newcomer needs them."""
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # the library passes it
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Import and return the command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"trustweft.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # the library passes it
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="trustweft")
+def main() -> None:
+    r"""A secure API ecosystem in a box.
+
+    \b
+    Begin with:
+      trustweft up          run everything on https://localhost:8440
+      trustweft tour        see one complete flow, message by message
+
+    \b
+    Shell completion, for bash (zsh and fish alike):
+      eval "$(_TRUSTWEFT_COMPLETE=bash_source trustweft)"
+    """
