@@ -16,6 +16,7 @@ from trustweft.web.static_files import load_static
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trustweft.server.pages import View
     from trustweft.web import views
     from trustweft.web.static_files import StaticFile
 
@@ -76,7 +77,7 @@ class Pages:
         """Return the sample application's error page."""
         return self._render("moneyview_error", view)
 
-    def _render(self, name: str, view: views.View) -> bytes:
+    def _render(self, name: str, view: View) -> bytes:
         return self._templates[name].render(view=view).encode("utf-8")
 
 

@@ -1,0 +1,92 @@
+"""The authorization server, assembled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.cli.assembly.parts import Assembled, Surroundings, resolve
+from trustweft.crypto.keyring import KeyRing
+from trustweft.net.serving import Listener
+from trustweft.profile import load_profile
+from trustweft.protocol.dpop import Nonces
+from trustweft.runtime.secrets_file import load_or_create_secret
+from trustweft.server.application import AuthorizationServer
+from trustweft.server.exchange import Deployment
+from trustweft.server.login.passwords import Passwords
+from trustweft.server.pipelines import PIPELINES
+from trustweft.store.sqlite.store import SqliteStore
+from trustweft.web.pages import Pages
+from trustweft.web.server_pages import ServerPages
+from trustweft.web.static_application import with_static_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trustweft.cli.settings import ServerSettings
+    from trustweft.server.pipeline import Pipelines
+    from trustweft.store.sqlite.store import SqliteStore as Store
+
+__all__ = ["assemble_server"]
+
+
+def assemble_server(
+    settings: ServerSettings,
+    *,
+    base: Path,
+    surroundings: Surroundings,
+    store: Store | None = None,
+    pipelines: Pipelines = PIPELINES,
+) -> Assembled:
+    """Return the server of ``settings``, whose paths are relative to ``base``.
+
+    Args:
+        settings: what the operator decided.
+        base: the folder of the settings file.
+        surroundings: clock, entropy, observer.
+        store: the open store, where others in this process share it; opened, and closed at the end, otherwise.
+        pipelines: other than the server's own only in tests.
+    """
+    own_store = store is None
+    store = SqliteStore.open(resolve(base, settings.storage.path)) if store is None else store
+    profile = load_profile(settings.profile)
+    entropy, clock = surroundings.entropy, surroundings.clock
+    secret = load_or_create_secret(resolve(base, settings.keys.nonce_secret_file), entropy=entropy)
+    deployment = Deployment(
+        config=settings.server,
+        profile=profile,
+        store=store,
+        keys=KeyRing.load_or_create(resolve(base, settings.keys.directory), now=clock.now()),
+        # A nonce serves in its own step and the next, as the profile says.
+        nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
+        pages=ServerPages(Pages(), base_url=settings.server.issuer, notice=settings.login_notice),
+        passwords=Passwords(entropy=entropy),
+        clock=clock,
+        entropy=entropy,
+        observer=surroundings.observer,
+    )
+    application = with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi)
+    certificate = resolve(base, settings.tls.certificate)
+    private_key = resolve(base, settings.tls.private_key)
+    listeners = [
+        Listener(
+            name="authorization server",
+            application=application,
+            host=settings.listen.host,
+            port=settings.listen.port,
+            certificate=certificate,
+            private_key=private_key,
+        )
+    ]
+    if settings.listen.mtls_port is not None and settings.tls.client_authorities is not None:
+        listeners.append(
+            Listener(
+                name="authorization server for client certificates",
+                application=application,
+                host=settings.listen.host,
+                port=settings.listen.mtls_port,
+                certificate=certificate,
+                private_key=private_key,
+                client_authorities=resolve(base, settings.tls.client_authorities),
+            )
+        )
+    return Assembled(listeners, close=[store.close] if own_store else [])

@@ -1,0 +1,129 @@
+"""`trustweft clients`: who may ask for tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from trustweft.cli.assembly.parts import Surroundings
+from trustweft.cli.data_directory import DataDirectory, data_option
+from trustweft.cli.output import json_option, print_json, print_table
+from trustweft.cli.registry import add_client
+from trustweft.runtime.clock import SystemClock
+from trustweft.runtime.entropy import SystemEntropy
+from trustweft.runtime.observability import SilentObserver
+from trustweft.store.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+__all__ = ["command"]
+
+_SURROUNDINGS = Surroundings(SystemClock(), SystemEntropy(), SilentObserver())
+
+
+@click.group(name="clients")
+def command() -> None:
+    r"""Register, list, show and remove clients. A running server sees each change at once.
+
+    \b
+    Examples:
+      trustweft clients add my-client.json
+      trustweft clients list --json
+      trustweft clients show moneyview
+      trustweft clients remove my-client
+    """
+
+
+@command.command()
+@data_option
+@json_option
+@click.argument("metadata", type=click.File("rb"))
+def add(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
+    r"""Register the client that the file METADATA describes (RFC 7591; - reads standard input).
+
+    \b
+    The least that is needed:
+      {
+        "client_id": "my-client",
+        "client_name": "My Client",
+        "organization_name": "My Company",
+        "redirect_uris": ["https://client.example/callback"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": "openid accounts",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "…", "y": "…"}]}
+      }
+    """
+
+    async def run() -> None:
+        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+            added = await add_client(store, metadata.read(), surroundings=_SURROUNDINGS)
+        if as_json:
+            print_json(msgspec.to_builtins(added))
+            return
+        click.echo(f"Registered {added.client_id}.")
+        if added.ignored:
+            click.echo(f"Not known here, and ignored: {', '.join(added.ignored)}", err=True)
+
+    asyncio.run(run())
+
+
+@command.command(name="list")
+@data_option
+@json_option
+def list_(data: Path, *, as_json: bool) -> None:
+    """List the registered clients."""
+
+    async def run() -> list[dict[str, object]]:
+        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+            return [msgspec.json.decode(metadata) for _, metadata in await store.list_clients()]
+
+    clients = asyncio.run(run())
+    if as_json:
+        print_json(clients)
+        return
+    members = ("client_id", "client_name", "organization_name", "scope")
+    rows = [[str(client.get(member, "")) for member in members] for client in clients]
+    print_table(("client_id", "name", "organization", "scope"), rows)
+
+
+@command.command()
+@data_option
+@json_option
+@click.argument("client_id")
+def show(data: Path, client_id: str, *, as_json: bool) -> None:
+    """Show one client's metadata."""
+    del as_json  # metadata is JSON in any case
+
+    async def run() -> bytes | None:
+        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+            return await store.find_client(client_id)
+
+    metadata = asyncio.run(run())
+    if metadata is None:
+        raise click.ClickException(f"client.unknown: there is no client {client_id}")
+    print_json(msgspec.json.decode(metadata))
+
+
+@command.command()
+@data_option
+@json_option
+@click.argument("client_id")
+def remove(data: Path, client_id: str, *, as_json: bool) -> None:
+    """Remove a client; its grants and tokens end with it, and its identifier stays taken."""
+
+    async def run() -> bool:
+        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+            return await store.remove_client(client_id, now=_SURROUNDINGS.clock.now())
+
+    if not asyncio.run(run()):
+        raise click.ClickException(f"client.unknown: there is no client {client_id}")
+    if as_json:
+        print_json({"removed": client_id})
+    else:
+        click.echo(f"Removed {client_id}; everything that it was granted is revoked.")

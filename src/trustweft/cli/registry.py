@@ -1,0 +1,80 @@
+"""Operators' view of clients and people: what the `clients` and `users` commands do to a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from trustweft.protocol.registration import ClientMetadata, read_client_metadata
+from trustweft.runtime.encoding import encode_base64url
+from trustweft.runtime.errors import Reject
+from trustweft.runtime.strict_json import load_object
+from trustweft.server.clients import MAXIMUM_METADATA
+from trustweft.server.records import User
+
+if TYPE_CHECKING:
+    from trustweft.cli.assembly.parts import Surroundings
+    from trustweft.server.login.passwords import Passwords
+    from trustweft.server.storage import ServerStore
+
+__all__ = ["add_client", "add_user", "read_client"]
+
+SUBJECT_OCTETS = 16  # "sub." and 22 characters: never a client identifier, whose grammar has no dot
+
+
+def read_client(raw: bytes, *, entropy_token: str) -> tuple[bytes, ClientMetadata]:
+    """Validate client metadata (RFC 7591); a missing ``client_id`` is made up.
+
+    Raises:
+        click.ClickException: with the reason id.
+    """
+    try:
+        document = load_object(raw, limit=MAXIMUM_METADATA)
+        document.setdefault("client_id", f"client-{entropy_token.lower().replace('_', '-')[:16].strip('-')}")
+        return msgspec.json.encode(document), read_client_metadata(document)
+    except Reject as refusal:
+        raise click.ClickException(str(refusal)) from refusal
+
+
+async def add_client(store: ServerStore, raw: bytes, *, surroundings: Surroundings) -> ClientMetadata:
+    """Register a client.
+
+    Raises:
+        click.ClickException: the metadata is refused, or the identifier is taken.
+    """
+    stored, metadata = read_client(raw, entropy_token=surroundings.entropy.token())
+    if not await store.add_client(metadata.client_id, stored):
+        raise click.ClickException(
+            f"client.taken: {metadata.client_id} is taken, now or by a client that was removed"
+        )
+    return metadata
+
+
+async def add_user(  # a person's facts, by keyword
+    store: ServerStore,
+    *,
+    username: str,
+    password: str,
+    name: str,
+    email: str,
+    passwords: Passwords,
+    surroundings: Surroundings,
+) -> User:
+    """Add a person.
+
+    Raises:
+        click.ClickException: the name is taken.
+    """
+    user = User(
+        subject=f"sub.{encode_base64url(surroundings.entropy.octets(SUBJECT_OCTETS))}",
+        username=username,
+        password_hash=await passwords.hash(password),
+        name=name,
+        email=email,
+        created_at=surroundings.clock.now(),
+    )
+    if not await store.add_user(user):
+        raise click.ClickException(f"user.taken: there is a user {username} already")
+    return user

@@ -1,0 +1,134 @@
+"""The TOML files that `trustweft serve` reads, one type per participant. A relative path is relative to its file."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
+
+__all__ = [
+    "ClientSettings",
+    "KeySettings",
+    "ListenSettings",
+    "MoneyViewSettings",
+    "ResourceServerSettings",
+    "ResourceSettings",
+    "RevocationSettings",
+    "ServerSettings",
+    "StorageSettings",
+    "TlsSettings",
+]
+
+
+class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of all settings: an unknown key is an error."""
+
+
+class ListenSettings(_Settings, frozen=True):
+    """Where a participant listens.
+
+    Attributes:
+        mtls_port: a second port that asks for client certificates (authorization server only).
+        operations_port: where /metrics and /ready are, on the loopback interface; none unless it is named.
+    """
+
+    port: int
+    host: str = "localhost"
+    mtls_port: int | None = None
+    operations_port: int | None = None
+
+
+class TlsSettings(_Settings, frozen=True):
+    """Certificate chain and private key in PEM; and who may have issued client certificates."""
+
+    certificate: str
+    private_key: str
+    client_authorities: str | None = None
+
+
+class StorageSettings(_Settings, frozen=True):
+    """The SQLite file."""
+
+    path: str
+
+
+class KeySettings(_Settings, frozen=True):
+    """Signing keys and the secret behind DPoP nonces."""
+
+    directory: str
+    nonce_secret_file: str
+
+
+class ServerSettings(_Settings, frozen=True):
+    """`trustweft serve server`."""
+
+    server: ServerConfig
+    listen: ListenSettings
+    tls: TlsSettings
+    storage: StorageSettings
+    keys: KeySettings
+    profile: str = "fapi2-security"
+    login_notice: str | None = None
+
+
+class RevocationSettings(_Settings, frozen=True):
+    """How the guard learns what is revoked: from the server's own store, or by introspection (RFC 7662).
+
+    Attributes:
+        store: the authorization server's SQLite file, inside one deployment.
+        client_id: the resource server's identity for introspection.
+        private_key_file: that identity's private JWK.
+    """
+
+    store: str | None = None
+    client_id: str | None = None
+    private_key_file: str | None = None
+
+
+class ResourceServerSettings(_Settings, frozen=True):
+    """One protected API."""
+
+    issuer: str
+    audience: str
+    base_urls: tuple[str, ...]
+    nonce_secret_file: str
+    trust: str  # PEM of the authorities that the issuer's certificate hangs off
+    require_dpop_nonce: bool = True
+
+
+class ResourceSettings(_Settings, frozen=True):
+    """`trustweft serve resource`: the sample bank behind the guard.
+
+    Attributes:
+        customers: subject identifiers, each with the name of the sample customer whose accounts it sees.
+    """
+
+    resource: ResourceServerSettings
+    listen: ListenSettings
+    tls: TlsSettings
+    storage: StorageSettings  # replay memory
+    revocation: RevocationSettings
+    customers: dict[str, str] = {}
+    profile: str = "fapi2-security"
+
+
+class MoneyViewSettings(_Settings, frozen=True):
+    """The sample client application."""
+
+    issuer: str
+    client_id: str
+    base_url: str
+    bank_url: str
+    scope: tuple[str, ...]
+    assertion_key_file: str
+    proof_key_file: str
+    trust: str
+
+
+class ClientSettings(_Settings, frozen=True):
+    """`trustweft serve client`: MoneyView."""
+
+    moneyview: MoneyViewSettings
+    listen: ListenSettings
+    tls: TlsSettings
+    profile: str = "fapi2-security"
