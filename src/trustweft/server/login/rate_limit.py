@@ -6,6 +6,7 @@ carries its window, so that nobody has to clear it in time.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trustweft.protocol.oauth import ACCESS_DENIED
@@ -74,7 +75,7 @@ async def count_login_attempt(exchange: Exchange) -> None:
     attempts = [await count for count in counts]
     for (limit, whose, why), count in zip(limits, attempts, strict=True):
         if count > limit.attempts:
-            wait = int(limit.window_ends(now) - now) + 1
+            wait = ceil(limit.window_ends(now) - now)
             raise why.reject(f"{count} for {whose[:80]!r}", headers=(("retry-after", str(wait)),))
 
 
