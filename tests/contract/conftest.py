@@ -25,6 +25,15 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[ServerStore]:
     """An empty store of each kind."""
-    opened = MemoryStore() if request.param == "memory" else SqliteStore.open(path)
+    opened: MemoryStore | SqliteStore = (
+        MemoryStore() if request.param == "memory" else SqliteStore.open(path, busy_timeout=10)
+    )
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def sqlite(path: Path) -> AsyncIterator[SqliteStore]:
+    """An empty store on SQLite."""
+    async with SqliteStore.open(path, busy_timeout=10) as opened:
+        yield opened

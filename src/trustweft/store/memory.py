@@ -323,11 +323,9 @@ class MemoryStore:
     # Rate limits.
 
     @_at_once
-    def count_attempt(self, key: bytes, *, window_ends: float, now: float | None = None) -> int:
-        """Count one more attempt. The window of the first one counts; with ``now`` it ends by itself."""
-        attempts = self._attempts.get(key)
-        if attempts is None or (now is not None and attempts.window_ends <= now):
-            attempts = self._attempts[key] = _Attempts(0, window_ends)
+    def count_attempt(self, key: bytes, *, window_ends: float) -> int:
+        """Count one more attempt, until it is reaped: whoever counts by windows names the window in the key."""
+        attempts = self._attempts.setdefault(key, _Attempts(0, window_ends))
         attempts.count += 1
         return attempts.count
 

@@ -24,19 +24,19 @@ __all__ = ["migrate"]
 PATIENCE: Final = 60.0
 OWNER_ONLY: Final = 0o600
 OWNER_ONLY_DIRECTORY: Final = 0o700
+OTHERS: Final = 0o077
 
 
 def migrate(path: Path) -> None:
     """Create the file (mode 0600) with the present schema, or bring an older one up to date.
 
-    Safe to call in several processes at once. A file that is readable by others is closed to them.
+    Safe to call in several processes at once.
 
     Raises:
-        StoreFileError: the file is not a store, comes from a newer version, or cannot be read or written.
+        StoreFileError: the file is not a store, comes from a newer version, is open to others, or cannot be used.
     """
     try:
         if _revision(path) == HEAD:
-            _close_to_others(path)
             return
         path.parent.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
         with _one_process_at_a_time(path):
@@ -51,10 +51,13 @@ def _revision(path: Path) -> str | None:
     """Return the revision of the file's schema; None if it has none yet.
 
     Raises:
-        StoreFileError: the file has tables, but not ours, or they are of a newer version.
+        StoreFileError: the file is open to others, has tables that are not ours, or ours of a newer version.
     """
     if not path.exists():
         return None
+    if path.stat().st_mode & OTHERS:
+        # Digests and password hashes stand in it: whoever could read it may have a copy.
+        raise StoreFileError(f"others can read or write {path}; run: chmod 600 {path}")
     with closing(_connect(path)) as connection:
         tables = {
             name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -91,12 +94,6 @@ def _one_process_at_a_time(path: Path) -> Iterator[None]:
 def _create(path: Path) -> None:
     """Make the file before SQLite does, so that it is never readable by others, not even for an instant."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
-    _close_to_others(path)
-
-
-def _close_to_others(path: Path) -> None:
-    if path.stat().st_mode & 0o077:
-        path.chmod(OWNER_ONLY)
 
 
 def _upgrade(path: Path) -> None:

@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempts"]
 
-# The window of the first attempt counts: later ones neither prolong nor restart it before it has ended.
+# The window of the first attempt counts: a later one does not prolong it.
 COUNT: Final = """
     INSERT INTO attempts (key, number, window_ends) VALUES (?, 1, ?)
-    ON CONFLICT (key) DO UPDATE SET
-        number = iif(window_ends <= ?, 1, number + 1),
-        window_ends = iif(window_ends <= ?, excluded.window_ends, window_ends)
+    ON CONFLICT (key) DO UPDATE SET number = number + 1
     RETURNING number"""
 FORGET: Final = "DELETE FROM attempts WHERE key = ?"
 
@@ -25,19 +23,17 @@ FORGET: Final = "DELETE FROM attempts WHERE key = ?"
 class Attempts(Part):
     """Knows how often something was tried."""
 
-    def count_attempt(
-        self, key: bytes, *, window_ends: float, now: float | None = None
-    ) -> asyncio.Future[int]:
-        """Count one more attempt. The window of the first one counts; with ``now`` it ends by itself."""
-        return self._submit(_count, key, window_ends, now)
+    def count_attempt(self, key: bytes, *, window_ends: float) -> asyncio.Future[int]:
+        """Count one more attempt, until it is reaped: whoever counts by windows names the window in the key."""
+        return self._submit(_count, key, window_ends)
 
     def forget_attempts(self, key: bytes) -> asyncio.Future[None]:
         """Start the count anew."""
         return self._submit(_forget, key)
 
 
-def _count(cursor: sqlite3.Cursor, key: bytes, window_ends: float, now: float | None) -> int:
-    (number,) = cursor.execute(COUNT, (key, window_ends, now, now)).fetchone()
+def _count(cursor: sqlite3.Cursor, key: bytes, window_ends: float) -> int:
+    (number,) = cursor.execute(COUNT, (key, window_ends)).fetchone()
     return int(number)
 
 

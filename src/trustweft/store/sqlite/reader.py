@@ -45,5 +45,4 @@ class Reader:
 
     def close(self) -> None:
         """Close the connection."""
-        self._cursor.close()
         self._connection.close()

@@ -106,7 +106,6 @@ class Writer:
             if operations:
                 outcomes = self._carry_out(operations)
                 _tell(operations[0][0].get_loop(), _settle, operations, outcomes)
-        self._cursor.close()
         self._connection.close()
         if self._closed is not None:
             _tell(self._closed.get_loop(), self._closed.set_result, None)

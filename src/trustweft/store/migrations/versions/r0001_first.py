@@ -130,7 +130,9 @@ def _clients() -> None:
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("metadata", sa.LargeBinary(), nullable=True),
         sa.Column("removed_at", sa.REAL(), nullable=True),
-        sa.CheckConstraint("(metadata IS NULL) = (removed_at IS NOT NULL)", name="ck_clients_tombstone"),
+        sa.CheckConstraint(
+            "(metadata IS NULL) = (removed_at IS NOT NULL)", name=op.f("ck_clients_tombstone")
+        ),
         sa.PrimaryKeyConstraint("client_id", name="pk_clients"),
         sqlite_strict=True,
     )
@@ -146,7 +148,7 @@ def _people() -> None:
         sa.Column("removed_at", sa.REAL(), nullable=True),
         sa.CheckConstraint(
             "(record IS NULL) = (removed_at IS NOT NULL) AND (record IS NULL) = (password_hash IS NULL)",
-            name="ck_users_tombstone",
+            name=op.f("ck_users_tombstone"),
         ),
         sa.PrimaryKeyConstraint("subject", name="pk_users"),
         sa.UniqueConstraint("username", name="uq_users_username"),
