@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from trustweft.protocol import bearer, dpop
+from trustweft.resource import paths
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ class GuardCheck(Protocol):
         ...
 
 
+def check_path(inspection: Inspection) -> None:
+    """The path means the same to whoever reads it: the guard, the application, a proxy between them."""
+    paths.check_path(inspection.request.path)
+
+
 def read_token(inspection: Inspection) -> None:
     """The token stands in the one Authorization header, never in the query or the body."""
     inspection.presented = bearer.read_presented_token(inspection.request)
@@ -69,7 +76,7 @@ def verify_proof(inspection: Inspection) -> None:
     inspection.proof = dpop.verify_proof(
         dpop.parse_proof_header(request.header_values("dpop")),
         method=request.method,
-        urls=[base + request.path for base in protection.base_urls],
+        urls=tuple([base + request.path for base in protection.base_urls]),
         now=inspection.now,
         future_tolerance=protection.future_tolerance,
         maximum_age=protection.proof_maximum_age,
@@ -77,6 +84,7 @@ def verify_proof(inspection: Inspection) -> None:
     )
 
 
+@enforces("FAPI2-SP-5.3.4-5", "FAPI2-SP-5.3.4-5.2")
 def check_binding(inspection: Inspection) -> None:
     """The proof was made with the key that the token is bound to."""
     expected = inspection.token.jkt
@@ -85,6 +93,7 @@ def check_binding(inspection: Inspection) -> None:
     dpop.verify_key_binding(inspection.proof, expected_jkt=expected)
 
 
+@enforces("FAPI2-SP-6.2-1")
 def check_nonce(inspection: Inspection) -> None:
     """The proof holds a nonce of this resource server, so it was not made in advance."""
     if inspection.protection.require_nonce:
@@ -105,6 +114,7 @@ async def check_status(inspection: Inspection) -> None:
         raise REVOKED.reject(f"client_id={inspection.token.client_id}")
 
 
+@enforces("FAPI2-SP-6.2-2")
 async def remember_proof(inspection: Inspection) -> None:
     """The proof is used for the first time."""
     proof = inspection.proof
@@ -113,6 +123,7 @@ async def remember_proof(inspection: Inspection) -> None:
 
 
 PIPELINE: Final[tuple[GuardCheck, ...]] = (
+    check_path,
     read_token,
     verify_token,
     check_scheme,

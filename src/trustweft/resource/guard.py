@@ -24,6 +24,7 @@ __all__ = ["REASON_HEADER", "Guard"]
 REASON_HEADER: Final = "trustweft-reason"  # the reason id, for people who must find out why
 _PROOF_ERRORS: Final = frozenset({"invalid_dpop_proof", "use_dpop_nonce"})
 _UNAUTHORIZED: Final = 401
+_CHALLENGED: Final = frozenset({400, 401, 403})  # the others are not about the credentials
 
 
 class Guard:
@@ -57,14 +58,16 @@ class Guard:
     def refusal(self, refused: Reject, *, scope: Sequence[str] = ()) -> HttpResponse:
         """Return the answer to a refused request (RFC 6750 section 3, RFC 9449 sections 7.1 and 9)."""
         why = refused.reason
-        challenge = create_challenge(
-            why,
-            resource_metadata=self.protection.resource_metadata,
-            scope=scope if why is INSUFFICIENT_SCOPE else (),
-        )
         # RFC 9449 section 7.1: a bad proof at a resource is a 401, where the server's own endpoints say 400.
         status = _UNAUTHORIZED if why.error in _PROOF_ERRORS else why.status
-        headers = (challenge, *refused.headers, (REASON_HEADER, why.id))
+        headers = (*refused.headers, (REASON_HEADER, why.id))
+        if status in _CHALLENGED:
+            challenge = create_challenge(
+                why,
+                resource_metadata=self.protection.resource_metadata,
+                scope=scope if why is INSUFFICIENT_SCOPE else (),
+            )
+            headers = (challenge, *headers)
         if not any(name == NONCE_HEADER for name, _ in headers):
             headers = (*headers, *self.nonce_header())
         return json_response(error_fields(refused), status=status, headers=headers)
