@@ -1,0 +1,264 @@
+"""What the first start of an ecosystem makes: settings, keys, clients and people. Later starts find it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from trustweft.cli.registry import add_client, add_user
+from trustweft.cli.settings import (
+    ClientSettings,
+    KeySettings,
+    ListenSettings,
+    MoneyViewSettings,
+    ResourceServerSettings,
+    ResourceSettings,
+    RevocationSettings,
+    ServerSettings,
+    StorageSettings,
+    TlsSettings,
+)
+from trustweft.cli.toml_text import to_toml
+from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, read_private_jwk, thumbprint
+from trustweft.runtime.files import read_private_file, write_private_file
+from trustweft.server.config import ScopeDefinition, ServerConfig
+from trustweft.server.login.passwords import Passwords
+
+if TYPE_CHECKING:
+    from trustweft.cli.assembly.parts import Surroundings
+    from trustweft.cli.data_directory import DataDirectory
+    from trustweft.server.storage import ServerStore
+
+__all__ = ["CLIENT_IDS", "DemoCredentials", "DemoPerson", "prepare_people", "prepare_settings"]
+
+# The sample client, the sample bank's own identity for introspection, and the two that the tour acts as.
+CLIENT_IDS: Final = ("moneyview", "bank", "tour", "tour-stranger")
+PASSWORD_LENGTH: Final = 16  # 96 bits
+_PEOPLE: Final = (
+    ("ada", "Ada Lindqvist", "ada@example.com"),
+    ("bram", "Bram Okafor", "bram@example.com"),
+)
+_TLS: Final = TlsSettings(
+    certificate="../tls/certificate.pem",
+    private_key="../tls/private-key.pem",
+    client_authorities="../ca/certificate.pem",
+)
+
+
+class DemoPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """A demo user, with the generated password."""
+
+    username: str
+    password: str
+    name: str
+    email: str
+
+
+class DemoCredentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in ``credentials.json``, mode 0600.
+
+    Attributes:
+        complete: whether clients and users were all added: a start that was cut off goes on where it ended, and what
+            an operator removes later stays removed.
+    """
+
+    users: tuple[DemoPerson, ...]
+    complete: bool
+
+
+def prepare_keys(data: DataDirectory) -> None:
+    """Make the private keys of the clients."""
+    for name in (*CLIENT_IDS, "moneyview-proof"):
+        path = data.file(f"client-keys/{name}.json")
+        if not path.exists():
+            write_private_file(path, msgspec.json.encode(private_jwk(generate_private_key("ES256"))))
+
+
+def _public_key_set(data: DataDirectory, name: str) -> dict[str, object]:
+    document = msgspec.json.decode(read_private_file(data.file(f"client-keys/{name}.json")))
+    key = read_private_jwk(document).public_key()
+    return {"keys": [{**public_jwk(key), "kid": thumbprint(key)[:16], "alg": "ES256", "use": "sig"}]}
+
+
+def _scopes(issuer: str, bank: str) -> tuple[ScopeDefinition, ...]:
+    texts = (
+        (
+            "openid",
+            issuer,
+            "Know who you are",
+            "A number that stands for you at this application, and nothing else.",
+        ),
+        ("profile", issuer, "See your name", "Your full name and your user name."),
+        ("email", issuer, "See your email address", "Your email address, not your messages."),
+        (
+            "accounts",
+            bank,
+            "See your accounts",
+            "Names, balances and transactions of your accounts. No payments.",
+        ),
+        ("payments", bank, "Make payments for you", "Send money from your accounts, up to what is there."),
+    )
+    return tuple(
+        ScopeDefinition(name=name, audience=audience, title=title, explanation=explanation)
+        for name, audience, title, explanation in texts
+    )
+
+
+def _server_settings(data: DataDirectory) -> ServerSettings:
+    ports = data.ports
+    issuer = ports.url(ports.server)
+    return ServerSettings(
+        server=ServerConfig(
+            issuer=issuer,
+            mtls_base=ports.url(ports.server_mtls),
+            display_name="Weft Bank",
+            organization_name="Weft Bank (a demonstration)",
+            scopes=_scopes(issuer, ports.url(ports.resource)),
+        ),
+        listen=ListenSettings(port=ports.server, mtls_port=ports.server_mtls),
+        tls=_TLS,
+        storage=StorageSettings(path="trustweft.sqlite"),
+        keys=KeySettings(directory="keys", nonce_secret_file="nonce-secret"),  # noqa: S106  # a file's name
+        login_notice=f"A demonstration: users and passwords are in {data.credentials}.",
+    )
+
+
+def _resource_settings(data: DataDirectory) -> ResourceSettings:
+    ports = data.ports
+    bank = ports.url(ports.resource)
+    return ResourceSettings(
+        resource=ResourceServerSettings(
+            issuer=ports.url(ports.server),
+            audience=bank,
+            base_urls=(bank,),
+            nonce_secret_file="nonce-secret",  # noqa: S106  # a file's name
+            trust="../ca/certificate.pem",
+        ),
+        listen=ListenSettings(port=ports.resource),
+        tls=_TLS,
+        storage=StorageSettings(path="replays.sqlite"),
+        revocation=RevocationSettings(client_id="bank", private_key_file="../client-keys/bank.json"),
+    )
+
+
+def _client_settings(data: DataDirectory) -> ClientSettings:
+    ports = data.ports
+    return ClientSettings(
+        moneyview=MoneyViewSettings(
+            issuer=ports.url(ports.server),
+            client_id="moneyview",
+            base_url=ports.url(ports.client),
+            bank_url=ports.url(ports.resource),
+            scope=("openid", "profile", "accounts"),
+            assertion_key_file="../client-keys/moneyview.json",
+            proof_key_file="../client-keys/moneyview-proof.json",
+            trust="../ca/certificate.pem",
+        ),
+        listen=ListenSettings(port=ports.client),
+        tls=_TLS,
+    )
+
+
+def prepare_settings(data: DataDirectory) -> None:
+    """Write the settings files of the participants where they are missing; people may change them afterwards."""
+    prepare_keys(data)
+    for participant, settings in (
+        ("server", _server_settings(data)),
+        ("resource", _resource_settings(data)),
+        ("client", _client_settings(data)),
+    ):
+        path = data.file(f"{participant}/{participant}.toml")
+        if not path.exists():
+            heading = f"Made by `trustweft up`; read by it and by `trustweft serve {participant} --config` this file."
+            write_private_file(path, to_toml(settings, heading=heading).encode())
+
+
+def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
+    ports = data.ports
+    callback = f"{ports.url(ports.home)}/tour/callback"
+    flows = ["authorization_code", "refresh_token"]
+    everything = "openid profile email accounts payments"
+    common: dict[str, object] = {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "dpop_bound_access_tokens": True,
+    }
+    return tuple(
+        {**common, **metadata, "jwks": _public_key_set(data, str(metadata["client_id"]))}
+        for metadata in (
+            {
+                "client_id": "moneyview",
+                "client_name": "MoneyView",
+                "organization_name": "MoneyView (a demonstration)",
+                "redirect_uris": [f"{ports.url(ports.client)}/callback"],
+                "grant_types": flows,
+                "scope": "openid profile accounts",
+            },
+            {
+                "client_id": "bank",
+                "client_name": "Weft Bank API",
+                "organization_name": "Weft Bank (a demonstration)",
+                "grant_types": [],
+                "response_types": [],
+                "resource_server_for": [ports.url(ports.resource)],
+            },
+            {
+                "client_id": "tour",
+                "client_name": "Trustweft tour",
+                "organization_name": "Trustweft",
+                "redirect_uris": [callback],
+                "grant_types": [*flows, "client_credentials"],
+                "scope": everything,
+            },
+            {
+                "client_id": "tour-stranger",
+                "client_name": "A stranger on the tour",
+                "organization_name": "Nobody",
+                "redirect_uris": [callback],
+                "grant_types": flows,
+                "scope": "openid accounts",
+            },
+        )
+    )
+
+
+async def prepare_people(
+    data: DataDirectory, store: ServerStore, *, surroundings: Surroundings
+) -> DemoCredentials:
+    """Register the clients and add the demo users, once; return the users with their passwords."""
+    credentials = _load_or_make_credentials(data, surroundings)
+    if credentials.complete:
+        return credentials
+    for metadata in _client_metadata(data):
+        if await store.find_client(str(metadata["client_id"])) is None:
+            await add_client(store, msgspec.json.encode(metadata), surroundings=surroundings)
+    passwords = Passwords(entropy=surroundings.entropy)
+    for person in credentials.users:
+        if await store.find_user(person.username) is None:
+            await add_user(
+                store,
+                username=person.username,
+                password=person.password,
+                name=person.name,
+                email=person.email,
+                passwords=passwords,
+                surroundings=surroundings,
+            )
+    return _write_credentials(data, msgspec.structs.replace(credentials, complete=True))
+
+
+def _load_or_make_credentials(data: DataDirectory, surroundings: Surroundings) -> DemoCredentials:
+    if data.credentials.exists():
+        return msgspec.json.decode(read_private_file(data.credentials), type=DemoCredentials)
+    people = tuple(
+        DemoPerson(
+            username=username, password=surroundings.entropy.token()[:PASSWORD_LENGTH], name=name, email=email
+        )
+        for username, name, email in _PEOPLE
+    )
+    return _write_credentials(data, DemoCredentials(users=people, complete=False))
+
+
+def _write_credentials(data: DataDirectory, credentials: DemoCredentials) -> DemoCredentials:
+    write_private_file(data.credentials, msgspec.json.format(msgspec.json.encode(credentials)))
+    return credentials
