@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -92,8 +92,12 @@ def _one_process_at_a_time(path: Path) -> Iterator[None]:
 
 
 def _create(path: Path) -> None:
-    """Make the file before SQLite does, so that it is never readable by others, not even for an instant."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
+    """Make the file before SQLite does, so that it is never readable by others, not even for an instant.
+
+    One that is there is not opened: closing it again would drop the locks that this process holds on it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
 
 
 def _upgrade(path: Path) -> None:

@@ -31,7 +31,7 @@ READER_TIMEOUT: Final = 1.0
 class SqliteStore(Identifiers, Requests, Grants, Clients, Users, Attempts, Housekeeping):
     """Satisfies ``ServerStore`` on one SQLite file, which several processes may share.
 
-    Belongs to the event loop in which it is first used.
+    Belongs to the event loop in which it is first used, and to the process that opened it: open it after forking.
     """
 
     @classmethod

@@ -38,10 +38,6 @@ class _Failed(NamedTuple):
     why: Exception
 
 
-class _RolledBackError(Exception):
-    """SQLite took the whole transaction back, or could not commit it: nothing of the batch is in the store."""
-
-
 @contextmanager
 def all_or_nothing(cursor: sqlite3.Cursor) -> Iterator[None]:
     """Make several statements of one operation succeed or fail together, apart from the rest of the batch."""
@@ -111,35 +107,35 @@ class Writer:
             _tell(self._closed.get_loop(), self._closed.set_result, None)
 
     def _carry_out(self, operations: list[_Operation]) -> list[Any]:
+        """Return the outcome of each operation; whatever happens, the thread lives on and nobody waits in vain."""
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as cause:
+        except Exception as cause:  # noqa: BLE001  # told to every caller
             # Another process holds the lock, or the file is away: trying one by one would only wait longer.
             return [_Failed(explain(cause)) for _ in operations]
         try:
-            return self._transact(operations)
-        except _RolledBackError as failure:
-            if len(operations) == 1 and isinstance(failure.__cause__, Exception):
-                return [_Failed(explain(failure.__cause__))]
-        # One of them is at fault: each gets a transaction of its own.
-        return [outcome for operation in operations for outcome in self._carry_out([operation])]
-
-    def _transact(self, operations: list[_Operation]) -> list[Any]:
-        cursor = self._cursor
-        outcomes: list[Any] = []
-        try:
-            for _, operation, arguments in operations:
-                try:
-                    outcomes.append(operation(cursor, *arguments))
-                except Exception as cause:  # whatever it is, it is this one caller's
-                    if not self._connection.in_transaction:
-                        raise _RolledBackError from cause
-                    outcomes.append(_Failed(explain(cause)))
-            cursor.execute("COMMIT")
-        except sqlite3.Error as cause:
+            outcomes = self._transact(operations)
+            self._cursor.execute("COMMIT")
+        except Exception as cause:  # noqa: BLE001  # told to the one who is at fault
             with suppress(sqlite3.Error):
                 self._connection.rollback()
-            raise _RolledBackError from cause
+            if len(operations) == 1:
+                return [_Failed(explain(cause))]
+            # Nothing of the batch is in the store: each operation gets a transaction of its own.
+            return [outcome for operation in operations for outcome in self._carry_out([operation])]
+        return outcomes
+
+    def _transact(self, operations: list[_Operation]) -> list[Any]:
+        """Run the operations in the open transaction; raise what made SQLite take it back."""
+        cursor = self._cursor
+        outcomes: list[Any] = []
+        for _, operation, arguments in operations:
+            try:
+                outcomes.append(operation(cursor, *arguments))
+            except Exception as cause:
+                if not self._connection.in_transaction:
+                    raise
+                outcomes.append(_Failed(explain(cause)))
         return outcomes
 
 
