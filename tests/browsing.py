@@ -6,37 +6,41 @@ import asyncio
 import html
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 from argon2 import PasswordHasher
 
-from drawn_pages import DrawnPages
+from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import generate_private_key, public_jwk
 from trustweft.profile import load_profile
+from trustweft.protocol.dpop import Nonces
 from trustweft.protocol.http import HttpRequest, HttpResponse
 from trustweft.protocol.oauth import FORM_CONTENT_TYPE
 from trustweft.protocol.par import create_request_uri
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.entropy import SystemEntropy
-from trustweft.runtime.errors import Reject, Shown
 from trustweft.runtime.observability import SilentObserver
-from trustweft.server.checks import interaction as checks
+from trustweft.server.application import AuthorizationServer
 from trustweft.server.config import PATHS, ScopeDefinition, ServerConfig
-from trustweft.server.endpoints.authorization import open_interaction
-from trustweft.server.exchange import Deployment, Exchange
-from trustweft.server.login.answers import page_refusal, redirect_refusal
+from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.login.people import create_user
-from trustweft.server.login.pipelines import INTERACTION_PIPELINES, find_interaction_endpoint
-from trustweft.server.pipeline import Pipelines, run
+from trustweft.server.pipelines import PIPELINES
 from trustweft.server.records import Interaction, Passkey, PushedRequest, User
 from trustweft.store.memory import MemoryStore
+from trustweft.web.pages import Pages
+from trustweft.web.server_pages import ServerPages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+    from trustweft.runtime.errors import Reject
+    from trustweft.server.pipeline import Pipelines
 
 ISSUER = "https://localhost:8441"
 REDIRECT_URI = "https://localhost:8444/callback?tenant=a%20b&x=1"
@@ -44,20 +48,6 @@ STATE = "state with spaces & signs"
 SEE_OTHER = 303
 PASSWORD = "correct horse battery staple"
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-PIPELINES: Pipelines = {
-    "authorization": (
-        checks.read_authorization_parameters,
-        checks.find_authorizing_client,
-        checks.find_pushed_request,
-        checks.check_request_belongs_to_client,
-        checks.check_request_not_expired,
-        checks.check_prompt,
-        checks.begin_interaction,
-        open_interaction,
-    ),
-    **INTERACTION_PIPELINES,
-}
 
 CONFIG = ServerConfig(
     issuer=ISSUER,
@@ -97,6 +87,12 @@ class BusyStore(MemoryStore):
         await asyncio.sleep(0)
         return found
 
+    async def find_pushed_request(self, digest: bytes) -> PushedRequest | None:
+        """Return the request as it was a moment ago."""
+        found = await super().find_pushed_request(digest)
+        await asyncio.sleep(0)
+        return found
+
     async def find_passkey(self, credential_id: bytes) -> Passkey | None:
         """Return the passkey as it was a moment ago."""
         found = await super().find_passkey(credential_id)
@@ -120,19 +116,8 @@ class Site:
         return self.observer.reasons[-1] if self.observer.reasons else None
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
-        """Answer as the application does."""
-        found = find_interaction_endpoint(request.path)
-        endpoint, handle = ("authorization", "") if found is None else found
-        assert found is not None or request.path == PATHS["authorization"], request.path
-        exchange = Exchange(self.deployment, endpoint=endpoint, request=request)
-        exchange.handle = handle
-        try:
-            await run(self.pipelines[endpoint], exchange)
-        except Reject as refusal:
-            self.observer.refused("server", endpoint, refusal)
-            shown_to_client = refusal.reason.shown is Shown.REDIRECT
-            return (redirect_refusal if shown_to_client else page_refusal)(exchange, refusal)
-        return exchange.response
+        """Answer as the server does, or as the mutant that a test made of it."""
+        return await AuthorizationServer(self.deployment, pipelines=self.pipelines).respond(request)
 
     async def register(self, client_id: str, *, name: str = "MoneyView") -> None:
         """Register a client."""
@@ -191,17 +176,22 @@ def authorization_url(client_id: str, request_uri: str) -> str:
     return f"{PATHS['authorization']}?{urlencode({'client_id': client_id, 'request_uri': request_uri})}"
 
 
-def make_site() -> Site:
-    """Build a server with nobody in it."""
+@cache
+def compiled_pages() -> Pages:
+    """Return the real pages; compiling them takes longer than a test."""
+    return Pages()
+
+
+def make_site(directory: Path) -> Site:
+    """Build a server with nobody in it; its keys are in the directory."""
     store, clock, observer, entropy = BusyStore(), ManualClock(), RecordingObserver(), SystemEntropy()
-    unused: Any = None  # login and consent neither sign nor meet proofs
     deployment = Deployment(
         config=CONFIG,
         profile=load_profile("fapi2-security"),
         store=store,
-        keys=unused,
-        nonces=unused,
-        pages=DrawnPages(base_url=ISSUER),
+        keys=KeyRing.load_or_create(directory, now=clock.now()),
+        nonces=Nonces(entropy.octets(32)),
+        pages=ServerPages(compiled_pages(), base_url=ISSUER),
         passwords=Passwords(entropy=entropy, hasher=FAST, concurrency=1),
         clock=clock,
         entropy=entropy,

@@ -34,6 +34,7 @@ class SoftwareAuthenticator:
     key: Key = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     credential_id: bytes = field(default_factory=lambda: os.urandom(32))
     user_handle: str = ""
+    certificates: dict[str, list[bytes]] = field(default_factory=dict)
 
     def create(self, options: bytes, *, attestation: str = "none", **changes: Any) -> str:
         """Answer ``navigator.credentials.create()``."""
@@ -42,8 +43,13 @@ class SoftwareAuthenticator:
         client_data = self._client_data("webauthn.create", asked["challenge"], changes)
         length = struct.pack(">H", len(self.credential_id))
         attested = bytes(16) + length + self.credential_id + cbor2.dumps(self._cose())
-        statement = {"fmt": attestation, "authData": self._data(ATTESTED) + attested, "attStmt": {}}
-        return self._credential(clientDataJSON=client_data, attestationObject=cbor2.dumps(statement))
+        data = self._data(ATTESTED) + attested
+        statement: dict[str, Any] = {}
+        if attestation != "none":
+            signature = self._sign(data + hashlib.sha256(client_data).digest())
+            statement = {"alg": self._cose()[3], "sig": signature, **self.certificates}
+        members = {"fmt": attestation, "authData": data, "attStmt": statement}
+        return self._credential(clientDataJSON=client_data, attestationObject=cbor2.dumps(members))
 
     def get(self, options: bytes, **changes: Any) -> str:
         """Answer ``navigator.credentials.get()``."""

@@ -8,12 +8,13 @@ from browsing import Browser, Site, make_site
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """A server with two clients and two people."""
-    made = make_site()
+    made = make_site(tmp_path)
     await made.register("moneyview")
     await made.register("otherapp", name="Other App")
     await made.enrol("alice")

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from browsing import ISSUER, STATE, Browser, Site, answer_of, header_of, location_of
 from trustweft.runtime.encoding import digest_of
@@ -165,6 +166,21 @@ async def test_a_client_that_was_removed_gets_no_code(site: Site, at_consent: Br
     await site.store.remove_client("moneyview", now=site.clock.now())
     assert (await at_consent.decide("approve")).status == 400
     assert site.last_reason == "interaction.client-gone"
+
+
+async def test_a_client_that_was_removed_is_not_shown(site: Site, at_login: Browser) -> None:
+    """Nobody is asked for a password on its behalf."""
+    await site.store.remove_client("moneyview", now=site.clock.now())
+    assert (await at_login.get(at_login.interaction)).status == 400
+    assert site.last_reason == "interaction.client-gone"
+
+
+async def test_a_decision_without_a_login_time_makes_no_code(site: Site, at_consent: Browser) -> None:
+    """Whatever the store has: a code always says when its person logged in."""
+    for digest, interaction in [*site.store._interactions.items()]:
+        site.store._interactions[digest] = replace(interaction, authenticated_at=None)
+    assert (await at_consent.decide("approve")).status == 400
+    assert site.last_reason == "interaction.ended"
 
 
 async def test_a_person_who_was_removed_grants_nothing(site: Site, at_consent: Browser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from argon2 import PasswordHasher
 
@@ -51,8 +53,9 @@ async def test_an_unknown_person_costs_as_much_as_a_known_one() -> None:
     )
     known = await passwords.hash("p")
     assert passwords._nobody.split("$")[:4] == known.split("$")[:4]
-    with pytest.raises(PasswordMismatchError):
-        await passwords.verify("p", stored=None)
+    for guess in ("p", "token-1"):  # the second is what the stand-in was made from
+        with pytest.raises(PasswordMismatchError):
+            await passwords.verify(guess, stored=None)
     passwords.close()
 
 
@@ -247,6 +250,17 @@ async def test_the_same_form_logs_in_once(site: Site, at_login: Browser) -> None
     fields = {"csrf": before, "username": "bob", "password": PASSWORD}
     assert (await at_login.submit("/login", fields)).status == 403
     assert site.last_reason == "csrf.token"
+
+
+async def test_of_many_copies_of_one_login_one_goes_on(site: Site, at_login: Browser) -> None:
+    """Each step has one successor, whoever sends the form how often."""
+    copies = [Browser(site) for _ in range(8)]
+    form = {"csrf": at_login.csrf, "username": "alice", "password": PASSWORD}
+    for copy in copies:
+        copy.jar, copy.path = dict(at_login.jar), at_login.path
+    responses = await asyncio.gather(*(copy.submit("/login", form) for copy in copies))
+    assert sorted(response.status for response in responses) == [303] + [400] * 7
+    assert site.observer.reasons == ["interaction.ended"] * 7
 
 
 async def test_nobody_logs_in_over_somebody_else(site: Site, at_consent: Browser) -> None:

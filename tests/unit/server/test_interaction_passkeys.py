@@ -255,12 +255,39 @@ async def test_the_same_answer_again_is_refused(site: Site, enrolled: SoftwareAu
     assert site.last_reason == "interaction.ended"
 
 
+async def test_of_two_uses_at_once_one_counts(site: Site, enrolled: SoftwareAuthenticator) -> None:
+    """A device and its copy that show the same count at the same moment do not both get in."""
+    browsers = [await fresh(site), await fresh(site)]
+    forms = []
+    for browser in browsers:
+        enrolled.sign_count = 6
+        credential = enrolled.get(await ask(browser, "passkey"))
+        forms.append({"csrf": browser.csrf, "credential": credential})
+    await asyncio.gather(
+        *(browser.submit("/passkey", form) for browser, form in zip(browsers, forms, strict=True))
+    )
+    assert site.observer.reasons == ["passkey.cloned"]
+
+
 async def test_without_the_counter_check_a_copy_logs_in(site: Site, enrolled: SoftwareAuthenticator) -> None:
     """The check is what refuses."""
     site.pipelines = without(site.pipelines, "passkey", "advance_passkey_counter")
     enrolled.sign_count = 0
     browser = await fresh(site)
     assert await log_in(browser, enrolled) == ISSUER + browser.interaction
+
+
+async def test_a_passkey_that_outlived_its_person_opens_nothing(
+    site: Site, enrolled: SoftwareAuthenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the store still has: nobody logs in as somebody who is not there."""
+
+    async def nobody(subject: str) -> None:
+        return None
+
+    monkeypatch.setattr(site.store, "find_subject", nobody)
+    await log_in(await fresh(site), enrolled)
+    assert site.last_reason == "passkey.unknown"
 
 
 async def test_a_removed_persons_passkey_opens_nothing(site: Site, enrolled: SoftwareAuthenticator) -> None:
@@ -315,6 +342,7 @@ async def test_a_credential_with_one_member_spoilt_is_refused(
         ("rp_id", "evil.example", "passkey.not-verified"),
         ("flags", USER_PRESENT, "passkey.not-verified"),
         ("key", rsa.generate_private_key(public_exponent=65537, key_size=2048), "passkey.not-verified"),
+        ("credential_id", b"x" * 1_024, "passkey.not-verified"),
     ],
 )
 async def test_a_new_passkey_that_differs_in_one_thing_is_refused(
@@ -355,6 +383,29 @@ async def test_a_registration_that_differs_in_one_thing_is_refused(
     assert site.last_reason == reason
 
 
+@pytest.mark.parametrize("credential", ["", '{"rawId": "AAAA"}', '{"response": []}', '{"response": {}}'])
+async def test_what_is_no_new_credential_is_refused(site: Site, at_consent: Browser, credential: str) -> None:
+    """Bounded, strict, and never a failure of ours."""
+    await ask(at_consent, "passkey_registration")
+    form = {"csrf": at_consent.csrf, "credential": credential}
+    assert (await at_consent.submit("/passkey_registration", form)).status == 303
+    assert site.last_reason == "passkey.malformed"
+
+
+async def test_a_key_may_attest_itself(at_consent: Browser, authenticator: SoftwareAuthenticator) -> None:
+    """Browsers pass that on even where no attestation is asked for."""
+    assert (await register(at_consent, authenticator, attestation="packed")).endswith("?added=yes")
+
+
+async def test_certificates_of_makers_are_not_parsed(
+    site: Site, at_consent: Browser, authenticator: SoftwareAuthenticator
+) -> None:
+    """Nobody asked for them."""
+    authenticator.certificates = {"x5c": [b"0"]}
+    await register(at_consent, authenticator, attestation="packed")
+    assert site.last_reason == "passkey.not-verified"
+
+
 async def test_a_key_off_its_curve_is_not_kept(
     site: Site, at_consent: Browser, authenticator: SoftwareAuthenticator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +414,17 @@ async def test_a_key_off_its_curve_is_not_kept(
         authenticator, "_cose", lambda: {1: 2, 3: -7, -1: 1, -2: b"\x01" * 32, -3: b"\x02" * 32}
     )
     await register(at_consent, authenticator)
+    assert site.last_reason == "passkey.not-verified"
+
+
+async def test_a_credential_under_another_identifier_is_not_kept(
+    site: Site, at_consent: Browser, authenticator: SoftwareAuthenticator
+) -> None:
+    """What the browser names and what the device made are one thing."""
+    credential = json.loads(authenticator.create(await ask(at_consent, "passkey_registration")))
+    credential["id"] = credential["rawId"] = "AAAA"
+    form = {"csrf": at_consent.csrf, "credential": json.dumps(credential)}
+    await at_consent.submit("/passkey_registration", form)
     assert site.last_reason == "passkey.not-verified"
 
 

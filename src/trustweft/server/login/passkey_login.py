@@ -33,7 +33,7 @@ REPLAYED = reason(
 
 
 async def find_passkey(exchange: Exchange) -> None:
-    """The passkey is known here, and belongs to the person that it says (WebAuthn section 7.2 step 6)."""
+    """The passkey is known here, and belongs to the person that it says (WebAuthn section 7.2)."""
     with returning_to_form(exchange):
         credential = passkeys.read_credential(exchange.form.get("credential"))
         passkey = await exchange.deployment.store.find_passkey(passkeys.credential_id_of(credential))

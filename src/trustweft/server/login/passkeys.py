@@ -52,11 +52,13 @@ __all__ = [
 ]
 
 MAXIMUM_CREDENTIAL: Final = 32_768  # octets of JSON; our choice: without attestation it has less than 2,000
-TIMEOUT: Final = 300_000  # milliseconds: the upper end of what WebAuthn section 15.1 recommends
+MAXIMUM_IDENTIFIER: Final = 1_023  # octets (WebAuthn section 7.1)
+TIMEOUT: Final = 300_000  # milliseconds: the default that WebAuthn section 15.1 recommends
 _VERIFY: Final = UserVerificationRequirement.REQUIRED
 # Our choice: the signatures that the rest of the system knows, minus PS256, which no authenticator makes.
 _ALGORITHMS: Final = [COSEAlgorithmIdentifier.EDDSA, COSEAlgorithmIdentifier.ECDSA_SHA_256]
-# We ask for no attestation; a browser may still pass on a self-attestation. Every other format is a parser more.
+# We ask for no attestation; a browser may still pass on one that the new key itself made. Everything else, and
+# every certificate, is a parser more.
 _ATTESTATIONS: Final = ("none", "packed")
 
 MALFORMED = reason(
@@ -191,7 +193,7 @@ def credential_id_of(credential: Mapping[str, object]) -> bytes:
 
 
 def user_handle_of(credential: Mapping[str, object]) -> str:
-    """Return whose passkey it claims to be; discoverable credentials always say (WebAuthn section 7.2 step 6).
+    """Return whose passkey it claims to be; discoverable credentials always say (WebAuthn section 7.2).
 
     Raises:
         Reject: ``passkey.malformed``.
@@ -225,7 +227,7 @@ def verify_assertion(
 
 
 def check_counter(use: PasskeyUse, *, seen: int) -> None:
-    """Refuse a signature counter that did not grow (WebAuthn section 7.2 step 22); many passkeys keep it at zero.
+    """Refuse a signature counter that did not grow (WebAuthn section 7.2); many passkeys keep it at zero.
 
     Raises:
         Reject: ``passkey.cloned``.
@@ -239,8 +241,9 @@ def verify_new_credential(
 ) -> NewPasskey:
     """Verify a registration (WebAuthn section 7.1).
 
-    (1) challenge (2) origin (3) attestation format (4) type, relying party, user present and verified, algorithm
-    (5) the key can verify signatures. The caller MUST do (6) replay (7) the credential is new.
+    (1) challenge (2) origin (3) no foreign attestation (4) type, relying party, user present and verified, algorithm
+    (5) the credential's identifier is the one that the browser names, and not too long (6) the key can verify
+    signatures. The caller MUST do (7) replay (8) the credential is new.
 
     Raises:
         Reject: ``passkey.*``.
@@ -248,7 +251,8 @@ def verify_new_credential(
     expected = _check_client_data(credential, party=party, challenge=challenge)  # (1) (2)
     attestation = _octets(_response(credential), "attestationObject")
     with _refusing():
-        if parse_attestation_object(attestation).fmt not in _ATTESTATIONS:  # (3)
+        attested = parse_attestation_object(attestation)
+        if attested.fmt not in _ATTESTATIONS or attested.att_stmt.x5c is not None:  # (3)
             raise NOT_VERIFIED.reject("attestation format")
         verified = webauthn.verify_registration_response(  # (4)
             credential=credential,
@@ -258,12 +262,13 @@ def verify_new_credential(
             require_user_verification=True,
             supported_pub_key_algs=_ALGORITHMS,
         )
-        decoded_public_key_to_cryptography(
-            decode_credential_public_key(verified.credential_public_key)
-        )  # (5)
+        identifier, public_key = verified.credential_id, verified.credential_public_key
+        if identifier != credential_id_of(credential) or len(identifier) > MAXIMUM_IDENTIFIER:  # (5)
+            raise NOT_VERIFIED.reject("credential identifier")
+        decoded_public_key_to_cryptography(decode_credential_public_key(public_key))  # (6)
     return NewPasskey(
-        credential_id=verified.credential_id,
-        public_key=verified.credential_public_key,
+        credential_id=identifier,
+        public_key=public_key,
         sign_count=verified.sign_count,
     )
 
