@@ -138,7 +138,7 @@ class Exchange:
     handle: str
     interaction: Interaction
     interaction_digest: bytes
-    cookies: list[str]  # begin_interaction, move_interaction: values of Set-Cookie for the answer
+    cookies: list[str]  # begin_interaction, log_in_*, end_interaction: values of Set-Cookie for the answer
     user: User
     passkey: Passkey  # find_passkey
     passkey_use: PasskeyUse  # verify_passkey_assertion

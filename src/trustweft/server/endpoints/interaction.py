@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.oauth import ACCESS_DENIED
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.errors import Shown, reason
 from trustweft.server.login import passkeys
 from trustweft.server.login.answers import answer_client, go_to_page, returning_to_form
-from trustweft.server.login.interactions import ENDED, move_interaction
+from trustweft.server.login.interactions import ENDED, keep_interaction, set_challenge
 from trustweft.server.login.passkey_registration import KNOWN, PAGE
 from trustweft.server.login.rate_limit import forget_login_attempts
 from trustweft.server.login.state import require_login
@@ -50,15 +52,16 @@ async def log_in_with_passkey(exchange: Exchange) -> None:
 
 
 async def _log_in(exchange: Exchange, methods: tuple[str, ...]) -> None:
-    """Remember who logged in, under a new secret and with a new token: what was planted before is worth nothing."""
-    await move_interaction(
-        exchange,
+    """Remember who logged in, under a new secret and with a new token: what was planted before knows neither."""
+    successor = replace(
+        exchange.interaction,
         csrf=exchange.deployment.entropy.token(),
         subject=exchange.user.subject,
         authenticated_at=exchange.now,
         methods=methods,
         challenge=None,
     )
+    await keep_interaction(exchange, successor)
     exchange.response = go_to_page(exchange)
 
 
@@ -71,7 +74,7 @@ async def offer_passkey_login(exchange: Exchange) -> None:
     """Hand out a challenge for a login."""
     challenge = await _challenge(exchange)
     party = passkeys.RelyingParty.of(exchange.deployment.config)
-    exchange.response = _options(exchange, passkeys.request_options(party, challenge=challenge))
+    exchange.response = _options(passkeys.request_options(party, challenge=challenge))
 
 
 async def offer_passkey_registration(exchange: Exchange) -> None:
@@ -81,20 +84,18 @@ async def offer_passkey_registration(exchange: Exchange) -> None:
     challenge = await _challenge(exchange)
     party = passkeys.RelyingParty.of(exchange.deployment.config)
     exchange.response = _options(
-        exchange, passkeys.creation_options(party, user, existing=existing, challenge=challenge)
+        passkeys.creation_options(party, user, existing=existing, challenge=challenge)
     )
 
 
 async def _challenge(exchange: Exchange) -> str:
     challenge = exchange.deployment.entropy.token()
-    await move_interaction(exchange, challenge=challenge)
+    await set_challenge(exchange, challenge)
     return challenge
 
 
-def _options(exchange: Exchange, options: bytes) -> HttpResponse:
-    cookies = tuple(("set-cookie", value) for value in exchange.cookies)
-    headers = (("content-type", "application/json"), ("cache-control", "no-store"))
-    return HttpResponse(200, (*headers, *cookies), options)
+def _options(options: bytes) -> HttpResponse:
+    return HttpResponse(200, (("content-type", "application/json"), ("cache-control", "no-store")), options)
 
 
 async def show_passkeys(exchange: Exchange) -> None:
@@ -118,7 +119,7 @@ async def register_passkey(exchange: Exchange) -> None:
     if not await deployment.store.add_passkey(passkey):
         with returning_to_form(exchange, PAGE):
             raise KNOWN.reject(exchange.user.subject)
-    await move_interaction(exchange, challenge=None)
+    await set_challenge(exchange, None)
     exchange.response = go_to_page(exchange, f"{PAGE}?{ADDED.decode()}")
 
 

@@ -1,7 +1,9 @@
 """An interaction: one browser's way through login and consent, found by a secret that only this browser has.
 
-It never changes in place. Each step ends it and begins its successor under a new secret: of several callers exactly
-one goes on, a secret from before the login is worth nothing after it, and no slow request writes an old state back.
+A login begins a successor under a new secret and leaves what was before as it was: a secret that somebody planted
+or read earlier still opens the login form, as any browser with the request would see it, and nothing more. Nothing
+is lost when somebody clicks twice or an answer gets lost on its way. However many secrets there come to be for a
+request, it is answered once.
 """
 
 from __future__ import annotations
@@ -112,14 +114,10 @@ async def keep_interaction(exchange: Exchange, interaction: Interaction) -> None
     exchange.cookies = [set_cookie(cookie, lifetime=interaction.expires_at - exchange.now)]
 
 
-async def move_interaction(exchange: Exchange, **changes: object) -> None:
-    """Replace the interaction by its successor.
-
-    Raises:
-        Reject: ``interaction.ended``: another request was first.
-    """
-    await end_interaction(exchange)
-    await keep_interaction(exchange, replace(exchange.interaction, **changes))
+async def set_challenge(exchange: Exchange, challenge: str | None) -> None:
+    """Remember what the passkey is asked; of two challenges the later one counts."""
+    exchange.interaction = replace(exchange.interaction, challenge=challenge)
+    await exchange.deployment.store.save_interaction(exchange.interaction_digest, exchange.interaction)
 
 
 async def end_interaction(exchange: Exchange) -> None:
