@@ -21,6 +21,7 @@ from trustweft.cli.settings import (
 )
 from trustweft.cli.toml_text import to_toml
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, read_private_jwk, thumbprint
+from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.runtime.files import read_private_file, write_private_file
 from trustweft.server.config import ScopeDefinition, ServerConfig
 from trustweft.server.login.passwords import Passwords
@@ -35,10 +36,6 @@ __all__ = ["CLIENT_IDS", "DemoCredentials", "DemoPerson", "prepare_people", "pre
 # The sample client, the sample bank's own identity for introspection, and the two that the tour acts as.
 CLIENT_IDS: Final = ("moneyview", "bank", "tour", "tour-stranger")
 PASSWORD_LENGTH: Final = 16  # 96 bits
-_PEOPLE: Final = (
-    ("ada", "Ada Lindqvist", "ada@example.com"),
-    ("bram", "Bram Okafor", "bram@example.com"),
-)
 _TLS: Final = TlsSettings(
     certificate="../tls/certificate.pem",
     private_key="../tls/private-key.pem",
@@ -112,8 +109,8 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
         server=ServerConfig(
             issuer=issuer,
             mtls_base=ports.url(ports.server_mtls),
-            display_name="Weft Bank",
-            organization_name="Weft Bank (a demonstration)",
+            display_name="Harbour Bank",
+            organization_name="Harbour Bank (a demonstration)",
             scopes=_scopes(issuer, ports.url(ports.resource)),
         ),
         listen=ListenSettings(port=ports.server, mtls_port=ports.server_mtls),
@@ -196,8 +193,8 @@ def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
             },
             {
                 "client_id": "bank",
-                "client_name": "Weft Bank API",
-                "organization_name": "Weft Bank (a demonstration)",
+                "client_name": "Harbour Bank API",
+                "organization_name": "Harbour Bank (a demonstration)",
                 "grant_types": [],
                 "response_types": [],
                 "resource_server_for": [ports.url(ports.resource)],
@@ -252,9 +249,12 @@ def _load_or_make_credentials(data: DataDirectory, surroundings: Surroundings) -
         return msgspec.json.decode(read_private_file(data.credentials), type=DemoCredentials)
     people = tuple(
         DemoPerson(
-            username=username, password=surroundings.entropy.token()[:PASSWORD_LENGTH], name=name, email=email
+            username=username,
+            password=surroundings.entropy.token()[:PASSWORD_LENGTH],
+            name=customer.name,
+            email=f"{username}@example.com",
         )
-        for username, name, email in _PEOPLE
+        for username, customer in CUSTOMERS.items()
     )
     return _write_credentials(data, DemoCredentials(users=people, complete=False))
 

@@ -8,20 +8,18 @@ import click
 import msgspec
 
 from trustweft.protocol.registration import ClientMetadata, read_client_metadata
-from trustweft.runtime.encoding import encode_base64url
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.strict_json import load_object
 from trustweft.server.clients import MAXIMUM_METADATA
-from trustweft.server.records import User
+from trustweft.server.login.people import create_user
 
 if TYPE_CHECKING:
     from trustweft.cli.assembly.parts import Surroundings
     from trustweft.server.login.passwords import Passwords
+    from trustweft.server.records import User
     from trustweft.server.storage import ServerStore
 
 __all__ = ["add_client", "add_user", "read_client"]
-
-SUBJECT_OCTETS = 16  # "sub." and 22 characters: never a client identifier, whose grammar has no dot
 
 
 def read_client(raw: bytes, *, entropy_token: str) -> tuple[bytes, ClientMetadata]:
@@ -67,13 +65,14 @@ async def add_user(  # a person's facts, by keyword
     Raises:
         click.ClickException: the name is taken.
     """
-    user = User(
-        subject=f"sub.{encode_base64url(surroundings.entropy.octets(SUBJECT_OCTETS))}",
+    user = await create_user(
         username=username,
-        password_hash=await passwords.hash(password),
+        password=password,
         name=name,
         email=email,
-        created_at=surroundings.clock.now(),
+        passwords=passwords,
+        entropy=surroundings.entropy,
+        clock=surroundings.clock,
     )
     if not await store.add_user(user):
         raise click.ClickException(f"user.taken: there is a user {username} already")

@@ -29,6 +29,10 @@ class Observer(Protocol):
         """Something worth knowing happened: a start, a stop, a rotation, rows removed."""
         ...
 
+    def measured(self, participant: str, quantity: str, value: float) -> None:
+        """A quantity that goes up and down has this value now, for example rows that wait to be removed."""
+        ...
+
 
 class SilentObserver:
     """Hears and says nothing."""
@@ -45,4 +49,7 @@ class SilentObserver:
         """Do nothing."""
 
     def happened(self, participant: str, event: str, **facts: str | float) -> None:
+        """Do nothing."""
+
+    def measured(self, participant: str, quantity: str, value: float) -> None:
         """Do nothing."""

@@ -89,4 +89,10 @@ def assemble_server(
                 client_authorities=resolve(base, settings.tls.client_authorities),
             )
         )
-    return Assembled(listeners, close=[store.close] if own_store else [])
+
+    async def close() -> None:
+        deployment.passwords.close()
+        if own_store:
+            await store.close()
+
+    return Assembled(listeners, close=[close])

@@ -1,0 +1,96 @@
+"""The sample bank behind the guard, assembled."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from trustweft.cli.assembly.parts import Assembled, Surroundings, resolve
+from trustweft.demo.bank import BankConfig, create_bank
+from trustweft.net.fetch import Fetcher
+from trustweft.net.serving import Listener
+from trustweft.profile import load_profile
+from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.metadata import resource_well_known_url
+from trustweft.resource.checks import PIPELINE
+from trustweft.resource.guard import Guard
+from trustweft.resource.inspection import Protection
+from trustweft.resource.issuer_keys import RemoteKeys
+from trustweft.runtime.secrets_file import load_or_create_secret
+from trustweft.store.guard import StoreReplayMemory
+from trustweft.store.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from trustweft.cli.settings import ResourceSettings
+    from trustweft.resource.checks import GuardCheck
+    from trustweft.server.storage import ServerStore
+
+__all__ = ["assemble_resource"]
+
+
+def assemble_resource(
+    settings: ResourceSettings,
+    *,
+    base: Path,
+    surroundings: Surroundings,
+    server_store: ServerStore | None = None,
+    customers: Mapping[str, str] | None = None,
+    pipeline: Sequence[GuardCheck] = PIPELINE,
+) -> Assembled:
+    """Return the bank of ``settings``, whose paths are relative to ``base``.
+
+    Args:
+        settings: what the operator decided.
+        base: the folder of the settings file.
+        surroundings: clock, entropy, observer.
+        server_store: the authorization server's store, inside one deployment: revocation is then seen at once.
+        customers: subject identifiers with sample customers; those of the settings unless given.
+        pipeline: other than the guard's own only in tests.
+    """
+    resource, clock = settings.resource, surroundings.clock
+    limits = load_profile(settings.profile).limits
+    replays = SqliteStore.open(resolve(base, settings.storage.path))
+    trust = ssl.create_default_context(cafile=str(resolve(base, resource.trust)))
+    secret = load_or_create_secret(resolve(base, resource.nonce_secret_file), entropy=surroundings.entropy)
+    fetcher = Fetcher(trust=trust, allowed_hosts=frozenset({"localhost"}))
+    guard = Guard(
+        Protection(
+            issuer=resource.issuer,
+            audience=resource.audience,
+            base_urls=resource.base_urls,
+            resource_metadata=resource_well_known_url(resource.audience),
+            keys=RemoteKeys(
+                issuer=resource.issuer, fetch=fetcher.get, clock=clock, observer=surroundings.observer
+            ),
+            replays=StoreReplayMemory(replays, space=resource.audience),
+            revocations=_revocations(
+                settings, base=base, surroundings=surroundings, server_store=server_store
+            ),
+            nonces=Nonces(secret, step=limits.dpop_nonce_step, window=2 * limits.dpop_nonce_step),
+            clock=clock,
+            future_tolerance=limits.future_tolerance,
+            proof_maximum_age=limits.dpop_proof_max_age,
+            require_nonce=resource.require_dpop_nonce,
+        ),
+        pipeline=pipeline,
+    )
+    bank = create_bank(
+        BankConfig(resource=resource.audience, issuer=resource.issuer),
+        guard=guard,
+        customers=settings.customers if customers is None else customers,
+        clock=clock,
+        entropy=surroundings.entropy,
+        observer=surroundings.observer,
+    )
+    listener = Listener(
+        name="sample bank",
+        application=bank,
+        host=settings.listen.host,
+        port=settings.listen.port,
+        certificate=resolve(base, settings.tls.certificate),
+        private_key=resolve(base, settings.tls.private_key),
+    )
+    return Assembled([listener], close=[replays.close])

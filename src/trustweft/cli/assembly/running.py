@@ -1,0 +1,41 @@
+"""Runs assembled participants until a signal, and leaves nothing running and nothing unsaved."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from trustweft.net.serving import serve, stop_on_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trustweft.cli.assembly.parts import Assembled
+
+__all__ = ["run"]
+
+
+async def run(
+    participants: Assembled, *, stop: asyncio.Event | None = None, on_ready: Callable[[], None] | None = None
+) -> None:
+    """Serve, with the background work beside it; then close everything, last first.
+
+    Without ``stop``, SIGINT and SIGTERM end it.
+
+    Raises:
+        ServingError: a port is taken.
+    """
+    background = [asyncio.ensure_future(start()) for start in participants.background]
+    try:
+        if stop is not None:
+            await serve(participants.listeners, stop=stop, on_ready=on_ready)
+        else:
+            stop = asyncio.Event()
+            with stop_on_signals(stop):
+                await serve(participants.listeners, stop=stop, on_ready=on_ready)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        for close in reversed(participants.close):
+            await close()

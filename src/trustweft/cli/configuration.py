@@ -1,0 +1,77 @@
+"""`trustweft config`: what is in force, and who said so."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from trustweft.cli.data_directory import DataDirectory, data_option
+from trustweft.cli.output import json_option, print_json, print_table
+from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
+from trustweft.profile import load_profile
+from trustweft.runtime.settings import SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["KINDS", "command"]
+
+KINDS: Final[dict[str, type[msgspec.Struct]]] = {
+    "server": ServerSettings,
+    "resource": ResourceSettings,
+    "client": ClientSettings,
+}
+
+
+@click.group(name="config")
+def command() -> None:
+    r"""Explain where each setting comes from.
+
+    \b
+    Examples:
+      trustweft config explain
+      trustweft config explain server --json
+      TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server
+    """
+
+
+@command.command()
+@data_option
+@json_option
+@click.argument("participants", nargs=-1, type=click.Choice(list(KINDS)))
+def explain(data: Path, participants: tuple[str, ...], *, as_json: bool) -> None:
+    """Print each setting with its value and source; and each limit of the profile with its clause."""
+    rows: list[dict[str, str]] = []
+    directory = DataDirectory.open(data)
+    for participant in participants or tuple(KINDS):
+        path = directory.file(f"{participant}/{participant}.toml")
+        try:
+            settings = read_settings(path, KINDS[participant], environment=os.environ)
+        except SettingsError as cause:
+            raise click.ClickException(str(cause)) from cause
+        rows += [
+            {"participant": participant, "setting": one.path, "value": one.value, "source": one.source}
+            for one in settings.explain()
+        ]
+        rows += _profile_rows(participant, str(getattr(settings.value, "profile", "fapi2-security")))
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(("participant", "setting", "value", "source"), [list(row.values()) for row in rows])
+
+
+def _profile_rows(participant: str, name: str) -> list[dict[str, str]]:
+    profile = load_profile(name)
+    values = {**msgspec.to_builtins(profile.limits), **msgspec.to_builtins(profile.duties)}
+    return [
+        {
+            "participant": participant,
+            "setting": f"profile.{key}",
+            "value": str(value),
+            "source": profile.why(key),
+        }
+        for key, value in values.items()
+    ]

@@ -1,0 +1,251 @@
+"""`trustweft up`: the whole ecosystem on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+import uvloop
+
+from trustweft.cli.assembly.client import assemble_client
+from trustweft.cli.assembly.parts import Assembled, Surroundings
+from trustweft.cli.assembly.resource import assemble_resource
+from trustweft.cli.assembly.running import run
+from trustweft.cli.assembly.server import assemble_server
+from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, data_option
+from trustweft.cli.first_start import prepare_people, prepare_settings
+from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
+from trustweft.crypto.x509 import load_or_create_authority, load_or_create_server_certificate
+from trustweft.demo.bank_data import CUSTOMERS
+from trustweft.demo.home import HomeSettings, Neighbour, create_home
+from trustweft.demo.operations import create_operations
+from trustweft.net.serving import Listener, ServingError
+from trustweft.net.telemetry import Telemetry
+from trustweft.resource.checks import PIPELINE
+from trustweft.runtime.clock import SystemClock
+from trustweft.runtime.entropy import SystemEntropy
+from trustweft.runtime.files import KeyFileError
+from trustweft.runtime.settings import SettingsError, read_settings
+from trustweft.server.pipelines import PIPELINES
+from trustweft.store.errors import StoreFileError
+from trustweft.store.reaper import Reaper
+from trustweft.store.sqlite.store import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import TypeVar
+
+    from trustweft.cli.first_start import DemoCredentials
+    from trustweft.resource.checks import GuardCheck
+    from trustweft.server.pipeline import Pipelines
+    from trustweft.server.storage import ServerStore
+
+    T = TypeVar("T", bound=msgspec.Struct)
+
+__all__ = ["command", "run_ecosystem"]
+
+
+@click.command(name="up")
+@data_option
+@click.option(
+    "--port",
+    "base_port",
+    type=click.IntRange(1024, 65526),
+    help=f"The first of ten ports. [default: {DEFAULT_BASE_PORT}, or that of an earlier start]",
+)
+def command(data: Path, base_port: int | None) -> None:
+    r"""Run the whole ecosystem on this machine, until Ctrl-C.
+
+    The first start makes a certificate authority, keys, clients and demo users; a later one finds them again.
+
+    \b
+    Examples:
+      trustweft up
+      trustweft up --data ./ecosystem --port 9440
+    """
+    surroundings = Surroundings(SystemClock(), SystemEntropy(), Telemetry())
+    try:
+        directory = DataDirectory.open_or_create(data, base_port=base_port, clock=surroundings.clock)
+        uvloop.run(run_ecosystem(directory, surroundings=surroundings, announce=_announce))
+    except (KeyFileError, SettingsError, ServingError, StoreFileError) as cause:
+        raise click.ClickException(str(cause)) from cause
+
+
+async def run_ecosystem(
+    directory: DataDirectory,
+    *,
+    surroundings: Surroundings,
+    announce: Callable[[DataDirectory, DemoCredentials], None],
+    stop: asyncio.Event | None = None,
+    pipelines: Pipelines = PIPELINES,
+    guard_pipeline: Sequence[GuardCheck] = PIPELINE,
+) -> None:
+    """Serve every participant until a signal, or ``stop``.
+
+    Raises:
+        ServingError: a port is taken.
+    """
+    authority = load_or_create_authority(directory.path / "ca", now=surroundings.clock.now())
+    load_or_create_server_certificate(
+        directory.path / "tls", authority=authority, now=surroundings.clock.now()
+    )
+    prepare_settings(directory)
+    async with SqliteStore.open(directory.database) as store:
+        credentials = await prepare_people(directory, store, surroundings=surroundings)
+        participants = await _assemble(
+            directory, store, surroundings=surroundings, pipelines=pipelines, guard_pipeline=guard_pipeline
+        )
+        await run(participants, stop=stop, on_ready=lambda: announce(directory, credentials))
+
+
+async def _assemble(
+    directory: DataDirectory,
+    store: SqliteStore,
+    *,
+    surroundings: Surroundings,
+    pipelines: Pipelines,
+    guard_pipeline: Sequence[GuardCheck],
+) -> Assembled:
+    participants = assemble_server(
+        _settings(directory, "server", ServerSettings),
+        base=directory.path / "server",
+        surroundings=surroundings,
+        store=store,
+        pipelines=pipelines,
+    )
+    participants.join(
+        assemble_resource(
+            _settings(directory, "resource", ResourceSettings),
+            base=directory.path / "resource",
+            surroundings=surroundings,
+            server_store=store,
+            customers=await _customers(store),
+            pipeline=guard_pipeline,
+        )
+    )
+    participants.join(
+        assemble_client(
+            _settings(directory, "client", ClientSettings),
+            base=directory.path / "client",
+            surroundings=surroundings,
+        )
+    )
+    participants.listeners += _own_listeners(directory, surroundings)
+    participants.background.append(
+        Reaper(
+            store,
+            clock=surroundings.clock,
+            on_backlog=lambda rows: surroundings.observer.measured("server", "reaper_backlog_rows", rows),
+            on_failure=lambda refusal: surroundings.observer.refused("server", "reaper", refusal),
+        ).run
+    )
+    return participants
+
+
+def _settings(directory: DataDirectory, participant: str, kind: type[T]) -> T:
+    # The environment overlays one participant's settings; here there are several, so the files alone count.
+    environment: Mapping[str, str] = {}
+    return read_settings(
+        directory.file(f"{participant}/{participant}.toml"), kind, environment=environment
+    ).value
+
+
+async def _customers(store: ServerStore) -> dict[str, str]:
+    found = {name: await store.find_user(name) for name in CUSTOMERS}
+    return {user.subject: name for name, user in found.items() if user is not None}
+
+
+def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list[Listener]:
+    ports = directory.ports
+    server, bank, moneyview = (ports.url(port) for port in (ports.server, ports.resource, ports.client))
+    metadata = f"{server}/.well-known/openid-configuration"
+    bank_metadata = f"{bank}/.well-known/oauth-protected-resource"
+    home = HomeSettings(
+        base_url=ports.url(ports.home),
+        start_url=f"{moneyview}/",
+        authority=directory.authority,
+        credentials=directory.credentials,
+        neighbours=(
+            Neighbour(
+                name="Authorization server",
+                role="Knows the customers, asks them, and issues tokens that work for one client only.",
+                url=server,
+                probe_url=metadata,
+                links=(("Metadata", metadata), ("Keys", f"{server}/jwks")),
+            ),
+            Neighbour(
+                name="Harbour Bank API",
+                role="Holds accounts and payments behind a guard that verifies every request.",
+                url=bank,
+                probe_url=bank_metadata,
+                links=(("OpenAPI", f"{bank}/openapi.json"), ("Metadata", bank_metadata)),
+            ),
+            Neighbour(
+                name="MoneyView",
+                role="A sample application that shows the accounts of customers who allow it.",
+                url=moneyview,
+                probe_url=f"{moneyview}/",
+                links=(("Keys", f"{moneyview}/jwks"),),
+            ),
+        ),
+    )
+    observer = surroundings.observer
+    certificate = directory.path / "tls" / "certificate.pem"
+    private_key = directory.path / "tls" / "private-key.pem"
+    applications = [
+        (
+            "home page",
+            ports.home,
+            create_home(
+                home, trust=ssl.create_default_context(cafile=str(directory.authority)), observer=observer
+            ),
+        )
+    ]
+    if isinstance(observer, Telemetry):
+        applications.append(
+            ("operations", ports.operations, create_operations(observer.render_metrics, observer=observer))
+        )
+    return [
+        Listener(
+            name=name,
+            application=application,
+            host="localhost",
+            port=port,
+            certificate=certificate,
+            private_key=private_key,
+        )
+        for name, port, application in applications
+    ]
+
+
+def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
+    ports = directory.ports
+    lines = [
+        "",
+        "  Trustweft is up. Everything below is on this machine only.",
+        "",
+        f"  Home page              {ports.url(ports.home)}/",
+        f"  Authorization server   {ports.url(ports.server)}   (client certificates: port {ports.server_mtls})",
+        f"  Sample bank API        {ports.url(ports.resource)}",
+        f"  MoneyView              {ports.url(ports.client)}/",
+        f"  Metrics                {ports.url(ports.operations)}/metrics",
+        "",
+        "  Demo users",
+        *(
+            f"    {person.username:<8} password {person.password}   ({person.name})"
+            for person in credentials.users
+        ),
+        "",
+        "  To trust its certificates in Chromium:",
+        f'    certutil -d sql:"$HOME/.pki/nssdb" -A -t "C,," -n trustweft -i {directory.authority}',
+        f"  or with curl: curl --cacert {directory.authority} {ports.url(ports.home)}/",
+        "",
+        f"  See one complete flow:  trustweft tour --data {directory.path}",
+        "  Stop with Ctrl-C.",
+        "",
+    ]
+    click.echo("\n".join(lines))
