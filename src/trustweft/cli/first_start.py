@@ -135,7 +135,11 @@ def _resource_settings(data: DataDirectory) -> ResourceSettings:
         listen=ListenSettings(port=ports.resource),
         tls=_TLS,
         storage=StorageSettings(path="replays.sqlite"),
-        revocation=RevocationSettings(client_id="bank", private_key_file="../client-keys/bank.json"),
+        revocation=RevocationSettings(
+            endpoint=f"{ports.url(ports.server)}/introspect",
+            client_id="bank",
+            private_key_file="../client-keys/bank.json",
+        ),
     )
 
 

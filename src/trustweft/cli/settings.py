@@ -72,17 +72,19 @@ class ServerSettings(_Settings, frozen=True):
 
 
 class RevocationSettings(_Settings, frozen=True):
-    """How the guard learns what is revoked: from the server's own store, or by introspection (RFC 7662).
+    """How a resource server on its own learns what is revoked: by introspection (RFC 7662).
+
+    Inside `trustweft up` the store is asked instead, and these are not used.
 
     Attributes:
-        store: the authorization server's SQLite file, inside one deployment.
-        client_id: the resource server's identity for introspection.
+        endpoint: the introspection endpoint.
+        client_id: the resource server's identity there.
         private_key_file: that identity's private JWK.
     """
 
-    store: str | None = None
-    client_id: str | None = None
-    private_key_file: str | None = None
+    endpoint: str
+    client_id: str
+    private_key_file: str
 
 
 class ResourceServerSettings(_Settings, frozen=True):

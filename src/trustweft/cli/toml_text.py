@@ -29,7 +29,7 @@ def _table(table: Mapping[str, object], path: tuple[str, ...]) -> list[str]:
     for name, value in table.items():
         if isinstance(value, dict):
             lines += _table(value, (*path, name))
-        elif _is_table(value) and isinstance(value, list):
+        elif _is_table(value) and isinstance(value, (list, tuple)):
             for item in value:
                 lines += ["", f"[[{'.'.join(map(_key, (*path, name)))}]]"]
                 lines += [
@@ -39,7 +39,7 @@ def _table(table: Mapping[str, object], path: tuple[str, ...]) -> list[str]:
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+    return isinstance(value, dict) or (isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], dict))
 
 
 def _key(name: str) -> str:
@@ -47,7 +47,7 @@ def _key(name: str) -> str:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
     # Strings, integers and booleans are written alike in JSON and TOML.
     return json.dumps(value, ensure_ascii=False)

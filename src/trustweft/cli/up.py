@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 import uvloop
 
 from trustweft.cli.assembly.client import assemble_client
@@ -35,9 +33,12 @@ from trustweft.store.reaper import Reaper
 from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import TypeVar
+
+    import msgspec
 
     from trustweft.cli.first_start import DemoCredentials
     from trustweft.resource.checks import GuardCheck

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.protocol.http import HttpRequest, HttpResponse, json_response
@@ -89,10 +90,18 @@ def application(
     participant: str,
     observer: Observer,
     body_limit: int,
+    endpoint_of: Callable[[str], str] = lambda _path: "any",
 ) -> Application:
     """Return an ASGI application around ``respond``.
 
     What nobody foresaw becomes a 500 that says nothing but an id; the observer gets the rest.
+
+    Args:
+        respond: answers a request; a ``Reject`` from it becomes a JSON answer.
+        participant: who answers, for the observer.
+        observer: hears of refusals, failures, and how long each answer took.
+        body_limit: octets of body that are read at most.
+        endpoint_of: names the endpoint at a path, one of a bounded set, for the observer.
     """
 
     async def run(scope: Message, receive: Receive, send: Send) -> None:
@@ -102,6 +111,7 @@ def application(
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        began = perf_counter()
         try:
             request = await read_request(scope, receive, body_limit=body_limit)
             response = await respond(request)
@@ -118,6 +128,12 @@ def application(
                 {"error": "server_error", "error_description": f"Support id {support}"}, status=500
             )
         await send_response(send, response, head=scope["method"] == "HEAD")
+        observer.answered(
+            participant,
+            endpoint_of(scope["path"]),
+            status=response.status,
+            seconds=perf_counter() - began,
+        )
 
     return run
 

@@ -46,7 +46,11 @@ class AuthorizationServer:
         self.pipelines = pipelines
         self.documents = Documents(deployment)
         self.asgi: Application = application(
-            self.respond, participant="server", observer=deployment.observer, body_limit=BODY_LIMIT
+            self.respond,
+            participant="server",
+            observer=deployment.observer,
+            body_limit=BODY_LIMIT,
+            endpoint_of=lambda path: _route(path)[0],
         )
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
@@ -55,10 +59,7 @@ class AuthorizationServer:
             document = self.documents.find(request.path)
             if document is not None:
                 return document
-        endpoint, handle = find_interaction_endpoint(request.path) or (
-            _ENDPOINTS.get(request.path, "none"),
-            "",
-        )
+        endpoint, handle = _route(request.path)
         exchange = Exchange(self.deployment, endpoint=endpoint, request=request)
         exchange.handle = handle
         try:
@@ -99,3 +100,11 @@ class AuthorizationServer:
             return response
         nonce = self.deployment.nonces.current(exchange.now)
         return HttpResponse(response.status, (*response.headers, (NONCE_HEADER, nonce)), response.body)
+
+
+def _route(path: str) -> tuple[str, str]:
+    """Return the endpoint at a path, and the handle of the interaction where one is in it."""
+    endpoint = _ENDPOINTS.get(path)
+    if endpoint is not None:
+        return endpoint, ""
+    return find_interaction_endpoint(path) or ("none", "")

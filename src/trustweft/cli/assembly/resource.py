@@ -6,6 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from trustweft.cli.assembly.parts import Assembled, Surroundings, resolve
+from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener
@@ -15,9 +16,12 @@ from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.resource.checks import PIPELINE
 from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection
+from trustweft.resource.introspecting import IntrospectedRevocations, IntrospectionSettings
 from trustweft.resource.issuer_keys import RemoteKeys
+from trustweft.runtime.files import read_private_file
 from trustweft.runtime.secrets_file import load_or_create_secret
-from trustweft.store.guard import StoreReplayMemory
+from trustweft.runtime.strict_json import load_object
+from trustweft.store.guard import StoreReplayMemory, StoreRevocations
 from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -26,9 +30,13 @@ if TYPE_CHECKING:
 
     from trustweft.cli.settings import ResourceSettings
     from trustweft.resource.checks import GuardCheck
+    from trustweft.resource.storage import RevocationSource
     from trustweft.server.storage import ServerStore
 
 __all__ = ["assemble_resource"]
+
+KEY_ID_LENGTH = 16
+MAXIMUM_KEY_FILE = 16_384
 
 
 def assemble_resource(
@@ -66,8 +74,10 @@ def assemble_resource(
                 issuer=resource.issuer, fetch=fetcher.get, clock=clock, observer=surroundings.observer
             ),
             replays=StoreReplayMemory(replays, space=resource.audience),
-            revocations=_revocations(
-                settings, base=base, surroundings=surroundings, server_store=server_store
+            revocations=(
+                _revocations(settings, base=base, surroundings=surroundings, fetcher=fetcher)
+                if server_store is None
+                else StoreRevocations(server_store, clock=clock)
             ),
             nonces=Nonces(secret, step=limits.dpop_nonce_step, window=2 * limits.dpop_nonce_step),
             clock=clock,
@@ -94,3 +104,22 @@ def assemble_resource(
         private_key=resolve(base, settings.tls.private_key),
     )
     return Assembled([listener], close=[replays.close])
+
+
+def _revocations(
+    settings: ResourceSettings, *, base: Path, surroundings: Surroundings, fetcher: Fetcher
+) -> RevocationSource:
+    """Return who knows what is revoked: introspection, for a resource server on its own."""
+    revocation, issuer = settings.revocation, settings.resource.issuer
+    key_file = resolve(base, revocation.private_key_file)
+    key = read_private_jwk(load_object(read_private_file(key_file), limit=MAXIMUM_KEY_FILE))
+    signer = LocalSigner("ES256", key, thumbprint(key.public_key())[:KEY_ID_LENGTH])
+    return IntrospectedRevocations(
+        IntrospectionSettings(
+            issuer=issuer, endpoint=revocation.endpoint, client_id=revocation.client_id, signer=signer
+        ),
+        post=fetcher.post,
+        clock=surroundings.clock,
+        entropy=surroundings.entropy,
+        observer=surroundings.observer,
+    )
