@@ -62,8 +62,9 @@ class Stage:
         pipeline: Sequence[GuardCheck] | None = None,
         require_nonce: bool = True,
         base_urls: tuple[str, ...] = (AUDIENCE,),
+        clock: ManualClock | None = None,
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = ManualClock() if clock is None else clock
         self.revocations = Revocations()
         self.nonces = Nonces(b"n" * 32, step=60, window=180)
         self.protection = Protection(

@@ -1,13 +1,17 @@
 """Verified access tokens, remembered for as long as their verification holds.
 
 A client sends the same token with many requests, and verifying its signature costs as much as verifying the proof.
-What depends on the moment (expiry, ``nbf``, revocation) is judged at every request all the same.
+Whether it has expired or was revoked is judged at every request all the same; once it holds it does not cease to
+hold before it expires, so ``nbf`` and ``iat`` are judged once.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from trustweft.protocol.access_token import EXPIRED, AccessToken, verify_access_token
 
@@ -46,9 +50,11 @@ class TokenCache:
             self._keys = keys
         known = self._tokens.get((token, issuer, audience))
         if known is None:
-            known = verify_access_token(
+            verified = verify_access_token(
                 token, keys=keys, issuer=issuer, audience=audience, now=now, future_tolerance=future_tolerance
             )
+            # Read-only: an application that wrote into the claims would speak for all later requests.
+            known = replace(verified, claims=MappingProxyType(verified.claims))
             self._remember((token, issuer, audience), known)
         elif now >= known.expires_at:
             del self._tokens[token, issuer, audience]
