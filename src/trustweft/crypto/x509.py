@@ -1,7 +1,10 @@
-"""A local certificate authority for one machine, and the certificates of the participants on it (RFC 5280).
+"""Certificates (RFC 5280): a local authority for one machine, those that it issues, and the chains of clients.
 
 The authority can speak for ``localhost`` and the loopback addresses only: its name constraints say so, and whoever
 trusts it trusts nothing else.
+
+A TLS handshake authenticates no client. Whoever relies on a client's certificate calls ``verify_chain`` with the
+roots of that purpose and no others, or compares ``certificate_thumbprint`` with a registered one.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -22,8 +26,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
 
 from trustweft.runtime.encoding import encode_base64url
+from trustweft.runtime.errors import reason
 from trustweft.runtime.files import (
     KeyFileError,
     make_private_directory,
@@ -32,25 +44,55 @@ from trustweft.runtime.files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 __all__ = [
     "Authority",
     "ServerCertificate",
+    "VerifiedCertificate",
     "certificate_thumbprint",
+    "create_self_signed",
+    "issue_client_certificate",
     "load_or_create_authority",
     "load_or_create_server_certificate",
+    "verify_chain",
 ]
 
 CERTIFICATE_FILE: Final = "certificate.pem"
 PRIVATE_KEY_FILE: Final = "private-key.pem"
 AUTHORITY_DAYS: Final = 730
 SERVER_DAYS: Final = 90
+CLIENT_DAYS: Final = 90
 RENEW_DAYS_BEFORE: Final = 30
+MAXIMUM_CERTIFICATE: Final = 16_384
+MAXIMUM_INTERMEDIATES: Final = 4
 _EARLIER: Final = dt.timedelta(minutes=5)  # a clock that is a little late must not refuse a new certificate
 _ADDRESSES: Final = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 _NETWORKS: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_SERVER_NAMES: Final = x509.SubjectAlternativeName(
+    [x509.DNSName("localhost"), *map(x509.IPAddress, _ADDRESSES)]
+)
+_UNREADABLE: Final = (
+    UnsupportedAlgorithm,
+    ValueError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+MALFORMED = reason(
+    "certificate.malformed",
+    error="invalid_client",
+    public="The client certificate cannot be read.",
+    status=401,
+)
+UNTRUSTED = reason(
+    "certificate.untrusted",
+    error="invalid_client",
+    public="The client certificate was not issued by an accepted authority for this use, or is out of date.",
+    status=401,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +115,14 @@ class ServerCertificate:
     private_key_file: Path
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedCertificate:
+    """A client certificate whose chain was verified; ``thumbprint`` is its ``x5t#S256``."""
+
+    certificate: x509.Certificate
+    thumbprint: str
+
+
 def load_or_create_authority(directory: Path, *, now: float) -> Authority:
     """Return the authority of ``directory``, made the first time.
 
@@ -85,7 +135,7 @@ def load_or_create_authority(directory: Path, *, now: float) -> Authority:
         # The certificate is written last: where it is, its key is.
         key = ec.generate_private_key(ec.SECP256R1())
         write_private_file(key_file, _pem_of(key))
-        write_private_file(certificate_file, _create_authority(key, _time(now)).public_bytes(Encoding.PEM))
+        write_private_file(certificate_file, _create_authority(key, now).public_bytes(Encoding.PEM))
     certificate, key = _read_pair(certificate_file, key_file)
     if certificate.not_valid_after_utc <= _time(now):
         raise KeyFileError(f"{certificate_file} has expired; remove {directory} and trust the new authority")
@@ -107,7 +157,7 @@ def load_or_create_server_certificate(
         if _is_good(certificate, authority, now=now):
             return files
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _create_server(key, authority, _time(now))
+    certificate = _create_server(key, authority, now)
     files.certificate_file.unlink(missing_ok=True)
     write_private_file(files.private_key_file, _pem_of(key))
     write_private_file(files.certificate_file, certificate.public_bytes(Encoding.PEM))
@@ -119,17 +169,101 @@ def certificate_thumbprint(der: bytes) -> str:
     return encode_base64url(hashlib.sha256(der).digest())
 
 
+def verify_chain(
+    der: bytes, *, roots: Sequence[x509.Certificate], now: float, intermediates: Sequence[bytes] = ()
+) -> VerifiedCertificate:
+    """Verify that one of ``roots`` stands behind a client's certificate (RFC 8705 section 2.1).
+
+    The caller MUST still compare the subject with the one that is registered for the client: every other client of
+    the same authority passes here too.
+
+    Raises:
+        Reject: ``certificate.malformed``, ``certificate.untrusted``.
+    """
+    if len(intermediates) > MAXIMUM_INTERMEDIATES:
+        raise MALFORMED.reject(f"{len(intermediates)} intermediate certificates")
+    leaf, *others = (_read_certificate(each) for each in (der, *intermediates))
+    if not roots:
+        raise UNTRUSTED.reject("there are no roots")
+    # A client's certificate is looked up by its subject, so it needs no alternative name, which web servers' do.
+    client = ExtensionPolicy.webpki_defaults_ee().may_be_present(
+        x509.SubjectAlternativeName, Criticality.AGNOSTIC, None
+    )
+    verifier = (
+        PolicyBuilder()
+        .store(Store(list(roots)))
+        .time(_time(now))
+        .max_chain_depth(MAXIMUM_INTERMEDIATES)
+        .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=client)
+        .build_client_verifier()
+    )
+    try:
+        verifier.verify(leaf, others)
+    except VerificationError as cause:
+        raise UNTRUSTED.reject(str(cause)[:200]) from cause
+    return VerifiedCertificate(leaf, certificate_thumbprint(der))
+
+
+def _read_certificate(der: bytes) -> x509.Certificate:
+    if len(der) > MAXIMUM_CERTIFICATE:
+        raise MALFORMED.reject(f"{len(der)} octets")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        # Parsed late otherwise, where nobody expects an error.
+        _ = certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()
+    except _UNREADABLE as cause:
+        raise MALFORMED.reject(str(cause)[:200]) from cause
+    if certificate.serial_number <= 0:  # RFC 5280 section 4.1.2.2
+        raise MALFORMED.reject("the serial number is not positive")
+    return certificate
+
+
+def issue_client_certificate(
+    authority: Authority, public_key: ec.EllipticCurvePublicKey, *, common_name: str, now: float
+) -> x509.Certificate:
+    """Return a certificate for a client on this machine, known by its subject (RFC 8705 section 2.1.2)."""
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        *_leaf_extensions(public_key, ExtendedKeyUsageOID.CLIENT_AUTH),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.private_key.public_key()), False),
+    ]
+    builder = _builder(
+        subject=_named(common_name),
+        issuer=authority.certificate.subject,
+        key=public_key,
+        now=_time(now),
+        until=min(_days_after(now, CLIENT_DAYS), authority.certificate.not_valid_after_utc),
+    )
+    return _extend(builder, extensions).sign(authority.private_key, SHA256())
+
+
+def create_self_signed(
+    key: ec.EllipticCurvePrivateKey, *, common_name: str, now: float, days: int = CLIENT_DAYS
+) -> x509.Certificate:
+    """Return a client's certificate that vouches for itself (RFC 8705 section 2.2); it can issue no other."""
+    name = _named(common_name)
+    builder = _builder(
+        subject=name, issuer=name, key=key.public_key(), now=_time(now), until=_days_after(now, days)
+    )
+    return _extend(builder, _leaf_extensions(key.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH)).sign(
+        key, SHA256()
+    )
+
+
 def _is_good(certificate: x509.Certificate, authority: Authority, *, now: float) -> bool:
-    """Tell whether the authority issued it and it lasts a while."""
+    """Tell whether the authority issued it for the names that we serve, and it lasts a while."""
     try:
         certificate.verify_directly_issued_by(authority.certificate)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except Exception:  # noqa: BLE001  # whatever does not fit is made anew
         return False
-    return certificate.not_valid_after_utc - dt.timedelta(days=RENEW_DAYS_BEFORE) > _time(now)
+    renew_at = certificate.not_valid_after_utc - dt.timedelta(days=RENEW_DAYS_BEFORE)
+    return names == _SERVER_NAMES and certificate.not_valid_before_utc <= _time(now) < renew_at
 
 
-def _create_authority(key: ec.EllipticCurvePrivateKey, now: dt.datetime) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Trustweft local authority, {now:%Y-%m-%d}")])
+def _create_authority(key: ec.EllipticCurvePrivateKey, now: float) -> x509.Certificate:
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    # The name is the key's own: trust stores find issuers by name, and mix up two authorities that share one.
+    name = _named(f"Trustweft local authority {identifier.digest.hex()[:8]}")
     constraints = x509.NameConstraints(
         permitted_subtrees=[x509.DNSName("localhost"), *map(x509.IPAddress, _NETWORKS)],
         excluded_subtrees=None,
@@ -138,41 +272,55 @@ def _create_authority(key: ec.EllipticCurvePrivateKey, now: dt.datetime) -> x509
         (x509.BasicConstraints(ca=True, path_length=0), True),
         (_key_usage(signs_certificates=True), True),
         (constraints, True),
-        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        (identifier, False),
     ]
-    builder = _builder(subject=name, issuer=name, key=key, now=now, days=AUTHORITY_DAYS)
+    until = _days_after(now, AUTHORITY_DAYS)
+    builder = _builder(subject=name, issuer=name, key=key.public_key(), now=_time(now), until=until)
     return _extend(builder, extensions).sign(key, SHA256())
 
 
-def _create_server(
-    key: ec.EllipticCurvePrivateKey, authority: Authority, now: dt.datetime
-) -> x509.Certificate:
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), *map(x509.IPAddress, _ADDRESSES)])
+def _create_server(key: ec.EllipticCurvePrivateKey, authority: Authority, now: float) -> x509.Certificate:
     extensions: list[tuple[x509.ExtensionType, bool]] = [
-        (x509.BasicConstraints(ca=False, path_length=None), True),
-        (_key_usage(signs_certificates=False), True),
-        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-        (names, False),
-        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        *_leaf_extensions(key.public_key(), ExtendedKeyUsageOID.SERVER_AUTH),
+        (_SERVER_NAMES, False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.private_key.public_key()), False),
     ]
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     builder = _builder(
-        subject=subject, issuer=authority.certificate.subject, key=key, now=now, days=SERVER_DAYS
+        subject=_named("localhost"),
+        issuer=authority.certificate.subject,
+        key=key.public_key(),
+        now=_time(now),
+        until=min(_days_after(now, SERVER_DAYS), authority.certificate.not_valid_after_utc),
     )
     return _extend(builder, extensions).sign(authority.private_key, SHA256())
 
 
+def _leaf_extensions(
+    public_key: ec.EllipticCurvePublicKey, usage: x509.ObjectIdentifier
+) -> list[tuple[x509.ExtensionType, bool]]:
+    return [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_key_usage(signs_certificates=False), True),
+        (x509.ExtendedKeyUsage([usage]), False),
+        (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
+    ]
+
+
 def _builder(
-    *, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: dt.datetime, days: int
+    *,
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    now: dt.datetime,
+    until: dt.datetime,
 ) -> x509.CertificateBuilder:
     return x509.CertificateBuilder(
         issuer_name=issuer,
         subject_name=subject,
-        public_key=key.public_key(),
+        public_key=key,
         serial_number=x509.random_serial_number(),
         not_valid_before=now - _EARLIER,
-        not_valid_after=now + dt.timedelta(days=days),
+        not_valid_after=until,
     )
 
 
@@ -213,6 +361,14 @@ def _read_pair(certificate_file: Path, key_file: Path) -> tuple[x509.Certificate
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
         raise KeyFileError(f"{key_file} is not the key of {certificate_file}")
     return certificate, key
+
+
+def _named(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _days_after(now: float, days: int) -> dt.datetime:
+    return _time(now) + dt.timedelta(days=days)
 
 
 def _time(now: float) -> dt.datetime:
