@@ -84,7 +84,7 @@ def _scopes(issuer: str, bank: str) -> tuple[ScopeDefinition, ...]:
             "openid",
             issuer,
             "Know who you are",
-            "A number that stands for you at this application, and nothing else.",
+            "A number that stands for you at this bank, and nothing else.",
         ),
         ("profile", issuer, "See your name", "Your full name and your user name."),
         ("email", issuer, "See your email address", "Your email address, not your messages."),
@@ -117,7 +117,7 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
         tls=_TLS,
         storage=StorageSettings(path="trustweft.sqlite"),
         keys=KeySettings(directory="keys", nonce_secret_file="nonce-secret"),  # noqa: S106  # a file's name
-        login_notice=f"A demonstration: users and passwords are in {data.credentials}.",
+        login_notice="This is a demonstration. Its users and their passwords were printed when it started.",
     )
 
 
