@@ -82,9 +82,10 @@ class GuardMiddleware:
         if refusal is not None:
             await send_response(send, refusal, head=scope["method"] == "HEAD")
             return
-        state = {**scope.get("state", {}), AUTHORIZATION: authorization}
-        if authorization is None:
-            del state[AUTHORIZATION]
+        state = dict(scope.get("state", {}))  # a copy: servers share theirs between requests
+        state.pop(AUTHORIZATION, None)
+        if authorization is not None:
+            state[AUTHORIZATION] = authorization
         await self._app({**scope, "state": state}, receive, send)
 
     async def _decide(self, request: HttpRequest) -> tuple[AuthorizationContext | None, HttpResponse | None]:
