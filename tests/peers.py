@@ -1,0 +1,189 @@
+"""Independent Node peers as processes: oidc-provider, openid-client, an oauth4webapi guard."""
+
+import datetime as dt
+import json
+import os
+import re
+import ssl
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from tools import NODE_FOLDER
+
+HERE = NODE_FOLDER
+AUDIENCE = "https://bank.example/accounts"
+REDIRECT_URI = "https://client.example/callback"
+Key = ECKey | RSAKey | OKPKey
+NONCE_SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A throw-away certificate authority and the localhost certificate that it issued."""
+
+    directory: Path
+
+    @property
+    def tls(self) -> dict[str, str]:
+        """What a Node server's configuration needs to serve localhost."""
+        return {"key": str(self.directory / "server.key"), "cert": str(self.directory / "server.pem")}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a Node client trust this authority."""
+        return {**os.environ, "NODE_EXTRA_CA_CERTS": str(self.directory / "ca.pem")}
+
+    def browser(self) -> httpx2.Client:
+        """A user agent that trusts this authority and keeps cookies."""
+        context = ssl.create_default_context(cafile=str(self.directory / "ca.pem"))
+        return httpx2.Client(verify=context, follow_redirects=False)
+
+
+def _certificate(
+    name: str, key: ec.EllipticCurvePrivateKey, *, issuer: str, issuer_key: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=name == issuer, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+        )
+        .sign(issuer_key, hashes.SHA256())
+    )
+
+
+def create_authority(directory: Path) -> Authority:
+    """Make an authority and a certificate for localhost in ``directory``."""
+    ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca = _certificate("ca.test", ca_key, issuer="ca.test", issuer_key=ca_key)
+    server = _certificate("localhost", server_key, issuer="ca.test", issuer_key=ca_key)
+    pem = serialization.Encoding.PEM
+    (directory / "ca.pem").write_bytes(ca.public_bytes(pem))
+    (directory / "server.pem").write_bytes(server.public_bytes(pem))
+    (directory / "server.key").write_bytes(
+        server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return Authority(directory)
+
+
+class Peers:
+    """Starts the Node scripts of one test and stops them with it."""
+
+    def __init__(self, node: str, authority: Authority, directory: Path) -> None:
+        self._node = node
+        self._directory = directory
+        self._running: list[subprocess.Popen[str]] = []
+        self.authority = authority
+
+    def run(self, script: str, config: dict[str, Any]) -> subprocess.Popen[str]:
+        """Starts a script with its configuration in a file."""
+        path = self._directory / f"{len(self._running)}-{script}.json"
+        path.write_text(json.dumps(config))
+        process = subprocess.Popen(
+            [self._node, HERE / script, path],
+            env=self.authority.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._running.append(process)
+        return process
+
+    def serve(self, script: str, config: dict[str, Any]) -> dict[str, Any]:
+        """Starts a server on a free port and returns its `ready` line."""
+        return next_line(self.run(script, {"tls": self.authority.tls, "stop_with_stdin": True, **config}))
+
+    def stop(self) -> None:
+        """Ends every script that still runs."""
+        for process in self._running:
+            process.terminate()
+            process.communicate(timeout=20)
+
+
+def next_line(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line: dict[str, Any] = json.loads(process.stdout.readline())
+    return line
+
+
+def provider_config(public_jwk: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "clients": [
+            {"client_id": "moneyview", "redirect_uris": [REDIRECT_URI], "jwks": {"keys": [public_jwk]}},
+        ],
+        "accounts": [{"username": "alice", "password": "wonderland", "sub": "u-1", "claims": {}}],
+        "resource": {"identifier": AUDIENCE, "scope": "accounts"},
+        **changes,
+    }
+
+
+def client_key(algorithm: str = "ES256") -> Key:
+    match algorithm:
+        case "ES256":
+            return ECKey.generate_key("P-256", auto_kid=True)
+        case "PS256":
+            return RSAKey.generate_key(2048, auto_kid=True)
+        case _:
+            return OKPKey.generate_key("Ed25519", auto_kid=True)
+
+
+def jwk_of(key: Key, algorithm: str, *, private: bool) -> dict[str, Any]:
+    return {**key.as_dict(private=private), "alg": algorithm, "use": "sig"}
+
+
+def sign_in(browser: httpx2.Client, address: str, *, decision: str = "approve") -> str:
+    """Walks login and consent as a form client and returns the callback URL."""
+    response = browser.get(address)
+    while not (target := response.headers.get("location", "")).startswith(REDIRECT_URI):
+        if target:
+            response = browser.get(response.url.join(target))
+        elif 'id="login"' in response.text:
+            response = browser.post(response.url, data={"username": "alice", "password": "wonderland"})
+        else:
+            assert re.search(f'id="{decision}"', response.text), response.text
+            response = browser.post(response.url, data={"decision": decision})
+    return str(target)
+
+
+def flow(
+    peers: Peers, key: Any, issuer: str, *, decision: str = "approve", **changes: Any
+) -> list[dict[str, Any]]:
+    """Runs client.mjs against `issuer` and returns the lines that it printed after the authorization URL."""
+    algorithm = changes.pop("algorithm", "ES256")
+    client = peers.run(
+        "client.mjs",
+        {
+            "issuer": issuer,
+            "client_id": "moneyview",
+            "private_jwk": jwk_of(key, algorithm, private=True),
+            "redirect_uri": REDIRECT_URI,
+            "scope": "openid accounts",
+            "userinfo": False,
+            **changes,
+        },
+    )
+    while "authorization_url" not in (line := next_line(client)):
+        assert line["ok"], line
+    with peers.authority.browser() as browser:
+        callback = sign_in(browser, line["authorization_url"], decision=decision)
+    out, _ = client.communicate(f"{callback}\n", timeout=60)
+    lines = [json.loads(text) for text in out.splitlines()]
+    assert client.returncode == (0 if all(entry["ok"] for entry in lines) else 1)
+    return lines
