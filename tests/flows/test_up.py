@@ -1,0 +1,220 @@
+"""`trustweft up` and the commands around it, as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from ecosystem import free_base_port, run_trustweft, running_ecosystem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ecosystem import Ecosystem
+
+COMMANDS = (
+    (),
+    ("up",),
+    ("serve",),
+    ("tour",),
+    ("clients",),
+    ("clients", "add"),
+    ("clients", "list"),
+    ("clients", "show"),
+    ("clients", "remove"),
+    ("users",),
+    ("users", "add"),
+    ("users", "list"),
+    ("users", "remove"),
+    ("config",),
+    ("config", "explain"),
+)
+
+
+def get(ecosystem: Ecosystem, url: str) -> httpx2.Response:
+    """Get a document over TLS that is verified."""
+    return httpx2.get(url, verify=ecosystem.trust)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    """`--help` works for each command."""
+    done = run_trustweft(*command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage:" in done.stdout
+
+
+def test_the_home_page_shows_every_participant(ecosystem: Ecosystem) -> None:
+    """It answers 200 when everybody is ready, and links to them."""
+    page = get(ecosystem, f"{ecosystem.home}/")
+    assert page.status_code == 200
+    assert [
+        url for url in (ecosystem.issuer, ecosystem.bank, ecosystem.moneyview) if url not in page.text
+    ] == []
+
+
+def test_what_the_start_made_is_for_its_owner_alone(ecosystem: Ecosystem) -> None:
+    """No file of the ecosystem can be read by others."""
+    open_to_others = [
+        str(path) for path in ecosystem.data.rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    assert open_to_others == []
+
+
+def test_no_secret_is_in_the_log_but_the_passwords_that_are_announced(ecosystem: Ecosystem) -> None:
+    """Passwords are printed once at the start; keys and tokens never."""
+    log = ecosystem.log.read_text(encoding="utf-8")
+    assert "eyJ" not in log
+    assert "PRIVATE" not in log
+    assert all(log.count(password) == 1 for password in ecosystem.passwords.values())
+
+
+def test_refusals_are_counted_by_reason(ecosystem: Ecosystem) -> None:
+    """The metrics tell which reason refused how many."""
+    get(ecosystem, f"{ecosystem.bank}/accounts")
+    metrics = get(ecosystem, f"https://localhost:{ecosystem.base_port + 9}/metrics").text
+    assert (
+        'trustweft_refusals_total{endpoint="guard",participant="resource",reason="bearer.missing"}' in metrics
+    )
+
+
+def test_a_second_start_finds_keys_clients_and_users_again(tmp_path: Path) -> None:
+    """Stopped by SIGTERM and started again, it is the same ecosystem."""
+    seen = []
+    base = free_base_port()
+    for port in (base, base):
+        with running_ecosystem(tmp_path / "data", base_port=port) as running:
+            listed = run_trustweft("clients", "list", "--json", "--data", str(running.data))
+            users = run_trustweft("users", "list", "--json", "--data", str(running.data))
+            keys = get(running, f"{running.issuer}/jwks").json()
+            seen.append(
+                (keys, json.loads(listed.stdout), json.loads(users.stdout), running.authority.read_bytes())
+            )
+    assert seen[0] == seen[1]
+
+
+def test_another_port_for_the_same_data_is_refused(ecosystem: Ecosystem) -> None:
+    """The reason is told on one line, and nothing starts."""
+    done = run_trustweft("up", "--data", str(ecosystem.data), "--port", "9000")
+    assert done.returncode == 1
+    assert "issuer and the redirect URIs would change" in done.stderr
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    """Whoever cannot listen says where."""
+    base = free_base_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", base + 3))
+        taken.listen()
+        done = run_trustweft("up", "--data", str(tmp_path / "data"), "--port", str(base))
+    assert done.returncode == 1
+    assert f"sample bank cannot listen on localhost:{base + 3}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_stops_everything_cleanly(tmp_path: Path) -> None:
+    """SIGINT ends the process with status 0 and no trace, with a connection still open."""
+    with running_ecosystem(tmp_path / "data") as running, httpx2.Client(verify=running.trust) as client:
+        client.get(f"{running.issuer}/jwks")
+        pid = int(
+            subprocess.run(
+                ["pgrep", "-f", f"trustweft up --data {running.data} "],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.split()[0]
+        )
+        os.kill(pid, signal.SIGINT)
+    assert "Traceback" not in running.log.read_text(encoding="utf-8")
+
+
+def test_clients_are_added_shown_and_removed_while_the_server_runs(ecosystem: Ecosystem) -> None:
+    """The registry is the store's; a removed identifier stays taken."""
+    shown = json.loads(run_trustweft("clients", "show", "moneyview", "--data", str(ecosystem.data)).stdout)
+    metadata = json.dumps({**shown, "client_id": "short-lived"})
+    data = ("--data", str(ecosystem.data))
+    added = run_trustweft("clients", "add", "--json", *data, "-", text=metadata)
+    assert json.loads(added.stdout)["client_id"] == "short-lived"
+    again = run_trustweft("clients", "add", *data, "-", text=metadata)
+    assert (again.returncode, "client.taken" in again.stderr) == (1, True)
+    removed = run_trustweft("clients", "remove", "short-lived", "--json", *data)
+    assert json.loads(removed.stdout) == {"removed": "short-lived"}
+    back = run_trustweft("clients", "add", *data, "-", text=metadata)
+    assert (back.returncode, "client.taken" in back.stderr) == (1, True)
+    assert run_trustweft("clients", "show", "short-lived", *data).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"token_endpoint_auth_method": "none"}, "client-metadata."),
+        ({"grant_types": ["password"]}, "client-metadata."),
+        ({"redirect_uris": ["http://client.example/callback"]}, "redirect-uri."),
+        ({"client_id": "sub.AAAAAAAAAAAAAAAAAAAAAA"}, "client-metadata."),
+    ],
+)
+def test_unsafe_metadata_is_refused_with_a_reason(
+    ecosystem: Ecosystem, change: dict[str, object], reason: str
+) -> None:
+    """Public clients, the password grant, unencrypted redirects and subject-like identifiers are refused."""
+    shown = json.loads(run_trustweft("clients", "show", "moneyview", "--data", str(ecosystem.data)).stdout)
+    metadata = json.dumps({**shown, "client_id": "unsafe-one", **change})
+    refused = run_trustweft("clients", "add", "--data", str(ecosystem.data), "-", text=metadata)
+    assert refused.returncode == 1
+    assert reason in refused.stderr
+
+
+def test_users_are_added_and_removed(ecosystem: Ecosystem) -> None:
+    """The password comes from the environment or a prompt, never from the command line's history."""
+    data = ("--data", str(ecosystem.data))
+    added = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "trustweft",
+            "users",
+            "add",
+            "carol",
+            "--name",
+            "Carol Jones",
+            "--json",
+            *data,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "TRUSTWEFT_PASSWORD": "correct horse battery staple"},
+    )
+    assert json.loads(added.stdout)["subject"].startswith("sub.")
+    names = {user["username"] for user in json.loads(run_trustweft("users", "list", "--json", *data).stdout)}
+    assert names == {"alice", "bob", "carol"}
+    assert run_trustweft("users", "remove", "carol", *data).returncode == 0
+    assert run_trustweft("users", "remove", "carol", *data).returncode == 1
+
+
+def test_config_explain_names_the_source_of_every_value(ecosystem: Ecosystem) -> None:
+    """File, environment, default or clause: each value has one."""
+    done = run_trustweft("config", "explain", "server", "--json", "--data", str(ecosystem.data))
+    rows = {row["setting"]: row for row in json.loads(done.stdout)}
+    assert rows["server.issuer"]["source"].endswith("server.toml")
+    assert rows["profile.authorization_code_lifetime"]["source"] == "FAPI2-SP-5.3.2.1-11"
+    assert [row for row in rows.values() if not row["source"]] == []
+
+
+def test_an_unknown_setting_is_an_error_with_the_nearest_name(ecosystem: Ecosystem, tmp_path: Path) -> None:
+    """A slip of the pen never weakens anything silently."""
+    text = (ecosystem.data / "server" / "server.toml").read_text(encoding="utf-8")
+    path = tmp_path / "server.toml"
+    path.write_text(text.replace("require_dpop_nonce", "require_dpop_nonces"), encoding="utf-8")
+    done = run_trustweft("serve", "server", "--config", str(path))
+    assert done.returncode == 1
+    assert "server.require_dpop_nonces is not a setting; did you mean require_dpop_nonce?" in done.stderr
