@@ -13,10 +13,12 @@ import signal
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from trustweft.net.client_certificates import ask_for_certificate
+from trustweft.net.connections import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +30,8 @@ __all__ = ["Listener", "ServingError", "serve", "stop_on_signals", "tls_context"
 
 # RFC 9325 section 4.2: with TLS 1.2 only ephemeral key exchange and authenticated encryption with AES.
 CIPHERS_TLS_1_2: Final = "ECDHE+AESGCM"
-GRACE_SECONDS: Final = 5
+GRACE_SECONDS: Final = 5.0  # for requests that are being answered
+IDLE_SECONDS: Final = 0.5  # for connections that are not: most close at once, some peers never answer
 BACKLOG: Final = 2048
 _NO_SUCH_FAMILY: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
@@ -42,8 +45,8 @@ class Listener:
     """One address to listen at.
 
     Attributes:
-        client_authorities: where set, the listener asks for client certificates; a file of the authorities that may
-            have issued them.
+        client_authorities: where set, the listener asks for client certificates: a file of the authorities that may
+            have issued them. It bounds nothing where any certificate may reach the application, as it should.
     """
 
     name: str
@@ -66,34 +69,12 @@ def tls_context(
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(certificate, private_key)
     if client_authorities is not None:
-        context.verify_mode = ssl.CERT_OPTIONAL
-        context.load_verify_locations(client_authorities)
+        ask_for_certificate(context, authorities=client_authorities)
     return context
 
 
-class _WithPeerCertificate(HttpToolsProtocol):
-    """Puts what the TLS handshake established into the scope of each request."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        connection = transport.get_extra_info("ssl_object")
-        if connection is None:
-            return
-        facts = {
-            "client_cert_der": connection.getpeercert(binary_form=True),
-            "tls_version": connection.version(),
-        }
-        application = self.app
-
-        async def with_facts(scope: Any, receive: Any, send: Any) -> None:
-            scope.setdefault("extensions", {})["tls"] = facts
-            await application(scope, receive, send)
-
-        self.app = with_facts
-
-
 class _Server(uvicorn.Server):
-    """A server that leaves the process's signals alone: one place handles them for all listeners."""
+    """A server that leaves the process's signals alone, and ends within a bound whatever its peers do."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -101,13 +82,31 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture none: one place handles them for all listeners."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell."""
         await super().startup(sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: requests under way are answered, every connection is closed, in the end by force."""
+        loop = asyncio.get_running_loop()
+        timers = (
+            loop.call_later(IDLE_SECONDS, self._cut_off, True),  # noqa: FBT003  # call_later passes no keywords
+            loop.call_later(GRACE_SECONDS, self._cut_off, False),  # noqa: FBT003
+        )
+        try:
+            await super().shutdown(sockets)
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _cut_off(self, idle_only: bool) -> None:  # noqa: FBT001  # called by the loop
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection) and not (idle_only and connection.is_answering):
+                connection.abort()
 
 
 async def serve(
@@ -116,21 +115,21 @@ async def serve(
     """Serve until ``stop`` is set; every socket is bound before the first connection is accepted.
 
     Raises:
-        ServingError: an address is taken or may not be used.
+        ServingError: an address is taken or may not be used, or a certificate cannot be.
     """
     with contextlib.ExitStack() as opened:
-        bound = [(listener, _bind(listener, opened)) for listener in listeners]
-        servers = [(_Server(_configure(listener)), sockets) for listener, sockets in bound]
-        running = [asyncio.create_task(server.serve(sockets)) for server, sockets in servers]
+        bound = [(_Server(_configure(listener)), _bind(listener, opened)) for listener in listeners]
+        servers = [server for server, _ in bound]
+        running = [asyncio.create_task(server.serve(sockets)) for server, sockets in bound]
         stopped = asyncio.create_task(stop.wait())
         try:
-            await _all_ready([server for server, _ in servers], running)
+            await _all_ready(servers, running)
             if on_ready is not None:
                 on_ready()
             await asyncio.wait([stopped, *running], return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
-            for server, _ in servers:
+            for server in servers:
                 server.should_exit = True
             outcomes = await asyncio.gather(*running, return_exceptions=True)
         for outcome in outcomes:
@@ -139,33 +138,44 @@ async def serve(
 
 
 async def _all_ready(servers: Sequence[_Server], running: Sequence[asyncio.Task[None]]) -> None:
-    """Wait until every listener accepts; one that fails ends the waiting."""
+    """Wait until every listener accepts; the first that fails ends the waiting with its error."""
     for server, task in zip(servers, running, strict=True):
         ready = asyncio.create_task(server.ready.wait())
         await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
+        if task.done():
+            task.result()
+            raise ServingError("a listener ended before it was ready")
 
 
 def _configure(listener: Listener) -> uvicorn.Config:
-    return uvicorn.Config(
+    """Return the server's configuration, loaded: what is wrong with a certificate is said before anything starts."""
+    config = uvicorn.Config(
         listener.application,
-        http=_WithPeerCertificate,
+        http=Connection,
         ws="none",
         lifespan="off",
+        interface="asgi3",
         log_config=None,
+        log_level="error",  # a warning for each malformed request would let anybody fill the log
         access_log=False,
         server_header=False,
         proxy_headers=False,  # no forwarded header is ever believed here
         backlog=BACKLOG,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        ssl_certfile=listener.certificate,
-        ssl_keyfile=listener.private_key,
+        timeout_graceful_shutdown=int(GRACE_SECONDS) + 1,  # connections are cut off before; this ends tasks
         ssl_context_factory=lambda _config, _default: tls_context(
             certificate=listener.certificate,
             private_key=listener.private_key,
             client_authorities=listener.client_authorities,
         ),
     )
+    try:
+        config.load()
+    except OSError as cause:  # ssl.SSLError is one
+        raise ServingError(
+            f"{listener.name} cannot use {listener.certificate} with {listener.private_key}: {cause}"
+        ) from cause
+    return config
 
 
 def _bind(listener: Listener, opened: contextlib.ExitStack) -> list[socket.socket]:
@@ -189,8 +199,9 @@ def _bind(listener: Listener, opened: contextlib.ExitStack) -> list[socket.socke
         else:
             sockets.append(bound)
     if failure is not None or not sockets:
+        why = "it has no address here" if failure is None else failure.strerror
         raise ServingError(
-            f"{listener.name} cannot listen on {listener.host}:{listener.port}: {failure}"
+            f"{listener.name} cannot listen on {listener.host}:{listener.port}: {why}"
         ) from failure
     return sockets
 

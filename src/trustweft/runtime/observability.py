@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from trustweft.runtime.errors import Reject
 
-__all__ = ["Observer", "SilentObserver"]
+__all__ = ["REQUEST_ID", "Observer", "SilentObserver"]
+
+# Which request the running task answers: set where requests arrive, read by whoever logs. It decides nothing.
+REQUEST_ID: Final[ContextVar[str]] = ContextVar("trustweft_request_id", default="")
 
 
 class Observer(Protocol):
