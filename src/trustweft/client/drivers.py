@@ -1,0 +1,234 @@
+"""The client with a network: the same conversations over a synchronous or an asynchronous httpx2 client.
+
+The httpx2 client is passed in, so that trust in certificates is the caller's decision; redirects are never followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from trustweft.client.auth import SenderConstrained
+from trustweft.client.core import ClientCore
+from trustweft.client.tokens import MemoryTokenStore
+from trustweft.protocol.http import HttpResponse
+from trustweft.runtime.errors import reason
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from trustweft.client.configuration import ClientConfiguration
+    from trustweft.client.core import PendingAuthorization, StartedAuthorization
+    from trustweft.client.tokens import TokenSet, TokenStore
+    from trustweft.client.wire import Call, Flow
+    from trustweft.protocol.oidc import UserInfo
+    from trustweft.runtime.clock import Clock
+    from trustweft.runtime.entropy import Entropy
+
+__all__ = ["AsyncClient", "Client"]
+
+T = TypeVar("T")
+
+MAXIMUM_ANSWER: Final = 1_048_576
+REFRESH_BEFORE: Final = 10.0  # seconds: a token must not end on its way
+
+TOO_LARGE = reason(
+    "client.answer-too-large",
+    error="server_error",
+    public="The answer of the server is too large.",
+    status=502,
+)
+NO_TOKENS = reason(
+    "client.no-tokens", error="invalid_request", public="There is no authorization under this name."
+)
+
+
+class _Base:
+    """What both drivers share."""
+
+    def __init__(
+        self,
+        configuration: ClientConfiguration,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        store: TokenStore | None = None,
+    ) -> None:
+        self.core = ClientCore(configuration, clock=clock, entropy=entropy)
+        self.store: TokenStore = MemoryTokenStore() if store is None else store
+        self._clock = clock
+
+    def _load(self, name: str) -> TokenSet:
+        tokens = self.store.load(name)
+        if tokens is None:
+            raise NO_TOKENS.reject(name[:80])
+        return tokens
+
+    def _is_fresh(self, tokens: TokenSet) -> bool:
+        return self._clock.now() < tokens.expires_at - REFRESH_BEFORE or tokens.refresh_token is None
+
+
+class Client(_Base):
+    """A client for synchronous programs.
+
+    Raises of every method: ``Reject`` where an answer does not fit, ``ServerRefusedError`` where the server refuses,
+    and what httpx2 raises where there is no answer.
+    """
+
+    def __init__(
+        self,
+        configuration: ClientConfiguration,
+        http: httpx2.Client,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        store: TokenStore | None = None,
+    ) -> None:
+        super().__init__(configuration, clock=clock, entropy=entropy, store=store)
+        self._http = http
+
+    def begin(self) -> StartedAuthorization:
+        """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
+        return self._drive(self.core.begin())
+
+    def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
+        """Turn the callback's query into tokens, kept under ``name``."""
+        tokens = self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
+        self.store.save(name, tokens)
+        return tokens
+
+    def tokens(self, name: str) -> TokenSet:
+        """Return the tokens, refreshed if they are about to end; kept before they are used."""
+        tokens = self._load(name)
+        if not self._is_fresh(tokens):
+            tokens = self._drive(self.core.refresh(tokens))
+            self.store.save(name, tokens)
+        return tokens
+
+    def auth(self, name: str) -> SenderConstrained:
+        """Return what signs requests: ``http.get(url, auth=client.auth(name))``."""
+        return SenderConstrained(self.core, self.tokens(name).access_token)
+
+    def userinfo(self, name: str) -> UserInfo:
+        """Return what the server tells about the person."""
+        return self._drive(self.core.userinfo(self.tokens(name)))
+
+    def client_credentials(self, scope: tuple[str, ...], *, name: str) -> TokenSet:
+        """Obtain tokens for the client itself, kept under ``name``."""
+        tokens = self._drive(self.core.client_credentials(scope))
+        self.store.save(name, tokens)
+        return tokens
+
+    def revoke(self, name: str) -> None:
+        """End the authorization at the server, then forget it."""
+        self._drive(self.core.revoke(self._load(name)))
+        self.store.forget(name)
+
+    def _drive(self, flow: Flow[T]) -> T:
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(self._send(call))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _send(self, call: Call) -> HttpResponse:
+        with self._http.stream(
+            call.method, call.url, headers=list(call.headers), content=call.body, follow_redirects=False
+        ) as response:
+            body = b""
+            for piece in response.iter_bytes():
+                body = _bounded(body, piece)
+            return _value(response, body)
+
+
+class AsyncClient(_Base):
+    """A client for asynchronous programs; see `Client`."""
+
+    def __init__(
+        self,
+        configuration: ClientConfiguration,
+        http: httpx2.AsyncClient,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        store: TokenStore | None = None,
+    ) -> None:
+        super().__init__(configuration, clock=clock, entropy=entropy, store=store)
+        self._http = http
+        self._refreshing: dict[str, asyncio.Lock] = {}
+
+    async def begin(self) -> StartedAuthorization:
+        """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
+        return await self._drive(self.core.begin())
+
+    async def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
+        """Turn the callback's query into tokens, kept under ``name``."""
+        tokens = await self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
+        self.store.save(name, tokens)
+        return tokens
+
+    async def tokens(self, name: str) -> TokenSet:
+        """Return the tokens, refreshed if they are about to end: by one of those who ask at once, for all."""
+        tokens = self._load(name)
+        if self._is_fresh(tokens):
+            return tokens
+        lock = self._refreshing.setdefault(name, asyncio.Lock())
+        try:
+            async with lock:
+                tokens = self._load(name)
+                if not self._is_fresh(tokens):
+                    tokens = await self._drive(self.core.refresh(tokens))
+                    self.store.save(name, tokens)
+        finally:
+            self._refreshing.pop(name, None)
+        return tokens
+
+    async def auth(self, name: str) -> SenderConstrained:
+        """Return what signs requests: ``await http.get(url, auth=await client.auth(name))``."""
+        return SenderConstrained(self.core, (await self.tokens(name)).access_token)
+
+    async def userinfo(self, name: str) -> UserInfo:
+        """Return what the server tells about the person."""
+        return await self._drive(self.core.userinfo(await self.tokens(name)))
+
+    async def client_credentials(self, scope: tuple[str, ...], *, name: str) -> TokenSet:
+        """Obtain tokens for the client itself, kept under ``name``."""
+        tokens = await self._drive(self.core.client_credentials(scope))
+        self.store.save(name, tokens)
+        return tokens
+
+    async def revoke(self, name: str) -> None:
+        """End the authorization at the server, then forget it."""
+        await self._drive(self.core.revoke(self._load(name)))
+        self.store.forget(name)
+
+    async def _drive(self, flow: Flow[T]) -> T:
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(await self._send(call))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _send(self, call: Call) -> HttpResponse:
+        async with self._http.stream(
+            call.method, call.url, headers=list(call.headers), content=call.body, follow_redirects=False
+        ) as response:
+            body = b""
+            async for piece in response.aiter_bytes():
+                body = _bounded(body, piece)
+            return _value(response, body)
+
+
+def _bounded(body: bytes, piece: bytes) -> bytes:
+    if len(body) + len(piece) > MAXIMUM_ANSWER:
+        raise TOO_LARGE.reject(f"more than {MAXIMUM_ANSWER} octets")
+    return body + piece
+
+
+def _value(response: httpx2.Response, body: bytes) -> HttpResponse:
+    headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
+    return HttpResponse(response.status_code, headers, body)

@@ -1,0 +1,152 @@
+"""Tokens as a client keeps them, and the interface to wherever it keeps them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from trustweft.protocol.oauth import parse_scope
+from trustweft.runtime.errors import Reject, reason
+from trustweft.runtime.strict_json import load_object
+
+if TYPE_CHECKING:
+    from trustweft.protocol.oidc import IdToken
+
+__all__ = ["MemoryTokenStore", "TokenSet", "TokenStore", "read_token_response"]
+
+MAXIMUM_RESPONSE: Final = 65_536
+DEFAULT_LIFETIME: Final = 300.0  # our choice, where the server does not say (RFC 6749 section 5.1)
+MAXIMUM_TOKEN: Final = 16_384
+
+BAD_RESPONSE = reason(
+    "client.bad-token-response",
+    error="server_error",
+    public="The answer of the token endpoint is not as RFC 6749 section 5.1 requires.",
+    status=502,
+)
+NOT_BOUND = reason(
+    "client.token-not-bound",
+    error="server_error",
+    public="The access token is not bound to a DPoP key.",
+    status=502,
+)
+
+
+class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person's authorization gave.
+
+    Attributes:
+        expires_at: when the access token ends.
+        subject: who it was, where OpenID Connect was asked for.
+    """
+
+    access_token: str
+    expires_at: float
+    scope: tuple[str, ...]
+    refresh_token: str | None = None
+    id_token: str | None = None
+    subject: str | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenSet(scope={' '.join(self.scope)!r}, expires_at={self.expires_at})"
+
+
+class TokenStore(Protocol):
+    """Keeps token sets under a name that the application chooses, such as its session's."""
+
+    def load(self, name: str) -> TokenSet | None:
+        """Return the tokens."""
+        ...
+
+    def save(self, name: str, tokens: TokenSet) -> None:
+        """Keep the tokens, durably, before this returns: a new refresh token may be the only one that works."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Forget the tokens."""
+        ...
+
+
+class MemoryTokenStore:
+    """Keeps tokens for as long as the process runs."""
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, TokenSet] = {}
+
+    def load(self, name: str) -> TokenSet | None:
+        """Return the tokens."""
+        return self._tokens.get(name)
+
+    def save(self, name: str, tokens: TokenSet) -> None:
+        """Keep the tokens."""
+        self._tokens[name] = tokens
+
+    def forget(self, name: str) -> None:
+        """Forget the tokens."""
+        self._tokens.pop(name, None)
+
+
+def read_token_response(raw: bytes, *, requested: tuple[str, ...], now: float) -> TokenSet:
+    """Read a successful answer of the token endpoint (RFC 6749 section 5.1).
+
+    (1) a JSON object (2) ``token_type`` DPoP, in any case (3) tokens are strings of a sensible length
+    (4) ``expires_in``, where present, a positive number (5) ``scope``, where left out, as requested.
+
+    Raises:
+        Reject: ``client.*``.
+    """
+    try:
+        members = load_object(raw, limit=MAXIMUM_RESPONSE)  # (1)
+    except Reject as cause:
+        raise BAD_RESPONSE.reject(cause.reason.id) from cause
+    token_type = members.get("token_type")
+    if not isinstance(token_type, str):
+        raise BAD_RESPONSE.reject("token_type")
+    if token_type.lower() != "dpop":  # (2) a bearer token would be worth stealing
+        raise NOT_BOUND.reject(f"{token_type!r:.40}")
+    access_token = _token(members, "access_token")  # (3)
+    if access_token is None:
+        raise BAD_RESPONSE.reject("access_token")
+    return TokenSet(
+        access_token=access_token,
+        expires_at=now + _lifetime(members.get("expires_in")),  # (4)
+        scope=_scope(members.get("scope"), requested),  # (5)
+        refresh_token=_token(members, "refresh_token"),
+        id_token=_token(members, "id_token"),
+    )
+
+
+def with_identity(tokens: TokenSet, identity: IdToken) -> TokenSet:
+    """Return the tokens with the person's subject, from a verified ID token."""
+    return msgspec.structs.replace(tokens, subject=identity.subject)
+
+
+def _token(members: dict[str, object], name: str) -> str | None:
+    value = members.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= MAXIMUM_TOKEN or not value.isascii():
+        raise BAD_RESPONSE.reject(name)
+    return value
+
+
+def _lifetime(value: object) -> float:
+    if value is None:
+        return DEFAULT_LIFETIME
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise BAD_RESPONSE.reject("expires_in")
+    return float(value)
+
+
+def _scope(value: object, requested: tuple[str, ...]) -> tuple[str, ...]:
+    if value is None:
+        return requested
+    if not isinstance(value, str):
+        raise BAD_RESPONSE.reject("scope")
+    try:
+        return parse_scope(value) if value else ()
+    except Reject as cause:
+        raise BAD_RESPONSE.reject("scope") from cause
