@@ -215,6 +215,10 @@ def _read_certificate(der: bytes) -> x509.Certificate:
         raise MALFORMED.reject(str(cause)[:200]) from cause
     if certificate.serial_number <= 0:  # RFC 5280 section 4.1.2.2
         raise MALFORMED.reject("the serial number is not positive")
+    # The signature covers all but itself, and its count of unused bits is overlooked by the library: a second
+    # spelling, and so a second thumbprint, of the same certificate (X.690 section 11.2.1).
+    if der[-len(certificate.signature) - 1] != 0:
+        raise MALFORMED.reject("the signature is no whole number of octets")
     return certificate
 
 

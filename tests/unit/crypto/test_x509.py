@@ -525,6 +525,21 @@ def test_no_single_octet_can_be_changed(authority: Authority) -> None:
             assert refused.value.reason.id.startswith("certificate.")
 
 
+def test_a_certificate_has_one_spelling(authority: Authority) -> None:
+    """A signature that ends in zero bits cannot call them unused: that would be a second thumbprint for one key."""
+    issued = (
+        issue_client_certificate(authority, new_key().public_key(), common_name="c", now=NOW)
+        for _ in range(1000)
+    )
+    good = next(each for each in issued if each.signature[-1] % 2 == 0)
+    der = good.public_bytes(Encoding.DER)
+    unused = len(der) - len(good.signature) - 1
+    broken = der[:unused] + b"\x01" + der[unused + 1 :]
+    with pytest.raises(Reject) as refused:
+        verify_chain(broken, roots=[authority.certificate], now=NOW)
+    assert refused.value.reason.id == "certificate.malformed"
+
+
 def test_too_many_intermediates_are_refused(authority: Authority) -> None:
     """A long chain is a way to make a server work; it is not even read."""
     der = authority.certificate.public_bytes(Encoding.DER)
