@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from accessibility import violations
 from looks import DESKTOP, PHONE, save_picture
 from relying_party import RelyingParty, catching_callbacks
 
@@ -42,13 +43,6 @@ def log_in(page: Page, ecosystem: Ecosystem, *, user: str = "alice") -> None:
     page.fill("#password", ecosystem.passwords[user])
     page.click("#login")
     expect(page.locator("#approve")).to_be_visible()
-
-
-def violations(page: Page, axe: str) -> list[str]:
-    """Return what axe-core objects to."""
-    page.evaluate(axe)
-    found: dict[str, Any] = page.evaluate("() => axe.run(document)")
-    return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found["violations"]]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ __all__ = ["CLIENT_IDS", "DemoCredentials", "DemoPerson", "prepare_people", "pre
 
 # The sample client, the sample bank's own identity for introspection, and the two that the tour acts as.
 CLIENT_IDS: Final = ("moneyview", "bank", "tour", "tour-stranger")
+BANK_NAME: Final = "Harbour Bank"
 PASSWORD_LENGTH: Final = 16  # 96 bits
 _TLS: Final = TlsSettings(
     certificate="../tls/certificate.pem",
@@ -109,8 +110,8 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
         server=ServerConfig(
             issuer=issuer,
             mtls_base=ports.url(ports.server_mtls),
-            display_name="Harbour Bank",
-            organization_name="Harbour Bank (a demonstration)",
+            display_name=BANK_NAME,
+            organization_name=f"{BANK_NAME} (a demonstration)",
             scopes=_scopes(issuer, ports.url(ports.resource)),
         ),
         listen=ListenSettings(port=ports.server, mtls_port=ports.server_mtls),
@@ -151,6 +152,7 @@ def _client_settings(data: DataDirectory) -> ClientSettings:
             client_id="moneyview",
             base_url=ports.url(ports.client),
             bank_url=ports.url(ports.resource),
+            bank_name=BANK_NAME,
             scope=("openid", "profile", "accounts"),
             assertion_key_file="../client-keys/moneyview.json",
             proof_key_file="../client-keys/moneyview-proof.json",
@@ -197,8 +199,8 @@ def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
             },
             {
                 "client_id": "bank",
-                "client_name": "Harbour Bank API",
-                "organization_name": "Harbour Bank (a demonstration)",
+                "client_name": f"{BANK_NAME} API",
+                "organization_name": f"{BANK_NAME} (a demonstration)",
                 "grant_types": [],
                 "response_types": [],
                 "resource_server_for": [ports.url(ports.resource)],

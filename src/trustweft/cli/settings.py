@@ -121,6 +121,7 @@ class MoneyViewSettings(_Settings, frozen=True):
     client_id: str
     base_url: str
     bank_url: str
+    bank_name: str
     scope: tuple[str, ...]
     assertion_key_file: str
     proof_key_file: str

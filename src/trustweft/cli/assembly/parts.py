@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
+from trustweft.runtime.files import read_private_file
+from trustweft.runtime.strict_json import load_object
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
@@ -14,7 +18,10 @@ if TYPE_CHECKING:
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
 
-__all__ = ["Assembled", "Surroundings", "resolve"]
+__all__ = ["Assembled", "Surroundings", "read_key", "resolve"]
+
+KEY_ID_LENGTH = 16
+MAXIMUM_KEY_FILE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +57,14 @@ class Assembled:
 def resolve(base: Path, name: str) -> Path:
     """Return the path of a setting: relative to the settings file."""
     return base / name
+
+
+def read_key(path: Path) -> LocalSigner:
+    """Return the signer of a private JWK in a file for its owner alone; its ``kid`` is the thumbprint's beginning.
+
+    Raises:
+        KeyFileError: others can read the file.
+        Reject: it holds no private key.
+    """
+    key = read_private_jwk(load_object(read_private_file(path), limit=MAXIMUM_KEY_FILE))
+    return LocalSigner("ES256", key, thumbprint(key.public_key())[:KEY_ID_LENGTH])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from trustweft.cli.assembly.parts import Assembled, Surroundings, resolve
-from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
+from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, resolve
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener
@@ -18,9 +17,7 @@ from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection
 from trustweft.resource.introspecting import IntrospectedRevocations, IntrospectionSettings
 from trustweft.resource.issuer_keys import RemoteKeys
-from trustweft.runtime.files import read_private_file
 from trustweft.runtime.secrets_file import load_or_create_secret
-from trustweft.runtime.strict_json import load_object
 from trustweft.store.guard import StoreReplayMemory, StoreRevocations
 from trustweft.store.sqlite.store import SqliteStore
 
@@ -34,9 +31,6 @@ if TYPE_CHECKING:
     from trustweft.server.storage import ServerStore
 
 __all__ = ["assemble_resource"]
-
-KEY_ID_LENGTH = 16
-MAXIMUM_KEY_FILE = 16_384
 
 
 def assemble_resource(
@@ -111,9 +105,7 @@ def _revocations(
 ) -> RevocationSource:
     """Return who knows what is revoked: introspection, for a resource server on its own."""
     revocation, issuer = settings.revocation, settings.resource.issuer
-    key_file = resolve(base, revocation.private_key_file)
-    key = read_private_jwk(load_object(read_private_file(key_file), limit=MAXIMUM_KEY_FILE))
-    signer = LocalSigner("ES256", key, thumbprint(key.public_key())[:KEY_ID_LENGTH])
+    signer = read_key(resolve(base, revocation.private_key_file))
     return IntrospectedRevocations(
         IntrospectionSettings(
             issuer=issuer, endpoint=revocation.endpoint, client_id=revocation.client_id, signer=signer

@@ -1,0 +1,71 @@
+"""MoneyView, assembled."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, resolve
+from trustweft.client import AsyncClient, ClientConfiguration
+from trustweft.crypto.keys import public_jwk
+from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
+from trustweft.net.serving import Listener
+from trustweft.profile import load_profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trustweft.cli.settings import ClientSettings
+
+__all__ = ["assemble_client"]
+
+TIMEOUT_SECONDS = 10.0
+
+
+def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surroundings) -> Assembled:
+    """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
+    moneyview, limits = settings.moneyview, load_profile(settings.profile).limits
+    signer = read_key(resolve(base, moneyview.assertion_key_file))
+    trust = ssl.create_default_context(cafile=str(resolve(base, moneyview.trust)))
+    http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
+    client = AsyncClient(
+        ClientConfiguration(
+            issuer=moneyview.issuer,
+            client_id=moneyview.client_id,
+            signer=signer,
+            proof_signer=read_key(resolve(base, moneyview.proof_key_file)),
+            redirect_uri=f"{moneyview.base_url}/callback",
+            scope=moneyview.scope,
+            assertion_lifetime=limits.client_assertion_lifetime,
+            future_tolerance=limits.future_tolerance,
+        ),
+        http,
+        clock=surroundings.clock,
+        entropy=surroundings.entropy,
+    )
+    public = {**public_jwk(signer.public_key), "kid": signer.key_id, "alg": signer.algorithm, "use": "sig"}
+    application = create_moneyview(
+        MoneyViewConfig(
+            base_url=moneyview.base_url,
+            bank_url=moneyview.bank_url,
+            bank_name=moneyview.bank_name,
+            authorization_origin=moneyview.issuer,
+            jwks={"keys": [public]},
+        ),
+        client=client,
+        http=http,
+        clock=surroundings.clock,
+        entropy=surroundings.entropy,
+        observer=surroundings.observer,
+    )
+    listener = Listener(
+        name="MoneyView",
+        application=application,
+        host=settings.listen.host,
+        port=settings.listen.port,
+        certificate=resolve(base, settings.tls.certificate),
+        private_key=resolve(base, settings.tls.private_key),
+    )
+    return Assembled([listener], close=[http.aclose])

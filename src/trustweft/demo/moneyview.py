@@ -1,0 +1,278 @@
+"""MoneyView, the sample client application: shows the accounts of people who allow it.
+
+What matters for security, and holds for any client application: a flow starts with a POST that only this site's own
+page can send; what the callback must match lies in the session of the browser that started, and is taken out once;
+the session gets a new name when tokens arrive; tokens never reach the browser.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+
+from trustweft.client.errors import AuthorizationDeniedError, ServerRefusedError
+from trustweft.demo.bank_reader import read_accounts
+from trustweft.demo.moneyview_sessions import Session, Sessions
+from trustweft.net.asgi import application
+from trustweft.protocol.http import HttpResponse
+from trustweft.protocol.oauth import parse_form
+from trustweft.runtime.enforces import enforces
+from trustweft.runtime.errors import Reject, reason
+from trustweft.web.pages import CONTENT_TYPE, Pages
+from trustweft.web.security_headers import security_headers
+from trustweft.web.static_application import with_static_files
+from trustweft.web.views import AccountsView, ConnectView, ErrorView, Link, Participant
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from trustweft.client.drivers import AsyncClient
+    from trustweft.net.asgi import Application
+    from trustweft.protocol.http import HttpRequest
+    from trustweft.runtime.clock import Clock
+    from trustweft.runtime.entropy import Entropy
+    from trustweft.runtime.observability import Observer
+
+__all__ = ["MoneyViewConfig", "create_moneyview"]
+
+BODY_LIMIT: Final = 16_384
+COOKIE: Final = "__Host-trustweft-moneyview"  # cookies ignore ports, so the name says whose it is
+_PARTICIPANT: Final = "moneyview"
+_SEE_OTHER: Final = 303
+
+NOT_FOUND = reason(
+    "moneyview.not-found", error="invalid_request", public="There is nothing at this address.", status=404
+)
+METHOD = reason(
+    "moneyview.method",
+    error="invalid_request",
+    public="This address does not answer to that method.",
+    status=405,
+)
+FORGED = reason(
+    "moneyview.forged",
+    error="access_denied",
+    public="The request did not come from a page of MoneyView.",
+    status=403,
+)
+NO_FLOW = reason(
+    "moneyview.no-flow",
+    error="invalid_request",
+    public="This browser did not start the authorization that it brings the answer of.",
+)
+DENIED = reason(
+    "moneyview.denied", error="access_denied", public="You did not allow MoneyView to see your accounts."
+)
+BANK_REFUSED = reason(
+    "moneyview.bank-refused", error="server_error", public="The bank refused the request.", status=502
+)
+BANK_AWAY = reason(
+    "moneyview.bank-away", error="server_error", public="The bank does not answer.", status=502
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyViewConfig:
+    """What an operator decides about MoneyView.
+
+    Attributes:
+        base_url: where people reach it.
+        bank_url: the bank's API.
+        bank_name: what people call the bank.
+        authorization_origin: of the authorization endpoint: a form of ours redirects there, and browsers check each hop.
+        jwks: the public keys that its assertions verify with.
+    """
+
+    base_url: str
+    bank_url: str
+    bank_name: str
+    authorization_origin: str
+    jwks: dict[str, object]
+
+
+def create_moneyview(
+    config: MoneyViewConfig,
+    *,
+    client: AsyncClient,
+    http: httpx2.AsyncClient,
+    clock: Clock,
+    entropy: Entropy,
+    observer: Observer,
+) -> Application:
+    """Return the application.
+
+    Args:
+        config: what the operator decides.
+        client: MoneyView as an OAuth client.
+        http: reaches the bank.
+        clock: tells the time.
+        entropy: names sessions.
+        observer: hears of refusals and failures.
+    """
+    moneyview = _MoneyView(
+        config, client=client, http=http, sessions=Sessions(clock=clock, entropy=entropy), observer=observer
+    )
+    return with_static_files(
+        application(
+            moneyview.respond,
+            participant=_PARTICIPANT,
+            observer=observer,
+            body_limit=BODY_LIMIT,
+            endpoint_of=lambda path: path if path in moneyview.routes else "none",
+        )
+    )
+
+
+class _MoneyView:
+    def __init__(
+        self,
+        config: MoneyViewConfig,
+        *,
+        client: AsyncClient,
+        http: httpx2.AsyncClient,
+        sessions: Sessions,
+        observer: Observer,
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._http = http
+        self._sessions = sessions
+        self._observer = observer
+        self._pages = Pages()
+        self._who = Participant(name="MoneyView", host=urlsplit(config.base_url).netloc)
+        self.routes: dict[str, tuple[str, Callable[[HttpRequest, Session], Awaitable[HttpResponse]]]] = {
+            "/": ("GET", self._start),
+            "/connect": ("POST", self._connect),
+            "/callback": ("GET", self._callback),
+            "/accounts": ("GET", self._accounts),
+            "/disconnect": ("POST", self._disconnect),
+            "/jwks": ("GET", self._jwks),
+        }
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; whatever is refused becomes a page."""
+        session = self._sessions.find(_cookie(request))
+        try:
+            if request.path not in self.routes:
+                raise NOT_FOUND.reject(repr(request.path)[:200])
+            method, handler = self.routes[request.path]
+            if request.method not in ({"GET", "HEAD"} if method == "GET" else {method}):
+                raise METHOD.reject(request.method[:20], headers=(("allow", method),))
+            if method == "POST":
+                self._refuse_forgery(request, session)
+            response = await handler(request, session)
+        except Reject as refusal:
+            response = self._refuse(refusal)
+        except AuthorizationDeniedError as denied:
+            response = self._refuse(DENIED.reject(denied.error))
+        except ServerRefusedError as refused:
+            response = self._refuse(BANK_REFUSED.reject(str(refused)))
+        except httpx2.HTTPError as cause:
+            response = self._refuse(BANK_AWAY.reject(repr(cause)[:200]))
+        return self._with_cookie(response, session)
+
+    @enforces("FAPI2-SP-5.3.3.1-12")
+    def _refuse_forgery(self, request: HttpRequest, session: Session) -> None:
+        """Only a form of our own page starts anything: another site's has neither the token nor our origin."""
+        if request.header("sec-fetch-site") not in (None, "same-origin"):
+            raise FORGED.reject("sec-fetch-site")
+        presented = parse_form(request.body, content_type=request.header("content-type")).get("csrf") or ""
+        if not hmac.compare_digest(presented.encode(), session.csrf.encode()):
+            raise FORGED.reject("csrf")
+
+    async def _start(self, _request: HttpRequest, session: Session) -> HttpResponse:
+        if session.connected:
+            return _see_other("/accounts")
+        view = ConnectView(
+            participant=self._who, bank=self._config.bank_name, csrf=session.csrf, action="/connect"
+        )
+        return self._page(
+            self._pages.moneyview_start(view), form_targets=(self._config.authorization_origin,)
+        )
+
+    async def _connect(self, _request: HttpRequest, session: Session) -> HttpResponse:
+        started = await self._client.begin()
+        session.pending = started.pending
+        return _see_other(started.url)
+
+    @enforces("FAPI2-SP-5.3.3.1-4")
+    async def _callback(self, request: HttpRequest, session: Session) -> HttpResponse:
+        pending, session.pending = session.pending, None  # taken out once, whatever comes of it
+        if pending is None:
+            raise NO_FLOW.reject()
+        name = self._sessions.renew(session)
+        await self._client.finish(pending, request.query.decode("latin-1"), name=name)
+        session.connected = True
+        return _see_other("/accounts")  # a fixed address: nothing in the callback says where to go
+
+    async def _accounts(self, _request: HttpRequest, session: Session) -> HttpResponse:
+        if not session.connected:
+            return _see_other("/")
+        accounts = await read_accounts(
+            self._http, self._config.bank_url, sign=lambda: self._client.auth(session.name)
+        )
+        view = AccountsView(
+            participant=self._who,
+            bank=self._config.bank_name,
+            accounts=accounts,
+            until=None,
+            csrf=session.csrf,
+            disconnect_action="/disconnect",
+        )
+        return self._page(self._pages.moneyview_accounts(view))
+
+    async def _disconnect(self, _request: HttpRequest, session: Session) -> HttpResponse:
+        if session.connected:
+            await self._client.revoke(session.name)
+            session.connected = False
+        return _see_other("/")
+
+    async def _jwks(self, _request: HttpRequest, _session: Session) -> HttpResponse:
+        headers = (("content-type", "application/jwk-set+json"), ("cache-control", "public, max-age=300"))
+        return HttpResponse(200, headers, msgspec.json.encode(self._config.jwks))
+
+    def _refuse(self, refusal: Reject) -> HttpResponse:
+        self._observer.refused(_PARTICIPANT, "page", refusal)
+        view = ErrorView(
+            participant=self._who,
+            title="This did not work",
+            public=refusal.reason.public,
+            reason=refusal.reason.id,
+            advice="Go back to the start and try again.",
+            support=refusal.reason.id,
+            onward=Link(label="To the start", url="/"),
+        )
+        page = self._page(self._pages.moneyview_error(view), status=refusal.reason.status)
+        headers = (*page.headers, ("trustweft-reason", refusal.reason.id), *refusal.headers)
+        return HttpResponse(page.status, headers, page.body)
+
+    def _page(self, body: bytes, *, status: int = 200, form_targets: Sequence[str] = ()) -> HttpResponse:
+        protection = security_headers(base_url=self._config.base_url, form_targets=form_targets)
+        return HttpResponse(status, (("content-type", CONTENT_TYPE), *protection), body)
+
+    def _with_cookie(self, response: HttpResponse, session: Session) -> HttpResponse:
+        if not session.announce:
+            return response
+        session.announce = False
+        # Lax, not Strict: the callback is a navigation from the bank's site, and must bring the session along.
+        cookie = f"{COOKIE}={session.secret}; Path=/; Secure; HttpOnly; SameSite=Lax"
+        return HttpResponse(response.status, (*response.headers, ("set-cookie", cookie)), response.body)
+
+
+_COOKIE_VALUE: Final = re.compile(rf"(?:^|;\s*){re.escape(COOKIE)}=([A-Za-z0-9_-]{{43}})(?=;|$)")
+
+
+def _cookie(request: HttpRequest) -> str | None:
+    found = [value for header in request.header_values("cookie") for value in _COOKIE_VALUE.findall(header)]
+    return found[0] if len(found) == 1 else None
+
+
+def _see_other(location: str) -> HttpResponse:
+    headers = (("location", location), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
+    return HttpResponse(_SEE_OTHER, headers)

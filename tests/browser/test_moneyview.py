@@ -1,0 +1,88 @@
+"""The sample application as a person uses it, from the home page to the accounts and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from playwright.sync_api import expect
+
+from accessibility import violations
+from looks import DESKTOP, PHONE, save_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from ecosystem import Ecosystem
+
+REFUSED = ("Failed to load resource: the server responded with a status of 4",)
+
+
+def connect(page: Page, ecosystem: Ecosystem, *, user: str = "alice") -> None:
+    """Start at MoneyView, log in at the bank."""
+    page.goto(f"{ecosystem.moneyview}/")
+    page.click("#connect")
+    page.fill("#username", user)
+    page.fill("#password", ecosystem.passwords[user])
+    page.click("#login")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("desktop-light", {**DESKTOP, "color_scheme": "light"}),
+        ("phone-dark", {**PHONE, "color_scheme": "dark"}),
+    ],
+)
+def test_a_person_sees_the_accounts_that_they_allowed(
+    name: str, options: dict[str, Any], open_page: Callable[..., Page], ecosystem: Ecosystem, axe: str
+) -> None:
+    """From the home page to MoneyView, to the bank and back: the accounts are there, until disconnected."""
+    page = open_page(**options)
+    page.goto(f"{ecosystem.home}/")
+    save_picture(page, f"home-{name}")
+    assert violations(page, axe) == []
+    page.click("#start")
+    save_picture(page, f"moneyview-start-{name}")
+    assert violations(page, axe) == []
+    connect(page, ecosystem)
+    page.click("#approve")
+    expect(page.locator("#accounts")).to_contain_text("Everyday account")
+    save_picture(page, f"moneyview-accounts-{name}")
+    assert violations(page, axe) == []
+    page.click("#disconnect")
+    expect(page.locator("#connect")).to_be_visible()
+
+
+def test_a_person_who_denies_is_told_so(
+    open_page: Callable[..., Page], ecosystem: Ecosystem, axe: str
+) -> None:
+    """MoneyView shows what happened, and a way on."""
+    page = open_page(allow_console=REFUSED)
+    connect(page, ecosystem, user="bob")
+    page.click("#deny")
+    expect(page.locator("#error")).to_be_visible()
+    assert "moneyview.denied" in page.content()
+    save_picture(page, "moneyview-denied")
+    assert violations(page, axe) == []
+
+
+def test_another_site_cannot_start_a_flow(ecosystem: Ecosystem) -> None:
+    """Without the token of MoneyView's own page, or from another site, nothing begins."""
+    with httpx2.Client(verify=ecosystem.trust) as browser:
+        browser.get(f"{ecosystem.moneyview}/")
+        forged = browser.post(f"{ecosystem.moneyview}/connect", data={"csrf": "guess"})
+        cross_site = browser.post(
+            f"{ecosystem.moneyview}/connect", data={"csrf": "guess"}, headers={"sec-fetch-site": "cross-site"}
+        )
+    assert [answer.headers["trustweft-reason"] for answer in (forged, cross_site)] == ["moneyview.forged"] * 2
+
+
+def test_a_callback_in_a_browser_that_started_nothing_is_refused(ecosystem: Ecosystem) -> None:
+    """A code that an attacker plants in somebody's browser leads nowhere."""
+    with httpx2.Client(verify=ecosystem.trust) as browser:
+        answer = browser.get(f"{ecosystem.moneyview}/callback?code=x&state=y&iss={ecosystem.issuer}")
+    assert (answer.status_code, answer.headers["trustweft-reason"]) == (400, "moneyview.no-flow")
