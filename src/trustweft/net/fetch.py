@@ -31,6 +31,7 @@ __all__ = ["CheckedTransport", "Fetcher", "trust_context"]
 
 MAXIMUM_BODY: Final = 262_144
 MAXIMUM_SECONDS: Final = 10.0  # our choice: name, connection, handshake, request and answer together
+CONNECT_SECONDS: Final = 3.0  # our choice: for one address, so that a silent one leaves time for the next
 # RFC 9325 section 4.2: with TLS 1.2 only ephemeral key exchange and authenticated encryption with AES.
 CIPHERS_TLS_1_2: Final = "ECDHE+AESGCM"
 MAXIMUM_PORT: Final = 65_535
@@ -276,10 +277,11 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
         Raises:
             Reject: ``fetch.address``, ``fetch.unresolved``.
         """
+        patience = CONNECT_SECONDS if timeout is None else min(timeout, CONNECT_SECONDS)
         failure: Exception = UNRESOLVED.reject(host)
         for address in await self._checked_addresses(host, port):
             try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._inner.connect_tcp(address, port, patience, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as cause:
                 failure = cause
         raise failure
@@ -287,7 +289,7 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
     async def _checked_addresses(self, host: str, port: int) -> list[str]:
         try:
             addresses = await self._resolve(host, port)
-        except OSError as cause:
+        except (OSError, UnicodeError) as cause:  # a label that is empty or too long is a UnicodeError
             raise UNRESOLVED.reject(f"{host}: {cause}") from cause
         if host.lower() not in self._allowed_hosts:
             # One unfit address among fit ones is no accident: the whole answer is refused.
@@ -324,6 +326,7 @@ async def _resolve(host: str, port: int) -> list[str]:
 def _parse(url: str) -> httpx2.URL:
     try:
         parsed = httpx2.URL(url)
+        host = parsed.host  # decoded only now: a name that is no valid IDNA raises here and nowhere later
     except (httpx2.InvalidURL, UnicodeError, ValueError) as cause:
         raise NOT_HTTPS.reject(f"{cause!r:.200}") from cause
     if (
@@ -332,7 +335,7 @@ def _parse(url: str) -> httpx2.URL:
         or not _HOST.fullmatch(parsed.raw_host.decode("ascii"))
         or not 0 < (443 if parsed.port is None else parsed.port) <= MAXIMUM_PORT
     ):
-        raise NOT_HTTPS.reject(f"{parsed.scheme!r:.20} {parsed.host!r:.80} {parsed.port}")
+        raise NOT_HTTPS.reject(f"{parsed.scheme!r:.20} {host!r:.80} {parsed.port}")
     return parsed
 
 

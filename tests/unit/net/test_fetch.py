@@ -140,6 +140,7 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(local_tls: LocalTls) 
         "https://localhost:-1/",
         "https://localhost\r\nx: y/",
         "https://[::1/",
+        "https://ex%5bmplexn--/",
         "gopher://localhost/",
     ],
 )
