@@ -16,7 +16,11 @@ from trustweft.cli.assembly.server import assemble_server
 from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, data_option
 from trustweft.cli.first_start import prepare_people, prepare_settings
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
-from trustweft.crypto.x509 import load_or_create_authority, load_or_create_server_certificate
+from trustweft.crypto.x509 import (
+    certificate_fingerprint,
+    load_or_create_authority,
+    load_or_create_server_certificate,
+)
 from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.demo.home import HomeSettings, Neighbour, create_home
 from trustweft.demo.operations import create_operations
@@ -241,7 +245,9 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
             for person in credentials.users
         ),
         "",
-        "  To trust its certificates in Chromium:",
+        "  To trust its certificates, whose authority has the SHA-256 fingerprint",
+        f"    {certificate_fingerprint(directory.authority.read_bytes())}",
+        "  in Chromium:",
         f'    certutil -d sql:"$HOME/.pki/nssdb" -A -t "C,," -n trustweft -i {directory.authority}',
         f"  or with curl: curl --cacert {directory.authority} {ports.url(ports.home)}/",
         "",

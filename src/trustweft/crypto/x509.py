@@ -51,6 +51,7 @@ __all__ = [
     "Authority",
     "ServerCertificate",
     "VerifiedCertificate",
+    "certificate_fingerprint",
     "certificate_thumbprint",
     "create_self_signed",
     "issue_client_certificate",
@@ -162,6 +163,12 @@ def load_or_create_server_certificate(
     write_private_file(files.private_key_file, _pem_of(key))
     write_private_file(files.certificate_file, certificate.public_bytes(Encoding.PEM))
     return files
+
+
+def certificate_fingerprint(pem: bytes) -> str:
+    """Return the SHA-256 fingerprint of a certificate as browsers and tools print it, for people to compare."""
+    der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    return hashlib.sha256(der).digest().hex(":").upper()
 
 
 def certificate_thumbprint(der: bytes) -> str:

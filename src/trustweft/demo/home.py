@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx2
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from trustweft.crypto.x509 import certificate_fingerprint
 from trustweft.net.asgi import application
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.errors import reason
@@ -85,7 +83,7 @@ class _Home:
         self._trust = trust
         self._pages = Pages()
         self._authority = settings.authority.read_bytes()
-        self._fingerprint = _fingerprint(self._authority)
+        self._fingerprint = certificate_fingerprint(self._authority)
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         if request.path == AUTHORITY_PATH:
@@ -129,8 +127,3 @@ async def _answers(client: httpx2.AsyncClient, url: str) -> bool:
     except httpx2.HTTPError:
         return False
     return response.status_code == httpx2.codes.OK
-
-
-def _fingerprint(pem: bytes) -> str:
-    der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-    return hashlib.sha256(der).digest().hex(":").upper()
