@@ -20,7 +20,7 @@ PHONE: dict[str, Any] = {
 }
 
 
-def save_picture(page: Page, name: str) -> None:
-    """Take a picture of the page for people to look at."""
+def save_picture(page: Page, name: str, *, full_page: bool = True) -> None:
+    """Take a picture of the page, or of what fits on the screen, for people to look at."""
     ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=full_page)

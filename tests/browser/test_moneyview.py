@@ -52,6 +52,7 @@ def test_a_person_sees_the_accounts_that_they_allowed(
     page.click("#approve")
     expect(page.locator("#accounts")).to_contain_text("Everyday account")
     save_picture(page, f"moneyview-accounts-{name}")
+    save_picture(page, f"moneyview-screen-{name}", full_page=False)
     assert violations(page, axe) == []
     page.click("#disconnect")
     expect(page.locator("#connect")).to_be_visible()
