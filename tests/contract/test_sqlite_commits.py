@@ -249,7 +249,8 @@ async def test_a_caller_that_gives_up_does_not_undo_its_operation(sqlite: Sqlite
     with one_batch(sqlite):
         given_up, other = remember(sqlite, b"1"), remember(sqlite, b"2")
         given_up.cancel()
-    assert await other is Freshness.FRESH
+    async with asyncio.timeout(10):
+        assert await other is Freshness.FRESH
     assert await remember(sqlite, b"1") is Freshness.REPLAYED
 
 

@@ -20,10 +20,11 @@ from trustweft.store.migrate import migrate
 from trustweft.store.migrations import HEAD, REVISIONS
 from trustweft.store.schema import metadata
 from trustweft.store.sqlite import SqliteStore
+from trustweft.store.sqlite.connection import connect_reader, connect_writer
 from trustweft.store.sqlite.housekeeping import EXPIRING, REAP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -153,6 +154,15 @@ def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreFileError, match="cannot be used"):
         SqliteStore.open(tmp_path / "file" / "store.db")
+
+
+@pytest.mark.parametrize("connect", [connect_reader, connect_writer])
+def test_opening_never_makes_a_file(path: Path, connect: Callable[..., sqlite3.Connection]) -> None:
+    """A file that went away meanwhile is told, not replaced by an empty one with other modes."""
+    path.parent.mkdir(mode=0o700)
+    with pytest.raises(StoreFileError, match="cannot be opened"):
+        connect(path, busy_timeout=1)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(("statement", "table"), [*zip(REAP, (row[0] for row in EXPIRING), strict=True)])
