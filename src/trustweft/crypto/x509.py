@@ -206,7 +206,7 @@ def verify_chain(
     )
     try:
         verifier.verify(leaf, others)
-    except VerificationError as cause:
+    except (VerificationError, ValueError, UnsupportedAlgorithm) as cause:
         raise UNTRUSTED.reject(str(cause)[:200]) from cause
     return VerifiedCertificate(leaf, certificate_thumbprint(der))
 
