@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
@@ -45,7 +46,13 @@ def canonical_algorithm(name: object) -> str | None:
 
 def algorithm_fits(algorithm: str, key: PublicKey | PrivateKey) -> bool:
     """Say whether the kind of ``key`` is the one that the canonical ``algorithm`` uses."""
-    return isinstance(key, _KEY_KINDS[algorithm])
+    return _kind_fits(algorithm, type(key))
+
+
+@lru_cache(maxsize=32)
+def _kind_fits(algorithm: str, kind: type) -> bool:
+    """Say whether keys of this type are for the algorithm: abstract classes are slow to ask, and types are few."""
+    return issubclass(kind, _KEY_KINDS[algorithm])
 
 
 def verify_octets(algorithm: str, key: PublicKey, signature: bytes, signed: bytes) -> None:
@@ -54,7 +61,7 @@ def verify_octets(algorithm: str, key: PublicKey, signature: bytes, signed: byte
     Raises:
         InvalidSignature: it does not verify, has the wrong form, or the key is of another kind.
     """
-    if not isinstance(key, _KEY_KINDS[algorithm]):
+    if not _kind_fits(algorithm, type(key)):
         raise InvalidSignature
     _VERIFIERS[algorithm](key, signature, signed)
 
@@ -87,14 +94,18 @@ def _verify_eddsa(key: ed25519.Ed25519PublicKey, signature: bytes, signed: bytes
 
 def _der_of_raw(signature: bytes) -> bytes:
     """Return r and s, 32 octets each, as the DER sequence that OpenSSL reads; twice as fast as by integers."""
-    r = _der_integer(signature[:_P256_OCTETS])
-    s = _der_integer(signature[_P256_OCTETS:])
+    r, s = _der_integer(signature[:_P256_OCTETS]), _der_integer(signature[_P256_OCTETS:])
     return bytes((0x30, len(r) + len(s))) + r + s
 
 
 def _der_integer(octets: bytes) -> bytes:
+    first = octets[0]
+    if first & 0x80:  # the top bit would read as a sign
+        return b"\x02\x21\0" + octets
+    if first:
+        return b"\x02\x20" + octets
     octets = octets.lstrip(b"\0") or b"\0"
-    if octets[0] & 0x80:  # the top bit would read as a sign
+    if octets[0] & 0x80:
         octets = b"\0" + octets
     return bytes((0x02, len(octets))) + octets
 

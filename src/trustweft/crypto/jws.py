@@ -6,7 +6,6 @@ The order of the checks, here and in the tests: (1) size and shape (2) header (3
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -53,34 +52,25 @@ BAD_PAYLOAD = reason(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Unverified:
+class Unverified(msgspec.Struct, frozen=True):
     """A token whose shape and header were read, and whose signature was not: nothing in it may be believed.
 
     Attributes:
         header: the JOSE header; shared between calls, never to be changed.
         algorithm: canonical: ``ES256``, ``PS256`` or ``EdDSA``.
+        type: the ``typ`` header, in lower case and without ``application/`` (RFC 7515 section 4.1.9).
+        key_id: the ``kid`` header where it is a string.
         header_segment: the encoded header, for caches keyed by it.
     """
 
     header: Mapping[str, object]
     algorithm: str
+    type: str
+    key_id: str | None
     header_segment: str
     payload_segment: str
     signed: bytes
     signature: bytes
-
-    @property
-    def type(self) -> str:
-        """Return the ``typ`` header, in lower case and without ``application/`` (RFC 7515 section 4.1.9)."""
-        value = self.header.get("typ")
-        return value.lower().removeprefix("application/") if isinstance(value, str) else ""
-
-    @property
-    def key_id(self) -> str | None:
-        """Return the ``kid`` header where it is a string."""
-        value = self.header.get("kid")
-        return value if isinstance(value, str) else None
 
     def unverified_claims(self) -> dict[str, object]:
         """Return the claims, for choosing keys only.
@@ -110,16 +100,18 @@ def parse(token: str) -> Unverified:
         signature = decode_base64url(signature_segment)
     except ValueError as cause:
         raise MALFORMED.reject("signature") from cause
-    header, algorithm = _read_header(header_segment)
+    header, algorithm, kind, key_id = _read_header(header_segment)
     signed = token[: len(header_segment) + 1 + len(payload_segment)]
     if not signed.isascii():
         raise MALFORMED.reject("payload")
-    return Unverified(header, algorithm, header_segment, payload_segment, signed.encode("ascii"), signature)
+    return Unverified(
+        header, algorithm, kind, key_id, header_segment, payload_segment, signed.encode("ascii"), signature
+    )
 
 
 @lru_cache(maxsize=1024)
 @enforces("FAPI2-SP-5.4.1-1")
-def _read_header(segment: str) -> tuple[Mapping[str, object], str]:
+def _read_header(segment: str) -> tuple[Mapping[str, object], str, str, str | None]:
     """Read a header; the same few headers come with most tokens, hence the cache (refusals are not kept)."""
     try:
         header = load_object(decode_base64url(segment), limit=MAXIMUM_HEADER)
@@ -130,7 +122,13 @@ def _read_header(segment: str) -> tuple[Mapping[str, object], str]:
     algorithm = canonical_algorithm(header.get("alg"))
     if algorithm is None:
         raise ALGORITHM.reject(repr(header.get("alg"))[:80])
-    return header, algorithm
+    kind, key_id = header.get("typ"), header.get("kid")
+    return (
+        header,
+        algorithm,
+        kind.lower().removeprefix("application/") if isinstance(kind, str) else "",
+        key_id if isinstance(key_id, str) else None,
+    )
 
 
 def verify(token: Unverified, *, key: PublicKey, algorithm: str | None = None) -> dict[str, object]:

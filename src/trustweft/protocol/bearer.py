@@ -8,10 +8,12 @@ Authorization header (4) scheme (5) form of the token; and once the token is ver
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from trustweft.crypto.jws import MAXIMUM_TOKEN
 from trustweft.runtime.enforces import enforces
@@ -97,12 +99,14 @@ class Scheme(Enum):
 _SCHEMES: Final = {scheme.value.lower(): scheme for scheme in Scheme}
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedToken:
+class PresentedToken(Struct, frozen=True):
     """An access token as it was presented: nothing about it is verified."""
 
     scheme: Scheme
-    token: str = field(repr=False)
+    token: str
+
+    def __repr__(self) -> str:
+        return f"PresentedToken({self.scheme}, ***)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
@@ -213,6 +214,7 @@ def _decode(text: str) -> str:
     return unquote_to_bytes(text).decode("utf-8") if "%" in text else text
 
 
+@lru_cache(maxsize=1024)  # a few scopes come with all requests and tokens; refusals are not kept
 def parse_scope(value: str) -> tuple[str, ...]:
     """Return the values of a scope (RFC 6749 section 3.3), each once, in the order sent.
 

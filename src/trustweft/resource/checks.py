@@ -6,6 +6,7 @@ only by a request that passes everything else.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from trustweft.protocol import bearer, dpop
@@ -76,12 +77,17 @@ def verify_proof(inspection: Inspection) -> None:
     inspection.proof = dpop.verify_proof(
         dpop.parse_proof_header(request.header_values("dpop")),
         method=request.method,
-        urls=tuple([base + request.path for base in protection.base_urls]),
+        urls=_urls(protection.base_urls, request.path),
         now=inspection.now,
         future_tolerance=protection.future_tolerance,
         maximum_age=protection.proof_maximum_age,
         access_token=inspection.presented.token,
     )
+
+
+@lru_cache(maxsize=1024)
+def _urls(base_urls: tuple[str, ...], path: str) -> tuple[str, ...]:
+    return tuple(base + path for base in base_urls)
 
 
 @enforces("FAPI2-SP-5.3.4-5", "FAPI2-SP-5.3.4-5.2")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from trustweft.resource.tokens import TokenCache
 
 if TYPE_CHECKING:
@@ -63,8 +65,7 @@ class Protection:
     tokens: TokenCache = field(default_factory=TokenCache)
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationContext:
+class AuthorizationContext(Struct, frozen=True):
     """What the application behind the guard may rely on."""
 
     subject: str

@@ -9,6 +9,7 @@ separators, control characters, a percent sign that may be decoded twice, and an
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from trustweft.protocol.oauth import INVALID_REQUEST
@@ -29,6 +30,7 @@ AMBIGUOUS = reason(
 )
 
 
+@lru_cache(maxsize=1024)  # the same few paths are asked for again and again; refusals are not kept
 def check_path(path: str) -> None:
     """Refuse a path that two readers could take for different ones.
 

@@ -24,16 +24,16 @@ MAXIMUM_TOKENS: Final = 4_096  # at most 16 KiB each
 
 
 class TokenCache:
-    """The last tokens that verified, by the whole token, its issuer and its audience.
+    """The last tokens that verified, by the whole token.
 
-    The octets of the signature are part of the key, so nothing but a token that verified is ever found. A key set
+    Its signature is part of that, so nothing but a token that verified is ever found. A key set
     that changed (an issuer rotated or removed a key) empties the cache.
     """
 
     __slots__ = ("_keys", "_maximum", "_tokens")
 
     def __init__(self, *, maximum: int = MAXIMUM_TOKENS) -> None:
-        self._tokens: OrderedDict[tuple[str, str, str], AccessToken] = OrderedDict()
+        self._tokens: OrderedDict[str, AccessToken] = OrderedDict()
         self._keys: KeySet | None = None
         self._maximum = maximum
 
@@ -48,20 +48,20 @@ class TokenCache:
         if keys is not self._keys:
             self._tokens.clear()
             self._keys = keys
-        known = self._tokens.get((token, issuer, audience))
-        if known is None:
+        known = self._tokens.get(token)
+        if known is None or known.issuer != issuer or audience not in known.audience:
             verified = verify_access_token(
                 token, keys=keys, issuer=issuer, audience=audience, now=now, future_tolerance=future_tolerance
             )
             # Read-only: an application that wrote into the claims would speak for all later requests.
             known = replace(verified, claims=MappingProxyType(verified.claims))
-            self._remember((token, issuer, audience), known)
+            self._remember(token, known)
         elif now >= known.expires_at:
-            del self._tokens[token, issuer, audience]
+            del self._tokens[token]
             raise EXPIRED.reject("while remembered")
         return known
 
-    def _remember(self, key: tuple[str, str, str], token: AccessToken) -> None:
-        self._tokens[key] = token
+    def _remember(self, presented: str, token: AccessToken) -> None:
+        self._tokens[presented] = token
         if len(self._tokens) > self._maximum:
             self._tokens.popitem(last=False)
