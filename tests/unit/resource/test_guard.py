@@ -246,14 +246,19 @@ async def test_what_is_remembered_cannot_be_changed() -> None:
 
 
 async def test_the_replay_memory_forgets_what_cannot_be_replayed() -> None:
-    """Once a proof would be refused for its age, it takes no room."""
+    """A proof is known until it expires, and takes no room for longer than twice its life."""
     stage = Stage()
-    replays = MemoryReplays(clock=stage.clock, maximum=2)
-    now = stage.clock.now()
-    assert await replays.first_use(key=b"1", expires_at=now + 60)
-    stage.clock.advance(60)
-    assert await replays.first_use(key=b"2", expires_at=now + 120)
-    assert len(replays._expiries) == 1
+    replays = MemoryReplays(clock=stage.clock)
+    for second in range(600):
+        key = second.to_bytes(4, "big")
+        expires_at = stage.clock.now() + 90
+        assert await replays.first_use(key=key, expires_at=expires_at)
+        known = [back for back in range(90) if second >= back]
+        for back in known[-1:]:
+            earlier = (second - back).to_bytes(4, "big")
+            assert not await replays.first_use(key=earlier, expires_at=expires_at - back)
+        assert len(replays._old) + len(replays._new) <= 182
+        stage.clock.advance(1)
 
 
 async def test_a_full_replay_memory_refuses() -> None:
