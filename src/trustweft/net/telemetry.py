@@ -1,10 +1,12 @@
 """What operators see: JSON lines on standard error, and Prometheus metrics.
 
-Nothing secret is logged: details pass one redaction, which knows what tokens, codes and keys look like.
+Nothing secret is logged: everything passes one redaction, which knows the names of secrets, and what tokens, codes and
+keys look like. Logging never fails a request: a line that cannot be written is counted instead.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import re
 import sys
@@ -14,49 +16,85 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from trustweft.protocol.http import HttpResponse
+from trustweft.runtime.clock import SystemClock
+from trustweft.runtime.observability import REQUEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import TextIO
 
+    from trustweft.runtime.clock import Clock
     from trustweft.runtime.errors import Reject
+
+    Event = MutableMapping[str, Any]
 
 __all__ = ["Telemetry", "redact"]
 
+MAXIMUM_TEXT: Final = 16_384
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _HIDDEN: Final = "***"
-# What may stand in a detail by mistake: signed tokens, our own opaque tokens, named parameters, and headers.
-_SECRETS: Final = (
-    re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}"),
-    re.compile(r"(?<=urn:ietf:params:oauth:request_uri:)[A-Za-z0-9_-]+"),
-    re.compile(
-        r"(?i)(?<![a-z_])(?:code|code_verifier|access_token|refresh_token|id_token|token|client_assertion|client_secret|"
-        r"password|assertion|csrf|request_uri|credential)=(?!\*)[^&\s'\"]+"
-    ),
-    re.compile(r"(?i)\b(?:DPoP|Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{16,}"),
-    re.compile(r"(?i)\b(?:cookie|set-cookie|authorization)\s*:\s*[^\r\n]+"),
-    re.compile(r'"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"[^"]+"'),
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL),
-    re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
+_NAMES: Final = (
+    r"(?:[a-z_-]*(?:password|passwd|secret|token|assertion|cookie|csrf|credential|session)|authorization|api[_-]?key"
+    r"|private[_-]?key|code|code_verifier|state|request_uri|request|dpop|otp|pin)"
 )
+_NAMED: Final = re.compile(_NAMES, re.IGNORECASE)
+# What may stand in a detail by mistake; the order counts: what has a delimiter goes before what has a shape.
+_SECRETS: Final = (
+    # PEM blocks, whole or cut off.
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL),
+    # Private members of a JSON Web Key.
+    re.compile(r"""(?<=["'])(?:d|p|q|dp|dq|qi|k)["']\s*:\s*["'][^"']*["']?"""),
+    # {"password": "..."}, ('cookie', '...'), in JSON and as Python shows it.
+    re.compile(rf"""(?i)(?<=["']){_NAMES}["']\s*[:,]\s*b?(?:"[^"]*"?|'[^']*'?)"""),
+    # cookie: ..., authorization: ..., to the end of the line.
+    re.compile(r"(?i)\b(?:cookie|set-cookie|authorization|dpop)\s*:\s*[^\r\n]+"),
+    # password=..., in forms and as programmers write it.
+    re.compile(rf"(?i)(?<![a-z0-9_-]){_NAMES}=(?:'[^']*'?|\"[^\"]*\"?|[^&\s'\";,)]+)"),
+    # Credentials under their scheme.
+    re.compile(r"(?i)\b(?:DPoP|Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}"),
+    # Signed tokens, and each part of one.
+    re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}"),
+    # Our own opaque tokens have 43 characters; names of 40 without a capital or a digit are no tokens.
+    re.compile(r"(?<![A-Za-z0-9_-])(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{40,}"),
+)
+_CUT_OFF: Final = re.compile(r"[A-Za-z0-9._~+/=-]*\Z")
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with everything replaced that looks like a secret."""
+    """Return ``text``, at most so long, with everything replaced that looks like a secret."""
+    if len(text) > MAXIMUM_TEXT:
+        # What is left of a token that was cut through no longer looks like one.
+        text = _CUT_OFF.sub("", text[:MAXIMUM_TEXT], count=1) + " (cut off)"
     for pattern in _SECRETS:
         text = pattern.sub(_HIDDEN, text)
     return text
 
 
-def _redact_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+def _redact_event(_logger: object, _name: str, event: Event) -> Event:
+    return {
+        key: (_HIDDEN if _NAMED.fullmatch(key) else redact(value)) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
+def _add_request_id(_logger: object, _name: str, event: Event) -> Event:
+    identifier = REQUEST_ID.get()
+    if identifier:
+        event["request_id"] = identifier
+    return event
 
 
 class Telemetry:
-    """Satisfies ``Observer``; each instance has a registry of its own."""
+    """Satisfies ``Observer``; each instance has a registry of its own.
 
-    def __init__(self, *, stream: TextIO | None = None) -> None:
+    Args:
+        stream: where the log goes; standard error unless given.
+        clock: dates the lines; the machine's unless given.
+    """
+
+    def __init__(self, *, stream: TextIO | None = None, clock: Clock | None = None) -> None:
+        self._clock = SystemClock() if clock is None else clock
         self._registry = CollectorRegistry()
         self._refusals = Counter(
             "trustweft_refusals",
@@ -86,12 +124,16 @@ class Telemetry:
             ("participant", "quantity"),
             registry=self._registry,
         )
+        self._lost = Counter(
+            "trustweft_log_lines_lost", "Log lines that could not be written.", registry=self._registry
+        )
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._log = structlog.wrap_logger(
             structlog.PrintLogger(sys.stderr if stream is None else stream),
             processors=[
                 structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                self._add_time,
+                _add_request_id,
                 structlog.processors.format_exc_info,
                 _redact_event,
                 structlog.processors.JSONRenderer(),
@@ -102,7 +144,8 @@ class Telemetry:
     def refused(self, participant: str, endpoint: str, refusal: Reject) -> None:
         """Count the refusal by its reason, and log it with its private detail."""
         self._refusals.labels(participant, endpoint, refusal.reason.id).inc()
-        self._log.info(
+        self._write(
+            logging.INFO,
             "refused",
             participant=participant,
             endpoint=endpoint,
@@ -124,11 +167,11 @@ class Telemetry:
     def failed(self, participant: str, support: str, cause: BaseException) -> None:
         """Count and log a defect with its trace."""
         self._failures.labels(participant).inc()
-        self._log.error("failed", participant=participant, support=support, exc_info=cause)
+        self._write(logging.ERROR, "failed", participant=participant, support=support, exc_info=cause)
 
     def happened(self, participant: str, event: str, **facts: str | float) -> None:
         """Log an event."""
-        self._log.info(event, participant=participant, **facts)
+        self._write(logging.INFO, event, **{**facts, "participant": participant})
 
     def measured(self, participant: str, quantity: str, value: float) -> None:
         """Set a gauge."""
@@ -137,3 +180,13 @@ class Telemetry:
     def render_metrics(self) -> HttpResponse:
         """Return the metrics in Prometheus' text format."""
         return HttpResponse(200, (("content-type", _CONTENT_TYPE),), generate_latest(self._registry))
+
+    def _write(self, level: int, event: str, **facts: Any) -> None:
+        try:
+            self._log.log(level, event, **facts)
+        except (OSError, ValueError):  # nobody reads any more, the disk is full, or the stream is closed
+            self._lost.inc()
+
+    def _add_time(self, _logger: object, _name: str, event: Event) -> Event:
+        event["timestamp"] = dt.datetime.fromtimestamp(self._clock.now(), tz=dt.UTC).isoformat()
+        return event
