@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from trustweft.demo.bank_data import CURRENCY, HISTORY_DAYS
 from trustweft.demo.bank_ledger import Ledger, PaymentOrder, amount_of
 from trustweft.demo.bank_openapi import openapi_document
+from trustweft.net.asgi import DISCONNECTED
 from trustweft.protocol.http import HttpResponse, json_response
 from trustweft.protocol.metadata import ResourceDescription
 from trustweft.protocol.oauth import INVALID_REQUEST, error_fields, parse_query
@@ -324,10 +326,13 @@ async def _read_order(request: Request) -> PaymentOrder:
     if len(types) != 1 or not _JSON.fullmatch(types[0]):
         raise MEDIA_TYPE.reject(repr(types)[:120])
     raw = b""
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > BODY_LIMIT:
-            raise TOO_LARGE.reject()
+    try:
+        async for piece in request.stream():
+            raw += piece
+            if len(raw) > BODY_LIMIT:
+                raise TOO_LARGE.reject()
+    except ClientDisconnect as cause:  # whoever goes away in the middle is no defect of ours
+        raise DISCONNECTED.reject() from cause
     try:
         return msgspec.convert(load_object(raw, limit=BODY_LIMIT), PaymentOrder)
     except msgspec.ValidationError as cause:

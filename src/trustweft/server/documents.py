@@ -36,7 +36,9 @@ class Documents:
         known = well_known_urls(deployment.config.issuer)
         self._constant = {urlsplit(url).path: metadata for url in (known.oauth, known.openid)}
         # Whoever opens the bare address is curious: what the server says of itself is the best answer.
-        self._constant["/"] = HttpResponse(deployment.profile.limits.redirect_status, (("location", known.openid),))
+        self._constant["/"] = HttpResponse(
+            deployment.profile.limits.redirect_status, (("location", known.openid),)
+        )
 
     def find(self, path: str) -> HttpResponse | None:
         """Return the document at this path."""

@@ -120,7 +120,9 @@ class Exchange:
     request: HttpRequest
     response: HttpResponse
     form: Form  # read_form, read_query
-    client_id: str  # identify_client, read_authorization_parameters
+    client_id: (
+        str  # find_client, read_authorization_parameters, find_interaction_client, verify_userinfo_token
+    )
     client: RegisteredClient  # find_client
     assertion: UnverifiedAssertion  # read_client_assertion
     authentication: ClientAssertion  # verify_client_assertion

@@ -219,3 +219,34 @@ async def test_who_pays_nothing_takes_no_room() -> None:
     ledger = Ledger(PEOPLE, clock=world.stage.clock, entropy=SystemEntropy())
     await world.pay(order_of(debtor_account="acc-none"), subject="stranger")
     assert ledger._payments == {}
+
+
+async def test_who_goes_away_in_the_middle_is_no_failure() -> None:
+    """A connection that ends before the order does is a refusal like others, and nothing is paid."""
+    world = World()
+    token = world.stage.token(scope=SCOPES)
+    headers = world.stage.headers(token, method="POST", path="/payments")
+    sent = (*headers, ("content-type", "application/json"), ("idempotency-key", "k"))
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/payments",
+        "raw_path": b"/payments",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in sent],
+    }
+    messages = [
+        {"type": "http.request", "body": b'{"debtor_account":', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, object]:
+        return messages.pop(0)
+
+    async def send(_message: object) -> None:
+        pass
+
+    before = await world.balance()
+    await world.bank(scope, receive, send)
+    assert (world.observer.reasons, world.observer.failures) == (["http.disconnected"], [])
+    assert await world.balance() == before

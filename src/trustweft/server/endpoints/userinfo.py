@@ -47,6 +47,7 @@ def verify_userinfo_token(exchange: Exchange) -> None:
         now=exchange.now,
         future_tolerance=deployment.profile.limits.future_tolerance,
     )
+    exchange.client_id = exchange.access_token.client_id
 
 
 def check_userinfo_scheme(exchange: Exchange) -> None:

@@ -213,6 +213,8 @@ def verify_assertion(
         Reject: ``passkey.*``.
     """
     expected = _check_client_data(credential, party=party, challenge=challenge)  # (1) (2)
+    for name in ("authenticatorData", "signature"):
+        _octets(_response(credential), name)  # the library would read spellings that are no base64url
     with _refusing():  # (3)
         verified = webauthn.verify_authentication_response(
             credential=credential,
