@@ -14,6 +14,7 @@ from tools import NODE_FOLDER, need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -30,9 +31,8 @@ QUIET = (
 
 
 @pytest.fixture(scope="session")
-def chromium(ecosystem: Ecosystem, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Debian's Chromium with the local authority in its trust store, and no flag that ignores certificates."""
-    executable = need("chromium", package="chromium")
+def trusting_home(ecosystem: Ecosystem, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A person's home folder whose trust store has the local authority."""
     certutil = need("certutil", package="libnss3-tools")
     home = tmp_path_factory.mktemp("browser-home")
     database = home / ".pki" / "nssdb"
@@ -42,11 +42,22 @@ def chromium(ecosystem: Ecosystem, tmp_path_factory: pytest.TempPathFactory) -> 
         [certutil, "-d", f"sql:{database}", "-A", "-t", "C,,", "-n", "trustweft", "-i", ecosystem.authority],
         check=True,
     )
+    return home
+
+
+@pytest.fixture(scope="module")
+def chromium(trusting_home: Path) -> Iterator[Browser]:
+    """Debian's Chromium, and no flag that ignores certificates.
+
+    Playwright keeps an event loop running in this thread until it ends, and asynchronous tests cannot run meanwhile:
+    so it lives no longer than a module.
+    """
+    executable = need("chromium", package="chromium")
     # Root may not use Chromium's sandbox; nobody but our own pages is visited.
     arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else list(QUIET)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=executable, args=arguments, env={**os.environ, "HOME": str(home)}
+            executable_path=executable, args=arguments, env={**os.environ, "HOME": str(trusting_home)}
         )
         yield browser
         browser.close()
