@@ -32,8 +32,10 @@ NOT_FOUND = reason(
     "home.not-found", error="invalid_request", public="There is nothing at this address.", status=404
 )
 AUTHORITY_PATH = "/trustweft-ca.pem"
+TOUR_CALLBACK_PATH = "/tour/callback"
 PROBE_SECONDS = 2.0
 BODY_LIMIT = 1_024
+_LANDED = b"The tour has its answer. There is nothing more to see here.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,10 @@ class _Home:
         if request.path == AUTHORITY_PATH:
             headers = (("content-type", "application/x-pem-file"), ("cache-control", "no-store"))
             return HttpResponse(200, headers, self._authority)
+        if request.path == TOUR_CALLBACK_PATH:
+            # `trustweft tour` reads the answer from the redirect itself; a browser that follows it must land somewhere.
+            headers = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+            return HttpResponse(200, (*headers, ("referrer-policy", "no-referrer")), _LANDED)
         if request.path != "/":
             raise NOT_FOUND.reject(repr(request.path)[:200])
         view = await self._view()

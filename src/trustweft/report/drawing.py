@@ -27,11 +27,11 @@ _STYLE: Final = """
 .answer{stroke-dasharray:5 4}
 .refused .arrow{stroke:#b42318}
 .refused .label{fill:#b42318}
-.label{fill:#1f2f3f}
+.label{fill:#1f2f3f;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
 .number{fill:#5b6b7a}
 text{font:12px system-ui,sans-serif}
 @media (prefers-color-scheme:dark){
-.head{fill:#1d2a36;stroke:#7fa6cc}.head-text,.label{fill:#e6edf3}.number{fill:#9aa5b1}
+.label{stroke:#18222c}.head{fill:#1d2a36;stroke:#7fa6cc}.head-text,.label{fill:#e6edf3}.number{fill:#9aa5b1}
 .arrow{stroke:#7fb2e5}.refused .arrow{stroke:#ff8a7a}.refused .label{fill:#ff8a7a}}
 """
 
