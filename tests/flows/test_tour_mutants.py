@@ -37,7 +37,7 @@ STEPS = {
     "pushed_authorization_request": {"pushed request", "silent login"},
     "authorization": {"redirect", "silent login", "expiry"},
     "interaction": {"login page", "consent page"},
-    "login": {"login", "consent page"},
+    "login": {"login", "consent page", "cancelled login"},
     "decision": {"login page", "consent", "denial"},
     "cancel": {"cancelled login"},
     "token": {"token"},
@@ -60,12 +60,9 @@ UNSEEN = {
     ("cancel", "find_interaction_client"),
 }
 
-CHECKS = [
-    (endpoint, check.__name__)
-    for endpoint, pipeline in {**PIPELINES, "guard": PIPELINE}.items()
-    for check in pipeline
-    if endpoint not in PASSKEYS
-]
+NAMES = {endpoint: [check.__name__ for check in pipeline] for endpoint, pipeline in PIPELINES.items()}
+NAMES["guard"] = [check.__name__ for check in PIPELINE]
+CHECKS = [(endpoint, name) for endpoint, names in NAMES.items() for name in names if endpoint not in PASSKEYS]
 
 
 class Laboratory:
