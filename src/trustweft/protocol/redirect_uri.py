@@ -17,11 +17,8 @@ __all__ = ["ApplicationType", "RedirectUri", "check_registrable", "verify_regist
 ApplicationType = Literal["web", "native"]
 RedirectUri = NewType("RedirectUri", str)
 
-_LOOPBACK_HOSTS: Final = (
-    "127.0.0.1",
-    "[::1]",
-)  # literals only: a name may resolve elsewhere (RFC 8252 section 8.3)
-_LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[1-9][0-9]{0,4})?((?:[/?].*)?)")
+_LOOPBACK_HOST: Final = "127.0.0.1"  # the literal only: a name may resolve elsewhere (RFC 8252 section 8.3)
+_LOOPBACK: Final = re.compile(r"(http://127\.0\.0\.1)(?::[1-9][0-9]{0,4})?((?:[/?].*)?)")
 # A scheme that is a reversed domain name of the application's maker (RFC 8252 section 7.1), and a path.
 _PRIVATE_USE: Final = re.compile(
     r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:/(?:[A-Za-z0-9._~!$&'()+,;=:@/?-]|%[0-9A-Fa-f]{2})*"
@@ -40,7 +37,12 @@ NOT_REGISTRABLE = reason(
 UNENCRYPTED = reason(
     "redirect-uri.unencrypted",
     error="invalid_redirect_uri",
-    public="Only a native application may use http, and only with the loopback address 127.0.0.1 or [::1].",
+    public="Only a native application may use http, and only with the loopback address 127.0.0.1.",
+)
+IPV6 = reason(
+    "redirect-uri.ipv6",
+    error="invalid_redirect_uri",
+    public="The redirect URI must name a host or an IPv4 address: no page's security policy can name an IPv6 address.",
 )
 PRIVATE_SCHEME = reason(
     "redirect-uri.private-scheme",
@@ -70,6 +72,10 @@ def check_registrable(uri: str, *, application_type: ApplicationType) -> Redirec
     url = parse_url(uri)
     if url is None or url.scheme not in {"https", "http"}:  # (1)
         return _check_private_use(uri, application_type)
+    if url.host.startswith(
+        "["
+    ):  # our choice: the consent page's policy could not name it (CSP Level 3, 2.3.1)
+        raise IPV6.reject(url.host)
     _check_encrypted(url, application_type)  # (2)
     if url.fragment is not None:  # (3) RFC 6749 section 3.1.2
         raise NOT_REGISTRABLE.reject("fragment")
@@ -82,7 +88,7 @@ def check_registrable(uri: str, *, application_type: ApplicationType) -> Redirec
 
 @enforces("FAPI2-SP-5.3.2.2-8")
 def _check_encrypted(url: Url, application_type: ApplicationType) -> None:
-    if url.scheme == "http" and not (application_type == "native" and url.host in _LOOPBACK_HOSTS):
+    if url.scheme == "http" and not (application_type == "native" and url.host == _LOOPBACK_HOST):
         raise UNENCRYPTED.reject(url.host)
 
 

@@ -27,6 +27,6 @@ class RevocationSource(Protocol):
         """Say whether the verified ``token``, presented as the string ``presented``, is still good.
 
         Raises:
-            Reject: ``revocation.unavailable`` where the answer cannot be had: the guard fails closed.
+            Reject: ``revocation.*`` or ``store.unavailable`` where the answer cannot be had: the guard fails closed.
         """
         ...

@@ -32,6 +32,8 @@ _ORIGIN = re.compile(
     rf"(?P<scheme>https?)://(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>[1-9][0-9]{{0,4}}))?(?:[/?#][\x21-\x7e]*)?"
 )
 _LARGEST_PORT = 65535
+# A native application's own scheme: a reversed domain name, so that it is none that browsers know (RFC 8252 7.1).
+_PRIVATE_USE = re.compile(r"(?P<scheme>[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+):/(?:[^/][\x21-\x7e]*)?")
 _ONE_YEAR = 31_536_000
 _PERMISSIONS = (
     "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), display-capture=(), "
@@ -74,12 +76,15 @@ def security_headers(
 def form_action_source(address: str) -> str:
     """Return the origin of ``address`` as a source of the ``form-action`` directive.
 
-    Plain ``http`` is for the loopback interface of native clients only (RFC 8252 section 7.3). An IPv6 literal
+    A native application's own scheme has no origin, so the scheme is the source. Plain ``http`` is for the loopback interface of native clients only (RFC 8252 section 7.3). An IPv6 literal
     cannot be written in a policy at all, so it is refused rather than widened to a whole scheme.
 
     Raises:
         Reject: ``page.form-target``.
     """
+    private_use = _PRIVATE_USE.fullmatch(address)
+    if private_use is not None:
+        return f"{private_use['scheme']}:"
     match = _ORIGIN.fullmatch(address)
     if match is None:
         raise FORM_TARGET.reject(repr(address))

@@ -8,7 +8,12 @@ from trustweft.protocol.redirect_uri import ApplicationType, check_registrable, 
 from trustweft.runtime.errors import Reject
 
 WEB = ("https://c.example/cb", "https://c.example/cb?dummy1=lorem&dummy2=ipsum")
-NATIVE = ("http://127.0.0.1/cb", "http://[::1]:1234/cb?x=1", "com.example.app:/cb", "https://app.example/cb")
+NATIVE = (
+    "http://127.0.0.1/cb",
+    "http://127.0.0.1:1234/native?x=1",
+    "com.example.app:/cb",
+    "https://app.example/cb",
+)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +23,6 @@ NATIVE = ("http://127.0.0.1/cb", "http://[::1]:1234/cb?x=1", "com.example.app:/c
         *((uri, "native") for uri in NATIVE),
         ("https://localhost:8443/callback", "web"),
         ("https://c.example", "web"),
-        ("https://[2001:db8::1]:8443/cb", "web"),
         ("https://c.example/a%20b;c=1,2", "web"),
     ],
 )
@@ -127,6 +131,21 @@ def test_not_registered(uri: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("uri", "application_type"),
+    [
+        ("http://[::1]:1234/cb", "native"),
+        ("https://[2001:db8::1]:8443/cb", "web"),
+        ("https://[::1]/cb", "web"),
+    ],
+)
+def test_an_ipv6_address_is_not_registrable(uri: str, application_type: ApplicationType) -> None:
+    """A browser would be stopped by the consent page's own policy, so the operator hears of it before."""
+    with pytest.raises(Reject) as refused:
+        check_registrable(uri, application_type=application_type)
+    assert refused.value.reason.id == "redirect-uri.ipv6"
+
+
 def test_missing() -> None:
     """A pushed request without redirect_uri is refused, even where only one is registered."""
     with pytest.raises(Reject) as refused:
@@ -143,8 +162,8 @@ def test_missing() -> None:
         "http://127.0.0.1/cb",
         "http://127.0.0.1:49152/cb",
         "http://127.0.0.1:1/cb",
-        "http://[::1]:65535/cb?x=1",
-        "http://[::1]/cb?x=1",
+        "http://127.0.0.1:65535/native?x=1",
+        "http://127.0.0.1/native?x=1",
         "com.example.app:/cb",
         "https://app.example/cb",
     ],

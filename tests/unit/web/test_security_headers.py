@@ -51,7 +51,9 @@ HOSTILE = [
     "http://localhost.evil.example/",
     "javascript:alert(1)",
     "data:text/html,x",
-    "com.example.app:/callback",
+    "com.example.app://host/callback",
+    "com.example.app:callback",
+    "app:/callback",
     "'self'",
     "",
 ]
