@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trustweft.protocol.registration import ClientMetadata, read_client_metadata
+from trustweft.protocol.registration import DEFAULT_ALGORITHM, ClientMetadata, read_client_metadata
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.strict_json import load_object
 from trustweft.server.clients import MAXIMUM_METADATA
@@ -43,6 +43,13 @@ async def add_client(store: ServerStore, raw: bytes, *, surroundings: Surroundin
         click.ClickException: the metadata is refused, or the identifier is taken.
     """
     stored, metadata = read_client(raw, entropy_token=surroundings.entropy.token())
+    if (
+        metadata.id_token_signed_response_alg != DEFAULT_ALGORITHM
+    ):  # promised to the client, so it must be kept
+        raise click.ClickException(
+            f"client-metadata.algorithm: this server signs ID tokens with {DEFAULT_ALGORITHM}; leave out "
+            f"id_token_signed_response_alg {metadata.id_token_signed_response_alg}"
+        )
     if not await store.add_client(metadata.client_id, stored):
         raise click.ClickException(
             f"client.taken: {metadata.client_id} is taken, now or by a client that was removed"
