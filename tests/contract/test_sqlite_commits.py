@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -34,19 +35,31 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
+@dataclass(frozen=True, slots=True)
+class HeldCommit:
+    """A commit that the thread is held at, and what it ran since."""
+
+    reached: Event
+    seen: list[str]
+
+
 @contextmanager
-def one_batch(store: SqliteStore) -> Iterator[None]:
-    """Hold the writer while operations are called, so that all of them stand in one batch."""
-    reached, gate = Event(), Event()
+def held_commit(store: SqliteStore) -> Iterator[HeldCommit]:
+    """Hold the thread at its next commit until the block ends.
 
-    def hold(_cursor: sqlite3.Cursor) -> None:
-        reached.set()
-        assert gate.wait(timeout=10)
+    The connection is watched from then on: changing that would wait for the thread, which waits for this one.
+    """
+    held, gate = HeldCommit(Event(), []), Event()
 
-    store._writer.submit(hold)
-    assert reached.wait(timeout=10)
+    def hold(statement: str) -> None:
+        held.seen.append(statement)
+        if statement == "COMMIT" and not held.reached.is_set():
+            held.reached.set()
+            assert gate.wait(timeout=10)
+
+    store._writer._connection.set_trace_callback(hold)
     try:
-        yield
+        yield held
     finally:
         gate.set()
 
@@ -84,21 +97,32 @@ def remember(store: SqliteStore, key: bytes) -> asyncio.Future[Freshness]:
 async def test_operations_that_meet_share_one_commit(sqlite: SqliteStore) -> None:
     """A hundred callers, one transaction; a batch that is too large is divided."""
     with statements(sqlite) as seen:
-        with one_batch(sqlite):
-            pending = [remember(sqlite, b"%d" % number) for number in range(100)]
+        pending = [remember(sqlite, b"%d" % number) for number in range(100)]
         assert [await operation for operation in pending] == [Freshness.FRESH] * 100
-        assert seen.count("COMMIT") == 2  # the one that was held, and one for all
+        assert seen.count("COMMIT") == 1
         seen.clear()
-        with one_batch(sqlite):
-            pending = [remember(sqlite, b"+%d" % number) for number in range(LARGEST_BATCH + 1)]
+        pending = [remember(sqlite, b"+%d" % number) for number in range(LARGEST_BATCH + 1)]
         await asyncio.gather(*pending)
-        assert seen.count("COMMIT") == 3
+        assert seen.count("COMMIT") == 2
+
+
+async def test_operations_collect_while_a_commit_is_under_way(sqlite: SqliteStore) -> None:
+    """Whoever comes during a commit shares the next one, whatever turn of the loop it is called in."""
+    with held_commit(sqlite) as held:
+        first = remember(sqlite, b"first")
+        assert await asyncio.to_thread(held.reached.wait, 10)
+        pending = []
+        for number in range(10):
+            pending.append(remember(sqlite, b"%d" % number))
+            await asyncio.sleep(0)
+        assert not first.done()
+    assert await asyncio.gather(first, *pending) == [Freshness.FRESH] * 11
+    assert held.seen.count("COMMIT") == 2  # the one that was held, and one for all that came meanwhile
 
 
 async def test_operations_are_carried_out_in_the_order_of_their_calls(sqlite: SqliteStore) -> None:
     """A code may be saved right after its grant, without waiting for it."""
-    with one_batch(sqlite):
-        granted, saved = sqlite.save_grant(grant()), sqlite.save_code(digest("code"), code())
+    granted, saved = sqlite.save_grant(grant()), sqlite.save_code(digest("code"), code())
     await saved
     assert granted.done()
     assert await sqlite.find_code(digest("code")) == code()
@@ -111,14 +135,13 @@ async def test_a_failing_operation_fails_alone(sqlite: SqliteStore) -> None:
         raise ValueError
 
     await sqlite.save_pushed_request(digest("taken"), pushed_request())
-    with one_batch(sqlite):
-        pending: list[Awaitable[object]] = [
-            remember(sqlite, b"before"),
-            sqlite.save_pushed_request(digest("taken"), pushed_request()),
-            sqlite.save_code(digest("code"), code(grant_id="none")),
-            sqlite._writer.submit(broken),
-            remember(sqlite, b"after"),
-        ]
+    pending: list[Awaitable[object]] = [
+        remember(sqlite, b"before"),
+        sqlite.save_pushed_request(digest("taken"), pushed_request()),
+        sqlite.save_code(digest("code"), code(grant_id="none")),
+        sqlite._writer.submit(broken),
+        remember(sqlite, b"after"),
+    ]
     assert [await outcome(operation) for operation in pending] == [
         Freshness.FRESH,
         StoreConflictError,
@@ -134,13 +157,12 @@ async def test_an_operation_for_which_the_disk_is_too_full_fails_alone(sqlite: S
     """SQLite takes the whole transaction back; the others are carried out again, each by itself."""
     pages = sqlite._reader.one("PRAGMA page_count", ())[0]
     sqlite._writer._connection.execute(f"PRAGMA max_page_count = {pages + 20}")
-    with one_batch(sqlite):
-        pending: list[Awaitable[object]] = [
-            remember(sqlite, b"before"),
-            sqlite.add_client("large", b"x" * 1_000_000),
-            remember(sqlite, b"after"),
-            remember(sqlite, b"after"),
-        ]
+    pending: list[Awaitable[object]] = [
+        remember(sqlite, b"before"),
+        sqlite.add_client("large", b"x" * 1_000_000),
+        remember(sqlite, b"after"),
+        remember(sqlite, b"after"),
+    ]
     assert [await outcome(operation) for operation in pending] == [
         Freshness.FRESH,
         "store.unavailable",
@@ -161,12 +183,11 @@ async def test_a_commit_that_fails_is_told_to_everybody_it_concerns(sqlite: Sqli
             "INSERT INTO refresh_tokens (digest, grant_id, expires_at, record) VALUES (x'00', 'none', 1, x'00')"
         )
 
-    with one_batch(sqlite):
-        pending: list[Awaitable[object]] = [
-            remember(sqlite, b"before"),
-            sqlite._writer.submit(dangling),
-            remember(sqlite, b"after"),
-        ]
+    pending: list[Awaitable[object]] = [
+        remember(sqlite, b"before"),
+        sqlite._writer.submit(dangling),
+        remember(sqlite, b"after"),
+    ]
     assert [await outcome(operation) for operation in pending] == [
         Freshness.FRESH,
         StoreConflictError,
@@ -209,14 +230,13 @@ async def test_a_removal_happens_as_a_whole_or_not_at_all(sqlite: SqliteStore, p
     await sqlite.save_grant(grant())
     refusal = "CREATE TRIGGER stop BEFORE UPDATE ON grants BEGIN SELECT raise(ABORT, 'stop'); END"
     await run(sqlite, refusal)
-    with one_batch(sqlite):
-        before = remember(sqlite, b"before")
-        removed = (
-            sqlite.remove_client("moneyview", now=NOW)
-            if party == "client"
-            else sqlite.remove_user("alice", now=NOW)
-        )
-        after = remember(sqlite, b"after")
+    before = remember(sqlite, b"before")
+    removed = (
+        sqlite.remove_client("moneyview", now=NOW)
+        if party == "client"
+        else sqlite.remove_user("alice", now=NOW)
+    )
+    after = remember(sqlite, b"after")
     with pytest.raises(StoreConflictError):
         await removed
     assert [await before, await after] == [Freshness.FRESH, Freshness.FRESH]
@@ -227,28 +247,19 @@ async def test_a_removal_happens_as_a_whole_or_not_at_all(sqlite: SqliteStore, p
 
 async def test_a_reader_sees_nothing_before_its_commit(sqlite: SqliteStore) -> None:
     """What another caller has not been told of does not exist yet."""
-    reached, gate = Event(), Event()
-
-    def hold(_cursor: sqlite3.Cursor) -> None:
-        reached.set()
-        assert gate.wait(timeout=10)
-
-    with one_batch(sqlite):
+    with held_commit(sqlite) as held:
         saved = sqlite.save_interaction(digest("cookie"), interaction())
-        held = sqlite._writer.submit(hold)
-    assert reached.wait(timeout=10)
-    assert await sqlite.find_interaction(digest("cookie"), now=NOW) is None
-    gate.set()
-    await held
-    assert saved.done()
+        assert await asyncio.to_thread(held.reached.wait, 10)
+        assert await sqlite.find_interaction(digest("cookie"), now=NOW) is None
+        assert not saved.done()
+    await saved
     assert await sqlite.find_interaction(digest("cookie"), now=NOW) == interaction()
 
 
 async def test_a_caller_that_gives_up_does_not_undo_its_operation(sqlite: SqliteStore) -> None:
     """A cancelled wait leaves the operation queued, and its neighbours undisturbed."""
-    with one_batch(sqlite):
-        given_up, other = remember(sqlite, b"1"), remember(sqlite, b"2")
-        given_up.cancel()
+    given_up, other = remember(sqlite, b"1"), remember(sqlite, b"2")
+    given_up.cancel()
     async with asyncio.timeout(10):
         assert await other is Freshness.FRESH
     assert await remember(sqlite, b"1") is Freshness.REPLAYED

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from trustweft.server.records import (
         AuthorizationCode,
         Freshness,
-        Grant,
         Interaction,
         Passkey,
         PushedRequest,
@@ -89,13 +88,13 @@ class Exchange:
         "dpop_jkt",
         "endpoint",
         "form",
-        "grant",
         "grant_type",
         "handle",
         "interaction",
         "interaction_digest",
         "introspected",
         "new_passkey",
+        "new_refresh_token",
         "passkey",
         "passkey_use",
         "presented",
@@ -120,9 +119,8 @@ class Exchange:
     request: HttpRequest
     response: HttpResponse
     form: Form  # read_form, read_query
-    client_id: (
-        str  # find_client, read_authorization_parameters, find_interaction_client, verify_userinfo_token
-    )
+    # find_client, read_authorization_parameters, find_interaction_client, verify_userinfo_token
+    client_id: str
     client: RegisteredClient  # find_client
     assertion: UnverifiedAssertion  # read_client_assertion
     authentication: ClientAssertion  # verify_client_assertion
@@ -149,7 +147,7 @@ class Exchange:
     authorization_code: AuthorizationCode
     code_digest: bytes
     refresh_token: RefreshToken
-    grant: Grant  # redeem_code
+    new_refresh_token: str | None  # redeem_code
     presented: PresentedToken  # verify_userinfo_token
     access_token: AccessToken  # verify_userinfo_token
     introspected: AccessToken | None  # find_introspected_token

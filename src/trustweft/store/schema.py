@@ -57,10 +57,12 @@ def _grant_id() -> Column[str]:
 Table(
     "used_identifiers",
     metadata,
-    Column("space", Text, primary_key=True, nullable=False),
-    Column("key", LargeBinary, primary_key=True, nullable=False),
+    _digest(),
     _time("expires_at"),
-    Index("ix_used_identifiers_expires_at", "expires_at"),
+    Column(
+        "sequence", Integer, nullable=False
+    ),  # new entries of the index stand side by side: few pages change
+    Index("ix_used_identifiers_expires_at", "expires_at", "sequence"),
     **KEYED,
 )
 

@@ -2,7 +2,8 @@
 // file named, one path a line on standard input (so that rounds interleave with another guard's in a warm process).
 // REQUESTS: {issuer, audience, jwks, concurrency (default 16), warm_up (default 0: the first N are not timed),
 //   requests: [{method, url, authorization, dpop}]}, every one with a proof of its own.
-// For each file one JSON line: {"verified", "seconds", "per_second", "replay_refused", "wrong_method_refused"}.
+// For each file one JSON line: {"verified", "seconds", "per_second", "replay_refused", "wrong_method_refused",
+// "token_signature_refused", "proof_signature_refused"}.
 
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -17,6 +18,12 @@ async function verifyAll(verify, requests, concurrency) {
   await Promise.all(Array.from({ length: concurrency }, worker));
 }
 
+/** The same signed token with one character of its signature changed. */
+const tampered = (token) => {
+  const at = token.lastIndexOf('.') + 10;
+  return token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
+};
+
 const refused = (attempt) => attempt.then(() => false, () => true);
 
 async function measure(file) {
@@ -26,7 +33,12 @@ async function measure(file) {
   const built = requests.map(toRequest);
   // Shown on requests of the set itself: a guard that refuses everything, or nothing, is not worth measuring.
   const otherMethod = requests[0].method === 'PUT' ? 'GET' : 'PUT';
-  const wrongMethodRefused = await refused(verify(toRequest({ ...requests[0], method: otherMethod })));
+  const [first] = requests;
+  const shown = {
+    wrong_method_refused: await refused(verify(toRequest({ ...first, method: otherMethod }))),
+    token_signature_refused: await refused(verify(toRequest({ ...first, authorization: tampered(first.authorization) }))),
+    proof_signature_refused: await refused(verify(toRequest({ ...first, dpop: tampered(first.dpop) }))),
+  };
   await verifyAll(verify, built.slice(0, warmUp), concurrency);
   const start = performance.now();
   await verifyAll(verify, built.slice(warmUp), concurrency);
@@ -35,7 +47,7 @@ async function measure(file) {
   say({
     verified, seconds, per_second: verified / seconds,
     replay_refused: await refused(verify(toRequest(requests[0]))),
-    wrong_method_refused: wrongMethodRefused,
+    ...shown,
   });
 }
 

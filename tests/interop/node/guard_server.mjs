@@ -11,8 +11,10 @@ const { server, origin } = await listen(config);
 const publicOrigin = config.origin ?? origin;
 
 function answer(response, status, body, headers = {}) {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  response.end(JSON.stringify(body));
+  const text = JSON.stringify(body);
+  // With its length, so that Node does not send it in chunks.
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });
+  response.end(text);
 }
 
 server.on('request', async (incoming, response) => {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import gc
+from typing import TYPE_CHECKING, Final
 
 from trustweft.net.serving import serve, stop_on_signals
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from trustweft.cli.assembly.parts import Assembled
 
 __all__ = ["run"]
+
+YOUNG_OBJECTS: Final = 20_000  # our choice: some megabytes, collected in a few milliseconds
 
 
 async def run(
@@ -25,6 +28,7 @@ async def run(
     Raises:
         ServingError: a port is taken.
     """
+    _calm_collector()
     background = [asyncio.ensure_future(start()) for start in participants.background]
     try:
         if stop is not None:
@@ -39,3 +43,14 @@ async def run(
         await asyncio.gather(*background, return_exceptions=True)
         for close in reversed(participants.close):
             await close()
+
+
+def _calm_collector() -> None:
+    """Let the garbage collector pass over what was assembled, and look at young objects less often.
+
+    What a request makes is freed by reference counts; looking for cycles after every 700 objects, and through all
+    that lives as long as the process, cost a tenth of the time of a token request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)

@@ -15,7 +15,10 @@ from trustweft.server.records import Redemption, RefreshToken
 from trustweft.server.tokens import issue_access_token, issue_id_token, proof_of, token_response
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from trustweft.server.exchange import Exchange
+    from trustweft.server.records import Grant
 
 _ERROR = "invalid_grant"
 MISSING = reason("code.missing", error="invalid_request", public="The code is missing.")
@@ -81,38 +84,52 @@ def check_code_binding(exchange: Exchange) -> None:
 
 @enforces("FAPI2-SP-5.3.2.2-9")
 async def redeem_code(exchange: Exchange) -> None:
-    """Spend the code: one caller wins; whoever comes later ends what the code gave (RFC 6749 section 4.1.2)."""
+    """Spend the code: one caller wins; whoever comes later ends what the code gave (RFC 6749 section 4.1.2).
+
+    The refresh token is kept in the same commit. If the code turns out to be spent, nobody ever learns its value,
+    and its grant is revoked.
+    """
     store, code = exchange.deployment.store, exchange.authorization_code
-    outcome = await store.redeem_code(exchange.code_digest, now=exchange.now)
+    grant = await store.find_grant(code.grant_id)
+    ended = grant is None or grant.revoked_at is not None or exchange.now >= grant.expires_at
+    # Both submitted before the first is awaited: they share one commit.
+    redeemed = store.redeem_code(exchange.code_digest, now=exchange.now)
+    exchange.new_refresh_token = None
+    saved = None if grant is None or ended else _save_refresh_token(exchange, grant)
+    outcome = await redeemed
+    if saved is not None:
+        await saved  # nothing is acknowledged that could be lost
     if outcome is not Redemption.REDEEMED:
         await store.revoke_grant(code.grant_id, now=exchange.now)
         raise REPLAYED.reject(f"client_id={exchange.client_id} grant_id={code.grant_id}")
-    grant = await store.find_grant(code.grant_id)
-    if grant is None or grant.revoked_at is not None or exchange.now >= grant.expires_at:
+    if ended:
         raise GRANT_ENDED.reject(f"grant_id={code.grant_id}")
-    exchange.grant = grant
 
 
-async def issue_for_code(exchange: Exchange) -> None:
+def _save_refresh_token(exchange: Exchange, grant: Grant) -> Awaitable[None] | None:
+    """Keep a refresh token where the client is registered for it."""
+    if "refresh_token" not in exchange.client.metadata.grant_types:
+        return None
+    code, deployment = exchange.authorization_code, exchange.deployment
+    exchange.new_refresh_token = deployment.entropy.token()
+    expires_at = min(grant.expires_at, exchange.now + deployment.profile.limits.refresh_token_lifetime)
+    return deployment.store.save_refresh_token(
+        digest_of(exchange.new_refresh_token),
+        RefreshToken(
+            grant_id=code.grant_id,
+            client_id=code.client_id,
+            subject=code.subject,
+            scope=code.scope,
+            authenticated_at=code.authenticated_at,
+            methods=code.methods,
+            expires_at=expires_at,
+        ),
+    )
+
+
+def issue_for_code(exchange: Exchange) -> None:
     """Answer with an access token, a refresh token where the client is registered for it, and an ID token if asked."""
-    code, grant, deployment = exchange.authorization_code, exchange.grant, exchange.deployment
-    refresh_token = saved = None
-    if "refresh_token" in exchange.client.metadata.grant_types:
-        refresh_token = deployment.entropy.token()
-        saved = deployment.store.save_refresh_token(
-            digest_of(refresh_token),
-            RefreshToken(
-                grant_id=code.grant_id,
-                client_id=code.client_id,
-                subject=code.subject,
-                scope=code.scope,
-                authenticated_at=code.authenticated_at,
-                methods=code.methods,
-                expires_at=min(
-                    grant.expires_at, exchange.now + deployment.profile.limits.refresh_token_lifetime
-                ),
-            ),
-        )
+    code = exchange.authorization_code
     access_token = issue_access_token(
         exchange,
         subject=code.subject,
@@ -129,8 +146,10 @@ async def issue_for_code(exchange: Exchange) -> None:
             authenticated_at=code.authenticated_at,
             access_token=access_token,
         )
-    if saved is not None:
-        await saved  # nothing is acknowledged that could be lost
     exchange.response = token_response(
-        exchange, access_token=access_token, scope=code.scope, refresh_token=refresh_token, id_token=id_token
+        exchange,
+        access_token=access_token,
+        scope=code.scope,
+        refresh_token=exchange.new_refresh_token,
+        id_token=id_token,
     )

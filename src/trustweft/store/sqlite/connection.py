@@ -15,6 +15,7 @@ __all__ = ["connect_reader", "connect_writer", "explain"]
 # FULL: a commit is on the disk before anybody hears of it. FAST overwrites what is deleted where that costs no
 # extra write, so that removed password hashes do not linger in free pages. The log is copied into the file every
 # 4000 pages (16 MB): rarely enough that pages written often are copied once, often enough that no commit waits long.
+# The cache (16 MB) holds all pages that a batch changes, so that none is written before its commit.
 _WRITER = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -23,6 +24,7 @@ _WRITER = (
     "PRAGMA secure_delete = FAST",
     "PRAGMA wal_autocheckpoint = 4000",
     "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -16384",
 )
 _READER = ("PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF")
 
@@ -34,6 +36,7 @@ def connect_writer(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         StoreFileError: the file cannot be opened, or cannot be written ahead (a network file system, for example).
     """
     connection = _connect(path, _WRITER, timeout=busy_timeout)
+    connection.execute("PRAGMA busy_timeout = 0")  # who waits for a lock, and where, is the writer's decision
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
         connection.close()

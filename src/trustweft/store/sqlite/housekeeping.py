@@ -14,7 +14,7 @@ __all__ = ["COUNTED_AT_MOST", "EXPIRING", "Housekeeping"]
 
 # Table, its key, and the column that says how long a row is kept; what hangs off a grant comes before the grants.
 EXPIRING: Final = (
-    ("used_identifiers", "space, key", "expires_at"),
+    ("used_identifiers", "digest", "expires_at"),
     ("pushed_requests", "digest", "kept_until"),
     ("interactions", "digest", "expires_at"),
     ("authorization_codes", "digest", "kept_until"),

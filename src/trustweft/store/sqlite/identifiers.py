@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from trustweft.server.records import Freshness
@@ -13,9 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Identifiers"]
 
+# 128 bits: enough that no two requests ever meet (whoever searches for such a pair refuses a request of their own),
+# and half as many pages to change.
+DIGEST_OCTETS: Final = 16
 REMEMBER: Final = (
-    "INSERT INTO used_identifiers (space, key, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO used_identifiers (digest, expires_at, sequence) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 )
+
+_next = count().__next__
 
 
 class Identifiers(Part):
@@ -23,9 +30,10 @@ class Identifiers(Part):
 
     def remember_jti(self, *, space: str, key: bytes, expires_at: float) -> asyncio.Future[Freshness]:
         """Remember an identifier; it stays known until it is reaped."""
-        return self._submit(_remember, space, key, expires_at)
+        digest = blake2b(key, digest_size=DIGEST_OCTETS, key=space.encode()).digest()
+        return self._submit(_remember, digest, expires_at)
 
 
-def _remember(cursor: sqlite3.Cursor, space: str, key: bytes, expires_at: float) -> Freshness:
-    inserted = cursor.execute(REMEMBER, (space, key, expires_at)).rowcount
+def _remember(cursor: sqlite3.Cursor, digest: bytes, expires_at: float) -> Freshness:
+    inserted = cursor.execute(REMEMBER, (digest, expires_at, _next())).rowcount
     return Freshness.FRESH if inserted else Freshness.REPLAYED

@@ -44,7 +44,7 @@ class SqliteStore(Identifiers, Requests, Grants, Clients, Users, Attempts, House
         migrate(path)
         reader = Reader(connect_reader(path, busy_timeout=READER_TIMEOUT))
         try:
-            writer = Writer(connect_writer(path, busy_timeout=busy_timeout))
+            writer = Writer(connect_writer(path, busy_timeout=busy_timeout), busy_timeout=busy_timeout)
         except BaseException:
             reader.close()
             raise

@@ -1,8 +1,12 @@
-"""One thread writes, and commits in groups.
+"""Writes are carried out where they are called, and committed in groups by a thread.
 
 An operation is queued when it is called. While one batch commits, the next one collects; each batch is one
 transaction and one sync of the disk, and a caller hears of its operation only after that commit. An operation that
 fails does so alone: its neighbours in the batch are carried out.
+
+The statements of a batch run in the event loop: they touch memory only and take microseconds, less than handing
+each of them to a thread. What may wait runs in the thread: the commit, which syncs the disk, and whatever meets
+another process's lock or has to be taken back. Loop and thread never use the connection at the same time.
 """
 
 from __future__ import annotations
@@ -25,8 +29,8 @@ __all__ = ["LARGEST_BATCH", "Writer", "all_or_nothing"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-# Our choice: bounds how long the first caller of a batch waits for the last one's statement.
-LARGEST_BATCH: Final = 512
+# Our choice: bounds how long the loop is kept, and how long the first caller of a batch waits for the last one.
+LARGEST_BATCH: Final = 256
 
 # What is queued: who waits, what to do, with what. A plain tuple: this is built for every write.
 _Operation = tuple["asyncio.Future[Any]", "Callable[..., Any]", tuple[Any, ...]]
@@ -36,6 +40,13 @@ class _Failed(NamedTuple):
     """The outcome of an operation that was not carried out."""
 
     why: Exception
+
+
+class _Batch(NamedTuple):
+    """What the thread is handed: outcomes where only the commit is missing, None where nothing is done yet."""
+
+    operations: list[_Operation]
+    outcomes: list[Any] | None
 
 
 @contextmanager
@@ -53,15 +64,22 @@ def all_or_nothing(cursor: sqlite3.Cursor) -> Iterator[None]:
 
 
 class Writer:
-    """Owns the connection that writes, and the thread that uses it."""
+    """Owns the connection that writes, and the thread that commits.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Args:
+        connection: waits for no lock by itself.
+        busy_timeout: seconds that the thread waits for another process's lock.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, busy_timeout: float) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
-        self._queue: SimpleQueue[_Operation | None] = SimpleQueue()
-        self._put = self._queue.put
+        self._patience = f"PRAGMA busy_timeout = {round(busy_timeout * 1000)}"
+        self._waiting: list[_Operation] = []
+        self._busy = False  # a batch is about to begin, or the thread has one
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed: asyncio.Future[None] | None = None
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         # A daemon: a process that ends without closing loses what nobody was told of, and nothing else.
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -78,36 +96,79 @@ class Writer:
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put((future, operation, arguments))
+        self._waiting.append((future, operation, arguments))
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._begin)  # whoever else is at it in this turn of the loop comes along
         return future
 
     async def close(self) -> None:
         """Carry out everything that was queued, then end the thread and the connection."""
         if self._closed is None:
-            self._closed = asyncio.get_running_loop().create_future()
-            self._put(None)
+            self._loop = asyncio.get_running_loop()
+            self._closed = self._loop.create_future()
+            if not self._busy:
+                self._batches.put(None)
         await asyncio.shield(self._closed)
         self._thread.join()
 
-    # What follows runs in the thread.
+    def _begin(self) -> None:
+        """Carry out what is waiting, and hand it to the thread for its commit."""
+        operations, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+        self._batches.put(_Batch(operations, self._try(operations)))
+
+    def _try(self, operations: list[_Operation]) -> list[Any] | None:
+        """Return the outcomes, not committed yet; None where the thread must begin anew, with more patience."""
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+            return self._transact(operations)
+        except Exception:  # noqa: BLE001  # the thread meets it again, and tells whom it concerns
+            self._take_back()
+            return None
+
+    def _end(self, operations: list[_Operation], outcomes: list[Any]) -> None:
+        """Tell every caller of a batch, and begin the next one."""
+        if self._waiting:
+            self._begin()
+        else:
+            self._busy = False
+            if self._closed is not None:
+                self._batches.put(None)
+        for (future, _, _), outcome in zip(operations, outcomes, strict=True):
+            if future.done():  # cancelled: the operation stands, but nobody waits
+                continue
+            if type(outcome) is _Failed:
+                future.set_exception(outcome.why)
+            else:
+                future.set_result(outcome)
+
+    # What follows runs in the thread, while the loop leaves the connection alone.
 
     def _run(self) -> None:
-        open_for_more = True
-        while open_for_more:
-            batch = [self._queue.get()]
-            # This thread alone takes from the queue, so what is counted is there.
-            batch += [self._queue.get() for _ in range(min(self._queue.qsize(), LARGEST_BATCH - 1))]
-            open_for_more = batch[-1] is not None
-            operations = [operation for operation in batch if operation is not None]
-            if operations:
-                outcomes = self._carry_out(operations)
-                _tell(operations[0][0].get_loop(), _settle, operations, outcomes)
+        while (batch := self._batches.get()) is not None:
+            _tell(batch.operations[0][0].get_loop(), self._end, batch.operations, self._commit(batch))
         self._connection.close()
         if self._closed is not None:
             _tell(self._closed.get_loop(), self._closed.set_result, None)
 
-    def _carry_out(self, operations: list[_Operation]) -> list[Any]:
+    def _commit(self, batch: _Batch) -> list[Any]:
         """Return the outcome of each operation; whatever happens, the thread lives on and nobody waits in vain."""
+        if batch.outcomes is not None:
+            try:
+                self._cursor.execute("COMMIT")
+            except Exception:  # noqa: BLE001  # met again by the one who is at fault
+                self._take_back()
+            else:
+                return batch.outcomes
+        try:
+            self._cursor.execute(self._patience)
+            return self._carry_out(batch.operations)
+        finally:
+            with suppress(sqlite3.Error):
+                self._cursor.execute("PRAGMA busy_timeout = 0")
+
+    def _carry_out(self, operations: list[_Operation]) -> list[Any]:
+        """Return the outcomes, committed: all in one transaction or, where that fails, each in its own."""
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
         except Exception as cause:  # noqa: BLE001  # told to every caller
@@ -117,13 +178,14 @@ class Writer:
             outcomes = self._transact(operations)
             self._cursor.execute("COMMIT")
         except Exception as cause:  # noqa: BLE001  # told to the one who is at fault
-            with suppress(sqlite3.Error):
-                self._connection.rollback()
+            self._take_back()
             if len(operations) == 1:
                 return [_Failed(explain(cause))]
             # Nothing of the batch is in the store: each operation gets a transaction of its own.
             return [outcome for operation in operations for outcome in self._carry_out([operation])]
         return outcomes
+
+    # What follows runs in either.
 
     def _transact(self, operations: list[_Operation]) -> list[Any]:
         """Run the operations in the open transaction; raise what made SQLite take it back."""
@@ -138,19 +200,12 @@ class Writer:
                 outcomes.append(_Failed(explain(cause)))
         return outcomes
 
+    def _take_back(self) -> None:
+        with suppress(sqlite3.Error):
+            self._connection.rollback()
+
 
 def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[*Ts], object], *arguments: *Ts) -> None:
     # A loop that is closed has nobody left who could be told.
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(callback, *arguments)
-
-
-def _settle(operations: list[_Operation], outcomes: list[Any]) -> None:
-    """Tell every caller of a batch, in the event loop."""
-    for (future, _, _), outcome in zip(operations, outcomes, strict=True):
-        if future.done():  # cancelled: the operation stands, but nobody waits
-            continue
-        if type(outcome) is _Failed:
-            future.set_exception(outcome.why)
-        else:
-            future.set_result(outcome)

@@ -22,14 +22,16 @@ def upgrade() -> None:
 def _identifiers_and_attempts() -> None:
     op.create_table(
         "used_identifiers",
-        sa.Column("space", sa.Text(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.REAL(), nullable=False),
-        sa.PrimaryKeyConstraint("space", "key", name="pk_used_identifiers"),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_used_identifiers"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_used_identifiers_expires_at", "used_identifiers", ["expires_at"], unique=False)
+    op.create_index(
+        "ix_used_identifiers_expires_at", "used_identifiers", ["expires_at", "sequence"], unique=False
+    )
     op.create_table(
         "attempts",
         sa.Column("key", sa.LargeBinary(), nullable=False),
