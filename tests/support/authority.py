@@ -1,0 +1,344 @@
+"""An authorization server in this process, with clients that hold keys and time that is turned by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from browsing import FAST, compiled_pages
+from support.drafts import Draft
+from support.wire import Answer, Sent, send
+from trustweft.crypto.keyring import KeyRing
+from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk, thumbprint
+from trustweft.profile import load_profile
+from trustweft.protocol.dpop import Nonces
+from trustweft.runtime.clock import ManualClock
+from trustweft.runtime.encoding import digest_of
+from trustweft.runtime.entropy import SystemEntropy
+from trustweft.runtime.errors import Reject
+from trustweft.runtime.observability import SilentObserver
+from trustweft.server.application import AuthorizationServer
+from trustweft.server.config import ScopeDefinition, ServerConfig
+from trustweft.server.exchange import Deployment
+from trustweft.server.login.passwords import Passwords
+from trustweft.server.login.people import create_user
+from trustweft.server.pipelines import PIPELINES
+from trustweft.server.records import AuthorizationCode, Grant, RefreshToken, User
+from trustweft.store.memory import MemoryStore
+from trustweft.web.server_pages import ServerPages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trustweft.server.pipeline import Pipelines
+
+__all__ = [
+    "BANK",
+    "CALLBACK",
+    "CHALLENGE",
+    "ISSUER",
+    "MTLS",
+    "PASSWORD",
+    "VERIFIER",
+    "Authority",
+    "Hearing",
+    "IssuedCode",
+    "Party",
+    "make_authority",
+]
+
+ISSUER: Final = "https://localhost:8441"
+MTLS: Final = "https://localhost:8442"
+BANK: Final = "https://localhost:8443"
+CALLBACK: Final = "https://localhost:8444/callback"
+CALLBACK_WITH_QUERY: Final = "https://localhost:8444/callback?dummy1=lorem&dummy2=ipsum"
+PASSWORD: Final = "correct horse battery staple"
+VERIFIER: Final = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # RFC 7636 appendix B
+CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+EVERYTHING: Final = ("openid", "profile", "email", "accounts", "payments")
+
+CONFIG: Final = ServerConfig(
+    issuer=ISSUER,
+    mtls_base=MTLS,
+    display_name="Harbour Bank",
+    organization_name="Harbour Bank plc",
+    scopes=tuple(
+        ScopeDefinition(
+            name=name, audience=audience, title=f"Use {name}", explanation=f"What {name} stands for."
+        )
+        for name, audience in (
+            ("openid", ISSUER),
+            ("profile", ISSUER),
+            ("email", ISSUER),
+            ("accounts", BANK),
+            ("payments", BANK),
+        )
+    ),
+)
+
+
+class Hearing(SilentObserver):
+    """Keeps what it hears: refusals with what caused them, and failures, of which there should be none."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.causes: set[str] = set()
+        self.failures: list[BaseException] = []
+
+    def refused(self, participant: str, endpoint: str, refusal: Reject) -> None:
+        """Keep the reason, and the reasons of the layers below that led to it."""
+        self.reasons.append(refusal.reason.id)
+        cause: BaseException | None = refusal
+        while cause is not None:
+            if isinstance(cause, Reject):
+                self.causes.add(cause.reason.id)
+            cause = cause.__cause__
+
+    def failed(self, participant: str, support: str, cause: BaseException) -> None:
+        """Keep the failure."""
+        self.failures.append(cause)
+
+
+@dataclass(frozen=True)
+class Party:
+    """One client: what it is registered as, and its two keys."""
+
+    client_id: str
+    signer: LocalSigner
+    holder: LocalSigner
+    redirect_uris: tuple[str, ...] = ()
+    grant_types: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    resource_server_for: tuple[str, ...] = ()
+
+    @property
+    def jkt(self) -> str:
+        """The thumbprint of the key that its proofs are made with."""
+        return thumbprint(self.holder.public_key)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is registered."""
+        public = public_jwk(self.signer.public_key)
+        key = {**public, "kid": self.signer.key_id, "alg": self.signer.algorithm, "use": "sig"}
+        return {
+            "client_id": self.client_id,
+            "client_name": self.client_id.title(),
+            "organization_name": f"{self.client_id.title()} Ltd",
+            "redirect_uris": list(self.redirect_uris),
+            "grant_types": list(self.grant_types),
+            "scope": " ".join(self.scope),
+            "resource_server_for": list(self.resource_server_for),
+            "token_endpoint_auth_signing_alg": self.signer.algorithm,
+            "jwks": {"keys": [key]},
+        }
+
+
+def make_party(client_id: str, *, algorithm: str = "ES256", **registered: Any) -> Party:
+    """Return a client with new keys."""
+    return Party(
+        client_id,
+        signer=LocalSigner(algorithm, generate_private_key(algorithm), f"{client_id}-key"),
+        holder=LocalSigner("ES256", generate_private_key("ES256")),
+        **registered,
+    )
+
+
+def _parties() -> tuple[Party, ...]:
+    flows = ("authorization_code", "refresh_token", "client_credentials")
+    callbacks = (CALLBACK, CALLBACK_WITH_QUERY)
+    return (
+        make_party("moneyview", redirect_uris=callbacks, grant_types=flows, scope=EVERYTHING),
+        make_party(
+            "otherapp",
+            algorithm="EdDSA",
+            redirect_uris=("https://other.example/callback",),
+            grant_types=flows,
+            scope=EVERYTHING,
+        ),
+        make_party(
+            "codeonly",
+            redirect_uris=(CALLBACK,),
+            grant_types=("authorization_code",),
+            scope=("openid", "accounts"),
+        ),
+        make_party("machine", grant_types=("client_credentials",), scope=("accounts",)),
+        make_party("bank", resource_server_for=(BANK,)),
+    )
+
+
+@dataclass(frozen=True)
+class IssuedCode:
+    """An authorization code as its client knows it, and what it stands for."""
+
+    code: str
+    party: Party
+    record: AuthorizationCode
+
+
+@dataclass
+class Authority:
+    """The server with all of its parts within reach."""
+
+    deployment: Deployment
+    store: MemoryStore
+    clock: ManualClock
+    hearing: Hearing
+    server: AuthorizationServer
+    parties: dict[str, Party] = field(default_factory=dict)
+    people: dict[str, User] = field(default_factory=dict)
+    codes: dict[str, IssuedCode] = field(default_factory=dict)
+    refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
+
+    @property
+    def moneyview(self) -> Party:
+        """The client that most tests are about."""
+        return self.parties["moneyview"]
+
+    @property
+    def otherapp(self) -> Party:
+        """Another client with the same rights."""
+        return self.parties["otherapp"]
+
+    @property
+    def bank(self) -> Party:
+        """The resource server's identity."""
+        return self.parties["bank"]
+
+    @property
+    def alice(self) -> User:
+        """The person that most tests are about."""
+        return self.people["alice"]
+
+    @property
+    def nonce(self) -> str:
+        """The nonce that proofs need now."""
+        return self.deployment.nonces.current(self.clock.now())
+
+    @property
+    def signer(self) -> LocalSigner:
+        """The key that the server signs tokens with."""
+        signer = self.deployment.keys.signer()
+        assert isinstance(signer, LocalSigner)
+        return signer
+
+    def mutant(self, pipelines: Pipelines) -> None:
+        """Become a server with other pipelines."""
+        self.server = AuthorizationServer(self.deployment, pipelines=pipelines)
+
+    def close(self) -> None:
+        """Let its threads end."""
+        self.deployment.passwords.close()
+
+    async def send(self, request: Draft | Sent) -> Answer:
+        """Send a request through the ASGI application."""
+        return await send(self.server.asgi, request.finish() if isinstance(request, Draft) else request)
+
+    async def register(self, party: Party, **changes: Any) -> Party:
+        """Register a client."""
+        assert await self.store.add_client(party.client_id, msgspec.json.encode(party.metadata | changes))
+        self.parties[party.client_id] = party
+        return party
+
+    async def enrol(self, username: str) -> User:
+        """Give somebody an account."""
+        deployment = self.deployment
+        user = await create_user(
+            username=username,
+            password=PASSWORD,
+            name=username.title(),
+            email=f"{username}@example.com",
+            passwords=deployment.passwords,
+            entropy=deployment.entropy,
+            clock=deployment.clock,
+        )
+        assert await self.store.add_user(user)
+        self.people[username] = user
+        return user
+
+    async def grant(self, party: Party, *, scope: tuple[str, ...] = EVERYTHING) -> Grant:
+        """Let a client have what it wants of Alice."""
+        now = self.clock.now()
+        grant = Grant(
+            grant_id=self.deployment.entropy.token(),
+            client_id=party.client_id,
+            subject=self.alice.subject,
+            scope=scope,
+            created_at=now,
+            expires_at=now + self.deployment.profile.limits.grant_lifetime,
+        )
+        await self.store.save_grant(grant)
+        return grant
+
+    async def issue_code(
+        self, party: Party | None = None, *, scope: tuple[str, ...] = EVERYTHING, **changes: Any
+    ) -> IssuedCode:
+        """Issue a code as consent does."""
+        party = party or self.moneyview
+        grant = await self.grant(party, scope=scope)
+        code, expires_at = self.deployment.entropy.token(), self.clock.now() + 60
+        record = AuthorizationCode(
+            grant_id=grant.grant_id,
+            client_id=party.client_id,
+            subject=grant.subject,
+            redirect_uri=party.redirect_uris[0],
+            scope=grant.scope,
+            code_challenge=CHALLENGE,
+            dpop_jkt=party.jkt,
+            nonce="n-0S6_WzA2Mj",
+            authenticated_at=self.clock.now(),
+            methods=("pwd",),
+            expires_at=expires_at,
+            kept_until=expires_at + 3_600,
+        )
+        record = msgspec.structs.replace(record, **changes)
+        await self.store.save_code(digest_of(code), record)
+        self.codes[code] = IssuedCode(code, party, record)
+        return self.codes[code]
+
+    async def issue_refresh_token(
+        self, party: Party | None = None, *, scope: tuple[str, ...] = EVERYTHING
+    ) -> tuple[str, RefreshToken]:
+        """Issue a refresh token as the token endpoint does."""
+        grant = await self.grant(party or self.moneyview, scope=scope)
+        token = self.deployment.entropy.token()
+        record = RefreshToken(
+            grant_id=grant.grant_id,
+            client_id=grant.client_id,
+            subject=grant.subject,
+            scope=grant.scope,
+            authenticated_at=self.clock.now(),
+            methods=("pwd",),
+            expires_at=grant.expires_at,
+        )
+        await self.store.save_refresh_token(digest_of(token), record)
+        self.refresh_tokens[token] = record
+        return token, record
+
+
+async def make_authority(
+    directory: Path, *, store: MemoryStore | None = None, pipelines: Pipelines = PIPELINES
+) -> Authority:
+    """Build a server with clients and two people; its keys are in the directory."""
+    store, clock, hearing, entropy = store or MemoryStore(), ManualClock(), Hearing(), SystemEntropy()
+    deployment = Deployment(
+        config=CONFIG,
+        profile=load_profile("fapi2-security"),
+        store=store,
+        keys=KeyRing.load_or_create(directory, now=clock.now()),
+        nonces=Nonces(entropy.octets(32), step=60, window=120),
+        pages=ServerPages(compiled_pages(), base_url=ISSUER),
+        passwords=Passwords(entropy=entropy, hasher=FAST, concurrency=1),
+        clock=clock,
+        entropy=entropy,
+        observer=hearing,
+    )
+    server = AuthorizationServer(deployment, pipelines=pipelines)
+    authority = Authority(deployment, store, clock, hearing, server)
+    for party in _parties():
+        await authority.register(party)
+    for username in ("alice", "bob"):
+        await authority.enrol(username)
+    return authority
