@@ -217,7 +217,9 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_name(ecosystem: Ecosyst
     path.write_text(text.replace("require_dpop_nonce", "require_dpop_nonces"), encoding="utf-8")
     done = run_trustweft("serve", "server", "--config", str(path))
     assert done.returncode == 1
-    assert "server.require_dpop_nonces is not a setting; did you mean server.require_dpop_nonce?" in done.stderr
+    assert (
+        "server.require_dpop_nonces is not a setting; did you mean server.require_dpop_nonce?" in done.stderr
+    )
 
 
 def test_a_client_cannot_be_promised_an_algorithm_that_the_server_does_not_sign_with(

@@ -48,6 +48,7 @@ __all__ = [
     "RegisteredPasskey",
     "RunningParticipant",
     "Transaction",
+    "View",
 ]
 
 _LARGEST_EXPONENT = 18

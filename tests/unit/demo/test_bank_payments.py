@@ -235,7 +235,7 @@ async def test_who_goes_away_in_the_middle_is_no_failure() -> None:
         "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in sent],
     }
-    messages = [
+    messages: list[dict[str, object]] = [
         {"type": "http.request", "body": b'{"debtor_account":', "more_body": True},
         {"type": "http.disconnect"},
     ]
