@@ -6,6 +6,7 @@ The httpx2 client is passed in, so that trust in certificates is the caller's de
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trustweft.client.auth import SenderConstrained
@@ -86,6 +87,7 @@ class Client(_Base):
     ) -> None:
         super().__init__(configuration, clock=clock, entropy=entropy, store=store)
         self._http = http
+        self._refreshing: dict[str, threading.Lock] = {}
 
     def begin(self) -> StartedAuthorization:
         """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
@@ -98,11 +100,18 @@ class Client(_Base):
         return tokens
 
     def tokens(self, name: str) -> TokenSet:
-        """Return the tokens, refreshed if they are about to end; kept before they are used."""
+        """Return the tokens, refreshed if they are about to end: by one of the threads that ask at once, for all."""
         tokens = self._load(name)
-        if not self._is_fresh(tokens):
-            tokens = self._drive(self.core.refresh(tokens))
-            self.store.save(name, tokens)
+        if self._is_fresh(tokens):
+            return tokens
+        try:
+            with self._refreshing.setdefault(name, threading.Lock()):
+                tokens = self._load(name)
+                if not self._is_fresh(tokens):
+                    tokens = self._drive(self.core.refresh(tokens))
+                    self.store.save(name, tokens)
+        finally:
+            self._refreshing.pop(name, None)
         return tokens
 
     def auth(self, name: str) -> SenderConstrained:

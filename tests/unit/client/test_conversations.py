@@ -1,0 +1,256 @@
+"""What a client does besides the happy path: nonces without end, replayed callbacks, refresh, revocation, userinfo."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of
+from trustweft.client import AsyncClient, AuthorizationDeniedError, ServerRefusedError
+from trustweft.client.tokens import MemoryTokenStore
+from trustweft.runtime.encoding import sha256_base64url
+from trustweft.runtime.entropy import SystemEntropy
+from trustweft.runtime.errors import Reject
+
+if TYPE_CHECKING:
+    from trustweft.client import Client
+
+
+@pytest.fixture
+def server() -> ScriptedServer:
+    return ScriptedServer()
+
+
+def authorized(server: ScriptedServer, client: Client) -> Client:
+    """Have an authorization under the name alice."""
+    started = client.begin()
+    client.finish(started.pending, server.query(started), name="alice")
+    return client
+
+
+@pytest.mark.parametrize("path", ["/par", "/accounts"])
+def test_a_server_that_never_has_enough_nonces_is_an_error_and_no_loop(
+    server: ScriptedServer, path: str
+) -> None:
+    """Each request is repeated once and no more."""
+    client = server.client()
+    if path == "/par":
+        server.nonces = 1_000
+        with pytest.raises(ServerRefusedError, match="use_dpop_nonce"):
+            client.begin()
+    else:
+        authorized(server, client)
+        server.nonces = 1_000
+        assert client._http.get(RESOURCE, auth=client.auth("alice")).status_code == 401
+    assert server.calls.count(path) == 2
+
+
+def test_a_repeated_request_is_made_afresh(server: ScriptedServer) -> None:
+    """With the nonce come another assertion and another proof: the first ones may have been used up."""
+    server.nonces = 1
+    server.client().begin()
+    first, second = (request for request in server.requests if request.url.path == "/par")
+    one, other = (claims_of(form_of(request)["client_assertion"])["jti"] for request in (first, second))
+    assert one != other
+    assert claims_of(first.headers["dpop"])["jti"] != claims_of(second.headers["dpop"])["jti"]
+
+
+def test_a_proof_is_for_one_request_and_one_token(server: ScriptedServer) -> None:
+    """The token is in the header alone; the proof names it, the method and the address."""
+    client = authorized(server, server.client())
+    client._http.get(f"{RESOURCE}?page=2", auth=client.auth("alice"))
+    sent = server.requests[-1]
+    claims = claims_of(sent.headers["dpop"])
+    token = client.tokens("alice").access_token
+    assert sent.headers["authorization"] == f"DPoP {token}"
+    assert (claims["htm"], claims["htu"], claims["ath"]) == ("GET", RESOURCE, sha256_base64url(token))
+    assert token not in str(sent.url)
+
+
+def test_a_callback_of_another_browser_is_refused(server: ScriptedServer) -> None:
+    """What is pending belongs to the browser that started: another one's state does not fit."""
+    client = server.client()
+    victim, attacker = client.begin(), client.begin()
+    with pytest.raises(Reject, match=r"client\.state-mismatch"):
+        client.finish(victim.pending, server.query(attacker), name="alice")
+    assert "/token" not in server.calls
+
+
+def test_the_challenge_is_another_one_each_time(server: ScriptedServer) -> None:
+    """Verifier, state and nonce are made for one request."""
+    client = server.client()
+    pending = [client.begin().pending for _ in range(2)]
+    assert pending[0].code_verifier != pending[1].code_verifier
+    assert pending[0].state != pending[1].state
+    assert pending[0].nonce != pending[1].nonce
+
+
+def test_a_flow_that_was_begun_long_ago_is_over(server: ScriptedServer) -> None:
+    """The code is not redeemed."""
+    client = server.client()
+    started = client.begin()
+    server.clock.advance(900)
+    with pytest.raises(Reject, match=r"client\.pending-expired"):
+        client.finish(started.pending, server.query(started), name="alice")
+
+
+def test_a_flow_with_another_server_is_not_finished_here(server: ScriptedServer) -> None:
+    """Mix-up: what was begun with one server never leads to a code being sent to another (RFC 9700 section 4.4)."""
+    client = server.client()
+    started = client.begin()
+    from msgspec.structs import replace
+
+    elsewhere = replace(started.pending, issuer="https://other.example")
+    with pytest.raises(Reject, match=r"client\.pending-expired"):
+        client.finish(elsewhere, server.query(started), name="alice")
+    assert "/token" not in server.calls
+
+
+def test_a_denial_is_told_as_one(server: ScriptedServer) -> None:
+    """The person said no: not an error of ours, and nothing is redeemed."""
+
+    def deny(parameters: dict[str, Any]) -> None:
+        del parameters["code"]
+        parameters |= {"error": "access_denied", "error_description": "The person did not agree."}
+
+    server.callback = deny
+    client = server.client()
+    started = client.begin()
+    with pytest.raises(AuthorizationDeniedError, match="access_denied"):
+        client.finish(started.pending, server.query(started), name="alice")
+
+
+def test_a_denial_is_believed_only_from_the_server_that_was_asked(server: ScriptedServer) -> None:
+    """An error response is checked like a good one."""
+    server.callback = lambda parameters: parameters.update(
+        error="access_denied", iss="https://attacker.example"
+    )
+    client = server.client()
+    started = client.begin()
+    with pytest.raises(Reject, match=r"issuer\.mismatch"):
+        client.finish(started.pending, server.query(started), name="alice")
+
+
+def test_a_token_that_is_about_to_end_is_refreshed_and_kept(server: ScriptedServer) -> None:
+    """The refresh token stays where the server sends no new one, and so does the person."""
+    store = MemoryTokenStore()
+    client = authorized(server, server.client(store=store))
+    before = client.tokens("alice")
+    server.clock.advance(291)
+    after = client.tokens("alice")
+    assert (after.access_token != before.access_token, after.refresh_token) == (True, "refresh-1")
+    assert (after.subject, store.load("alice")) == ("u-1", after)
+    assert client.tokens("alice") == after
+    assert server.refreshed == 1
+
+
+def test_a_new_refresh_token_takes_the_old_ones_place(server: ScriptedServer) -> None:
+    """FAPI 2.0 SP section 5.3.3.1: it is used from then on."""
+    client = authorized(server, server.client())
+    server.tokens = lambda members: members.update(refresh_token="refresh-2")
+    for expected in ("refresh-1", "refresh-2"):
+        server.clock.advance(291)
+        client.tokens("alice")
+        assert form_of(server.requests[-1])["refresh_token"] == expected
+
+
+def test_threads_that_ask_at_once_refresh_once(server: ScriptedServer) -> None:
+    """One of them refreshes for all: a server that rotates would see a replay otherwise."""
+    client = authorized(server, server.client())
+    server.clock.advance(291)
+    found: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(client.tokens("alice").access_token)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (server.refreshed, len(found), len(set(found))) == (1, 8, 1)
+
+
+def test_tasks_that_ask_at_once_refresh_once(server: ScriptedServer) -> None:
+    """The asynchronous client does the same."""
+
+    async def run() -> set[str]:
+        transport = httpx2.MockTransport(server.answer)
+        async with httpx2.AsyncClient(transport=transport) as http:
+            client = AsyncClient(server.configuration, http, clock=server.clock, entropy=SystemEntropy())
+            started = await client.begin()
+            await client.finish(started.pending, server.query(started), name="alice")
+            server.clock.advance(291)
+            found = await asyncio.gather(*[client.tokens("alice") for _ in range(8)])
+            return {tokens.access_token for tokens in found}
+
+    assert (len(asyncio.run(run())), server.refreshed) == (1, 1)
+
+
+def test_a_revoked_authorization_is_forgotten(server: ScriptedServer) -> None:
+    """At the server first: what could not be revoked is not forgotten."""
+    client = authorized(server, server.client())
+    client.revoke("alice")
+    assert form_of(server.requests[-1])["token"] == "refresh-1"
+    with pytest.raises(Reject, match=r"client\.no-tokens"):
+        client.tokens("alice")
+
+
+def test_userinfo_about_somebody_else_is_refused(server: ScriptedServer) -> None:
+    """The subject is that of the ID token (OpenID Connect Core section 5.3.4)."""
+    client = authorized(server, server.client())
+    assert client.userinfo("alice").subject == "u-1"
+    answer = server.answer
+
+    def another(request: httpx2.Request) -> httpx2.Response:
+        return (
+            httpx2.Response(200, json={"sub": "u-2"}) if request.url.path == "/userinfo" else answer(request)
+        )
+
+    client._http = httpx2.Client(transport=httpx2.MockTransport(another))
+    with pytest.raises(Reject, match=r"userinfo\.subject"):
+        client.userinfo("alice")
+
+
+def test_redirects_are_never_followed(server: ScriptedServer) -> None:
+    """A server that sends credentials elsewhere gets an error."""
+    elsewhere: list[str] = []
+
+    def redirect(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host != "op.example":
+            elsewhere.append(str(request.url))
+        if request.url.path == "/par":
+            return httpx2.Response(307, headers={"location": "https://attacker.example/par"})
+        return server.answer(request)
+
+    client = server.client()
+    client._http = httpx2.Client(transport=httpx2.MockTransport(redirect), follow_redirects=True)
+    with pytest.raises((ServerRefusedError, Reject)):
+        client.begin()
+    assert elsewhere == []
+
+
+def test_an_answer_without_end_is_cut_off(server: ScriptedServer) -> None:
+    """A megabyte is more than any answer needs."""
+
+    def endless(_request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=b" " * 2_000_000)
+
+    client = server.client()
+    client._http = httpx2.Client(transport=httpx2.MockTransport(endless))
+    with pytest.raises(Reject, match=r"client\.answer-too-large"):
+        client.begin()
+
+
+def test_nothing_secret_is_printed(server: ScriptedServer) -> None:
+    """What people log by mistake tells nothing."""
+    client = server.client()
+    started = client.begin()
+    tokens = client.finish(started.pending, server.query(started), name="alice")
+    shown = f"{started.pending!r} {tokens!r} {client.auth('alice')!r}"
+    assert [
+        secret for secret in (started.pending.code_verifier, tokens.access_token) if secret in shown
+    ] == []
+    assert ISSUER in shown

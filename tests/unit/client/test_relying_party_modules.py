@@ -1,0 +1,285 @@
+"""The relying-party modules of the OpenID conformance suite for FAPI 2.0 (plain_fapi, oidc and plain_oauth, DPoP).
+
+The suite plays both servers; a client passes a negative module if it makes no further call after the fault.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of, query_of
+from trustweft.crypto import jws
+from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
+from trustweft.runtime.errors import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trustweft.client import Client
+
+
+@pytest.fixture
+def server() -> ScriptedServer:
+    return ScriptedServer()
+
+
+def complete(server: ScriptedServer) -> Client:
+    """Walk the whole flow, up to an API call."""
+    client = server.client()
+    started = client.begin()
+    client.finish(started.pending, server.query(started), name="alice")
+    assert client._http.get(RESOURCE, auth=client.auth("alice")).status_code == 200
+    return client
+
+
+def refused(server: ScriptedServer) -> str:
+    """Walk until the client stops; return the reason."""
+    with pytest.raises(Reject) as stopped:
+        complete(server)
+    assert "/accounts" not in server.calls
+    return stopped.value.reason.id
+
+
+def drop(*names: str) -> Callable[[dict[str, Any]], None]:
+    def edit(members: dict[str, Any]) -> None:
+        for name in names:
+            del members[name]
+
+    return edit
+
+
+def put(**changed: object) -> Callable[[dict[str, Any]], None]:
+    def edit(members: dict[str, Any]) -> None:
+        members.update(changed)
+
+    return edit
+
+
+def test_happy_path_with_nonces_everywhere(server: ScriptedServer) -> None:
+    """happy-path: a nonce is demanded at PAR, token and resource; each request is repeated once, with the nonce."""
+    server.nonces = 1
+    complete(server)
+    assert server.calls == [
+        "/.well-known/oauth-authorization-server",
+        *("/par", "/par"),
+        *("/token", "/token"),
+        "/jwks",
+        *("/accounts", "/accounts"),
+    ]
+
+
+def test_happy_path_without_nonces(server: ScriptedServer) -> None:
+    """happy-path-no-dpop-nonce: nothing is repeated."""
+    complete(server)
+    assert server.calls.count("/par") == server.calls.count("/token") == server.calls.count("/accounts") == 1
+
+
+def test_the_happy_path_is_what_the_suite_checks_on_the_way(server: ScriptedServer) -> None:
+    """Every assertion and proof is its own, aud is the issuer, the browser carries two parameters."""
+    server.nonces = 1
+    client = server.client()
+    started = client.begin()
+    assert set(query_of(started.url)) == {"client_id", "request_uri"}
+    client.finish(started.pending, server.query(started), name="alice")
+    forms = [form_of(request) for request in server.requests if request.url.path in {"/par", "/token"}]
+    assertions = [claims_of(form["client_assertion"]) for form in forms]
+    assert {claims["aud"] for claims in assertions} == {ISSUER}
+    assert (
+        {claims["iss"] for claims in assertions} == {claims["sub"] for claims in assertions} == {"moneyview"}
+    )
+    proofs = [claims_of(request.headers["dpop"]) for request in server.requests if "dpop" in request.headers]
+    identifiers = [claims["jti"] for claims in (*assertions, *proofs)]
+    assert len(set(identifiers)) == len(identifiers) == 8
+    assert [proof.get("nonce") for proof in proofs] == [None, "nonce-par-1", "nonce-par-1", "nonce-token-1"]
+    assert all("ath" not in proof for proof in proofs)
+    assert "request_uri" not in forms[0]
+    assert (forms[0]["code_challenge_method"], forms[0]["response_type"]) == ("S256", "code")
+    assert forms[0]["redirect_uri"] == forms[-1]["redirect_uri"]
+
+
+def test_discovery_issuer_mismatch(server: ScriptedServer) -> None:
+    """discovery-issuer-mismatch: nothing is pushed."""
+    server.metadata = put(issuer="https://attacker.example")
+    assert refused(server) == "metadata.issuer"
+    assert server.calls == ["/.well-known/oauth-authorization-server"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        pytest.param(put(iss="https://attacker.example"), "id-token.issuer", id="invalid-iss"),
+        pytest.param(drop("iss"), "id-token.issuer", id="invalid-missing-iss"),
+        pytest.param(put(aud="another"), "id-token.audience", id="invalid-aud"),
+        pytest.param(drop("aud"), "id-token.audience", id="invalid-missing-aud"),
+        pytest.param(put(aud=["moneyview", "another"]), "id-token.audience", id="invalid-secondary-aud"),
+        pytest.param(put(azp="another"), "id-token.audience", id="another-azp"),
+        pytest.param(drop("exp"), "id-token.expired", id="invalid-missing-exp"),
+        pytest.param(put(exp=1_800_000_000 - 360), "id-token.expired", id="invalid-expired-exp"),
+        pytest.param(put(nonce="another"), "id-token.nonce", id="invalid-nonce"),
+        pytest.param(drop("nonce"), "id-token.nonce", id="invalid-missing-nonce"),
+        pytest.param(put(iat=1_800_000_000 + 31), "id-token.future", id="from-the-future"),
+        pytest.param(drop("sub"), "id-token.subject", id="invalid-missing-sub"),
+        pytest.param(put(at_hash="A" * 22), "id-token.at-hash", id="invalid-at-hash"),
+    ],
+)
+def test_a_bad_id_token_ends_the_flow(
+    server: ScriptedServer, edit: Callable[[dict[str, Any]], None], reason: str
+) -> None:
+    """invalid-*: the tokens that came with it are not used."""
+    server.id_token = edit
+    assert refused(server) == reason
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    header, payload = ({"alg": "none"}, claims)
+    parts = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+        for part in (header, payload)
+    )
+    return ".".join(parts) + "."
+
+
+def test_an_unsigned_id_token_ends_the_flow(server: ScriptedServer) -> None:
+    """invalid-null-alg."""
+    server.sign = unsigned
+    assert refused(server) == "id-token.algorithm"
+
+
+def test_an_id_token_with_another_algorithm_ends_the_flow(server: ScriptedServer) -> None:
+    """invalid-alternate-alg: even a good signature of the server's own key is refused with another algorithm."""
+    other = LocalSigner("PS256", generate_private_key("PS256"), "op-rsa")
+    server.keys.append({**public_jwk(other.public_key), "kid": "op-rsa", "alg": "PS256", "use": "sig"})
+    server.sign = lambda claims: jws.sign(claims, signer=other)
+    assert refused(server) == "id-token.algorithm"
+
+
+def test_an_id_token_signed_by_somebody_else_ends_the_flow(server: ScriptedServer) -> None:
+    """The same kid is not the same key."""
+    thief = LocalSigner("ES256", generate_private_key("ES256"), "op-key")
+    server.sign = lambda claims: jws.sign(claims, signer=thief)
+    assert refused(server) == "id-token.bad-signature"
+
+
+def test_an_audience_in_an_array_of_one_is_accepted(server: ScriptedServer) -> None:
+    """valid-aud-as-array."""
+    server.id_token = put(aud=["moneyview"])
+    complete(server)
+
+
+def test_decoy_keys_with_the_same_kid_do_not_confuse(server: ScriptedServer) -> None:
+    """The suite's key set holds decoys: the key is picked by kid, kind and algorithm."""
+    decoy = generate_private_key("PS256")
+    server.keys.insert(0, {**public_jwk(decoy.public_key()), "kid": "op-key", "alg": "PS256", "use": "sig"})
+    complete(server)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        pytest.param(
+            put(iss="https://attacker.example"), "issuer.mismatch", id="invalid-authorization-response-iss"
+        ),
+        pytest.param(drop("iss"), "issuer.missing", id="remove-authorization-response-iss"),
+        pytest.param(
+            put(state="another"),
+            "client.state-mismatch",
+            id="ensure-authorization-response-with-invalid-state-fails",
+        ),
+        pytest.param(
+            drop("state"),
+            "client.state-mismatch",
+            id="ensure-authorization-response-with-invalid-missing-state-fails",
+        ),
+        pytest.param(put(code=["a", "b"]), "form.repeated-parameter", id="two-codes"),
+        pytest.param(
+            put(iss=[ISSUER, "https://attacker.example"]), "form.repeated-parameter", id="two-issuers"
+        ),
+        pytest.param(drop("code"), "client.no-code", id="no-code"),
+    ],
+)
+def test_a_bad_authorization_response_ends_the_flow_before_the_token_call(
+    server: ScriptedServer, edit: Callable[[dict[str, Any]], None], reason: str
+) -> None:
+    """The code is not sent anywhere: not to whoever mixed up the servers either (RFC 9207)."""
+    server.callback = edit
+    assert refused(server) == reason
+    assert "/token" not in server.calls
+
+
+def test_a_token_response_without_expires_in_is_enough(server: ScriptedServer) -> None:
+    """token-endpoint-response-without-expires_in."""
+    server.tokens = drop("expires_in")
+    complete(server)
+
+
+@pytest.mark.parametrize("token_type", ["dPOP", "dpop", "DPOP"])
+def test_the_token_type_is_read_in_any_case(server: ScriptedServer, token_type: str) -> None:
+    """token-type-case-insensitivity."""
+    server.tokens = put(token_type=token_type)
+    complete(server)
+
+
+def test_the_challenge_of_a_resource_is_read_in_any_case(server: ScriptedServer) -> None:
+    """rs-dpop-auth-scheme-case-insensitivity."""
+    server.nonces, server.challenge_scheme = 1, "dPOP"
+    complete(server)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (put(token_type="Bearer"), "client.token-not-bound"),
+        (drop("token_type"), "client.bad-token-response"),
+        (drop("access_token"), "client.bad-token-response"),
+        (put(access_token=7), "client.bad-token-response"),
+        (put(expires_in=-1), "client.bad-token-response"),
+        (put(expires_in=True), "client.bad-token-response"),
+        (put(scope=7), "client.bad-token-response"),
+        (drop("id_token"), "client.no-id-token"),
+    ],
+)
+def test_a_bad_token_response_ends_the_flow(
+    server: ScriptedServer, edit: Callable[[dict[str, Any]], None], reason: str
+) -> None:
+    """A token that is not bound would be worth stealing; whoever asked who it was wants an answer."""
+    server.tokens = edit
+    assert refused(server) == reason
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (drop("pushed_authorization_request_endpoint"), "metadata.endpoint"),
+        (drop("jwks_uri"), "metadata.endpoint"),
+        (put(token_endpoint="http://op.example/token"), "metadata.endpoint"),
+        (put(token_endpoint_auth_methods_supported=["client_secret_basic"]), "metadata.unsupported"),
+        (put(code_challenge_methods_supported=["plain"]), "metadata.unsupported"),
+    ],
+)
+def test_a_server_that_cannot_do_what_the_profile_asks_is_not_used(
+    server: ScriptedServer, edit: Callable[[dict[str, Any]], None], reason: str
+) -> None:
+    """Nothing is pushed to it."""
+    server.metadata = edit
+    assert refused(server) == reason
+    assert "/par" not in server.calls
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        drop("request_uri"),
+        put(expires_in=0),
+        put(expires_in="x"),
+    ],
+)
+def test_a_bad_pushed_response_sends_no_browser_anywhere(
+    server: ScriptedServer, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    """What comes back is put into an address that a browser opens."""
+    server.pushed = edit
+    assert refused(server) == "par.bad-response"
