@@ -49,9 +49,9 @@ STEPS = {
     "userinfo": {"userinfo", "narrower token", "refused call"},
     "guard": {"API call", "narrower token", "replayed code"},
 }
-# The tour logs in with a password; each of these pipelines has its attacks in tests/unit/server.
+# The tour logs in with a password; each of these pipelines has its mutants in tests/bad_input.
 PASSKEYS = {"passkey_options", "passkey", "passkeys", "passkey_registration_options", "passkey_registration"}
-# What the tour cannot see; tests/unit/server/test_check_mutants.py does.
+# What the tour cannot see; tests/bad_input/test_check_mutants.py does.
 UNSEEN = {
     # renews an outdated hash and never refuses
     ("login", "renew_password_hash"),
