@@ -52,7 +52,7 @@ async def test_a_code_is_redeemed_once(store: ServerStore) -> None:
     assert await store.find_code(digest("code")) == code()
     assert await store.redeem_code(digest("code"), now=NOW) is Redemption.REDEEMED
     assert await store.redeem_code(digest("code"), now=NOW) is Redemption.ALREADY_USED
-    assert await store.find_code(digest("code")) == code()
+    assert await store.find_code(digest("code")) == replace(code(), used=True)
 
 
 async def test_an_unknown_or_expired_code_cannot_be_redeemed(store: ServerStore) -> None:

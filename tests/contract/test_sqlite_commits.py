@@ -106,6 +106,19 @@ async def test_operations_that_meet_share_one_commit(sqlite: SqliteStore) -> Non
         assert seen.count("COMMIT") == 2
 
 
+async def test_a_commit_waits_while_others_join_it(sqlite: SqliteStore) -> None:
+    """Ten callers in ten turns of the loop share one commit, and it does not wait for those who come later."""
+    with statements(sqlite) as seen:
+        pending = []
+        for number in range(10):
+            pending.append(remember(sqlite, b"%d" % number))
+            await asyncio.sleep(0)
+        assert await asyncio.gather(*pending) == [Freshness.FRESH] * 10
+        assert seen.count("COMMIT") == 1
+        await remember(sqlite, b"later")
+        assert seen.count("COMMIT") == 2
+
+
 async def test_operations_collect_while_a_commit_is_under_way(sqlite: SqliteStore) -> None:
     """Whoever comes during a commit shares the next one, whatever turn of the loop it is called in."""
     with held_commit(sqlite) as held:

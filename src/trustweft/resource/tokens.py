@@ -53,6 +53,8 @@ class TokenCache:
             verified = verify_access_token(
                 token, keys=keys, issuer=issuer, audience=audience, now=now, future_tolerance=future_tolerance
             )
+            if not self._maximum:
+                return verified
             # Read-only: an application that wrote into the claims would speak for all later requests.
             known = replace(verified, claims=MappingProxyType(verified.claims))
             self._remember(token, known)

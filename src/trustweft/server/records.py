@@ -110,6 +110,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...]
     expires_at: float
     kept_until: float
+    used: bool = False
 
 
 class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):

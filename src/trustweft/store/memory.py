@@ -37,12 +37,6 @@ Key = TypeVar("Key", bound="Hashable")
 
 
 @dataclass(slots=True)
-class _Code:
-    record: AuthorizationCode
-    used: bool = False
-
-
-@dataclass(slots=True)
 class _Attempts:
     count: int
     window_ends: float
@@ -77,7 +71,7 @@ class MemoryStore:
         self._requests: dict[bytes, PushedRequest] = {}
         self._interactions: dict[bytes, Interaction] = {}
         self._grants: dict[str, Grant] = {}
-        self._codes: dict[bytes, _Code] = {}
+        self._codes: dict[bytes, AuthorizationCode] = {}
         self._refresh_tokens: dict[bytes, RefreshToken] = {}
         self._revoked: dict[str, float] = {}
         self._clients: dict[str, bytes] = {}
@@ -170,12 +164,11 @@ class MemoryStore:
         """Keep a new authorization code."""
         if code.grant_id not in self._grants:
             raise StoreConflictError(f"there is no grant {code.grant_id}")
-        _insert(self._codes, digest, _Code(code))
+        _insert(self._codes, digest, code)
 
     async def find_code(self, digest: bytes) -> AuthorizationCode | None:
         """Return what the code stands for, used or not."""
-        code = self._codes.get(digest)
-        return None if code is None else code.record
+        return self._codes.get(digest)
 
     @_at_once
     def redeem_code(self, digest: bytes, *, now: float) -> Redemption:
@@ -183,9 +176,9 @@ class MemoryStore:
         code = self._codes.get(digest)
         if code is not None and code.used:
             return Redemption.ALREADY_USED
-        if code is None or code.record.expires_at <= now:
+        if code is None or code.expires_at <= now:
             return Redemption.UNKNOWN
-        code.used = True
+        self._codes[digest] = replace(code, used=True)
         return Redemption.REDEEMED
 
     @_at_once
@@ -341,7 +334,7 @@ class MemoryStore:
             (self._identifiers, lambda expires_at: expires_at),
             (self._requests, lambda request: request.kept_until),
             (self._interactions, lambda interaction: interaction.expires_at),
-            (self._codes, lambda code: code.record.kept_until),
+            (self._codes, lambda code: code.kept_until),
             (self._refresh_tokens, lambda token: token.expires_at),
             (self._grants, lambda grant: grant.expires_at),
             (self._revoked, lambda expires_at: expires_at),
@@ -357,7 +350,7 @@ class MemoryStore:
             for _, key in due:
                 del table[key]
             removed += len(due)
-        self._codes = {key: code for key, code in self._codes.items() if code.record.grant_id in self._grants}
+        self._codes = {key: code for key, code in self._codes.items() if code.grant_id in self._grants}
         self._refresh_tokens = {
             key: token for key, token in self._refresh_tokens.items() if token.grant_id in self._grants
         }

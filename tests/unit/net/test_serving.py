@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local_tls import LocalTls
-    from trustweft.net.asgi import Application
+    from trustweft.net.asgi import Application, Message, Receive, Send
 
 pytestmark = pytest.mark.anyio
 
@@ -521,6 +521,61 @@ async def test_a_request_out_of_bounds_is_refused_and_the_connection_closed(
         answer = await talk(port, local_tls.client_context(), sent)
     assert (answer[:9], answer[9:12]) == (b"HTTP/1.1 ", status)
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@BOTH_LOOPS
+async def test_an_answer_goes_out_in_one_piece(local_tls: LocalTls) -> None:
+    """Head and body share a TLS record: whoever reads once has both; HEAD brings the head alone, and keeps the connection."""
+    port = free_port()
+    context = local_tls.client_context()
+
+    def ask() -> list[bytes]:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as raw,
+            context.wrap_socket(raw, server_hostname="localhost") as connection,
+        ):
+            answers = []
+            for request in (GET, GET.replace(b"GET", b"HEAD"), GET):
+                connection.sendall(request)
+                answers.append(connection.recv(65_536))
+            return answers
+
+    async with serving(listener(local_tls, port, app(describe))):
+        first, head, last = await asyncio.to_thread(ask)
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert first.endswith(b"\r\n\r\n0 octets")
+    assert head.endswith(b"\r\n\r\n")
+    assert last.endswith(b"\r\n\r\n0 octets")
+
+
+@BOTH_LOOPS
+async def test_a_client_that_asks_before_it_sends_is_told_to_go_on(local_tls: LocalTls) -> None:
+    """The interim response does not wait for the answer, which waits for the body (RFC 9110 section 10.1.1)."""
+    port = free_port()
+    asking = b"POST / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n"
+    async with serving(listener(local_tls, port, app(describe))), asyncio.timeout(SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=local_tls.client_context())
+        writer.write(asking)
+        interim = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"body")
+        answer = await reader.readuntil(b"4 octets")
+        writer.close()
+    assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_an_application_that_fails_behind_its_head_ends_the_connection(local_tls: LocalTls) -> None:
+    """The head is not held back for ever: the peer sees an answer that was cut off."""
+
+    async def fail(_scope: Message, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+        raise ValueError
+
+    port = free_port()
+    async with serving(listener(local_tls, port, fail)):
+        answer = await talk(port, local_tls.client_context(), GET)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\n")
 
 
 async def test_a_trailer_is_no_header(local_tls: LocalTls) -> None:

@@ -57,9 +57,10 @@ def check_code_belongs_to_client(exchange: Exchange) -> None:
 
 @enforces("FAPI2-SP-5.3.2.1-11")
 def check_code_not_expired(exchange: Exchange) -> None:
-    """The code lives at most 60 seconds."""
-    if exchange.now >= exchange.authorization_code.expires_at:
-        raise EXPIRED.reject(f"{exchange.now - exchange.authorization_code.expires_at:.0f} s ago")
+    """The code lives at most 60 seconds. One that was used goes on to be judged as a replay, however late it comes."""
+    code = exchange.authorization_code
+    if not code.used and exchange.now >= code.expires_at:
+        raise EXPIRED.reject(f"{exchange.now - code.expires_at:.0f} s ago")
 
 
 def check_code_redirect_uri(exchange: Exchange) -> None:

@@ -28,7 +28,7 @@ REVOKE_GRANT: Final = "UPDATE grants SET revoked_at = ? WHERE grant_id = ? AND r
 
 SAVE_CODE: Final = """
     INSERT INTO authorization_codes (digest, grant_id, expires_at, kept_until, record) VALUES (?, ?, ?, ?, ?)"""
-FIND_CODE: Final = "SELECT record FROM authorization_codes WHERE digest = ?"
+FIND_CODE: Final = "SELECT record, used_at FROM authorization_codes WHERE digest = ?"
 REDEEM_CODE: Final = """UPDATE authorization_codes SET used_at = ?
     WHERE digest = ? AND used_at IS NULL AND expires_at > ?"""
 WAS_USED: Final = "SELECT 1 FROM authorization_codes WHERE digest = ? AND used_at IS NOT NULL"
@@ -78,7 +78,10 @@ class Grants(Part):
     async def find_code(self, digest: bytes) -> AuthorizationCode | None:
         """Return what the code stands for, used or not."""
         row = self._one(FIND_CODE, (digest,))
-        return None if row is None else _decode_code(row[0])
+        if row is None:
+            return None
+        code, used_at = _decode_code(row[0]), row[1]
+        return code if used_at is None else replace(code, used=True)
 
     def redeem_code(self, digest: bytes, *, now: float) -> asyncio.Future[Redemption]:
         """Spend the code."""

@@ -1,8 +1,9 @@
 """Writes are carried out where they are called, and committed in groups by a thread.
 
-An operation is queued when it is called. While one batch commits, the next one collects; each batch is one
-transaction and one sync of the disk, and a caller hears of its operation only after that commit. An operation that
-fails does so alone: its neighbours in the batch are carried out.
+An operation is queued when it is called. While one batch commits, the next one collects, and goes on to collect as
+long as every turn of the loop adds to it; each batch is one transaction and one sync of the disk, and a caller hears
+of its operation only after that commit. An operation that fails does so alone: its neighbours in the batch are
+carried out.
 
 The statements of a batch run in the event loop: they touch memory only and take microseconds, less than handing
 each of them to a thread. What may wait runs in the thread: the commit, which syncs the disk, and whatever meets
@@ -31,6 +32,8 @@ Ts = TypeVarTuple("Ts")
 
 # Our choice: bounds how long the loop is kept, and how long the first caller of a batch waits for the last one.
 LARGEST_BATCH: Final = 256
+# A request takes two turns of the loop from its socket to its first write: one reads it, the next one runs its task.
+QUIET_TURNS: Final = 2
 
 # What is queued: who waits, what to do, with what. A plain tuple: this is built for every write.
 _Operation = tuple["asyncio.Future[Any]", "Callable[..., Any]", tuple[Any, ...]]
@@ -99,7 +102,7 @@ class Writer:
         self._waiting.append((future, operation, arguments))
         if not self._busy:
             self._busy = True
-            loop.call_soon(self._begin)  # whoever else is at it in this turn of the loop comes along
+            loop.call_soon(self._collect, loop)
         return future
 
     async def close(self) -> None:
@@ -111,6 +114,15 @@ class Writer:
                 self._batches.put(None)
         await asyncio.shield(self._closed)
         self._thread.join()
+
+    def _collect(self, loop: asyncio.AbstractEventLoop, seen: int = 0, quiet: int = 0) -> None:
+        """Begin a batch once nobody joins it any more: a commit costs the same, however many share it."""
+        waiting = len(self._waiting)
+        quiet = 0 if waiting > seen else quiet + 1
+        if quiet == QUIET_TURNS or waiting >= LARGEST_BATCH:
+            self._begin()
+        else:
+            loop.call_soon(self._collect, loop, waiting, quiet)
 
     def _begin(self) -> None:
         """Carry out what is waiting, and hand it to the thread for its commit."""
@@ -127,9 +139,10 @@ class Writer:
             return None
 
     def _end(self, operations: list[_Operation], outcomes: list[Any]) -> None:
-        """Tell every caller of a batch, and begin the next one."""
+        """Tell every caller of a batch, and see to the next one."""
         if self._waiting:
-            self._begin()
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._collect, loop)
         else:
             self._busy = False
             if self._closed is not None:
