@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from trustweft.cli.output import preformatted
+
 __all__ = ["main"]
 
 _COMMANDS = {
@@ -47,17 +49,22 @@ class _Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+_BEGIN = preformatted(
+    "Begin with:",
+    "trustweft up          run everything on https://localhost:8440",
+    "trustweft tour        see one complete flow, message by message",
+)
+_COMPLETION = preformatted(
+    "Shell completion, for bash (zsh and fish alike):",
+    'eval "$(_TRUSTWEFT_COMPLETE=bash_source trustweft)"',
+)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"{_BEGIN}\n\n{_COMPLETION}",
+)
 @click.version_option(package_name="trustweft")
 def main() -> None:
-    r"""A secure API ecosystem in a box.
-
-    \b
-    Begin with:
-      trustweft up          run everything on https://localhost:8440
-      trustweft tour        see one complete flow, message by message
-
-    \b
-    Shell completion, for bash (zsh and fish alike):
-      eval "$(_TRUSTWEFT_COMPLETE=bash_source trustweft)"
-    """
+    """A secure API ecosystem in a box."""

@@ -10,7 +10,7 @@ import msgspec
 
 from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.data_directory import DataDirectory, data_option
-from trustweft.cli.output import json_option, print_json, print_table
+from trustweft.cli.output import examples, json_option, preformatted, print_json, print_table
 from trustweft.cli.registry import add_client
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -23,42 +23,44 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_METADATA = preformatted(
+    "The least that METADATA holds:",
+    "{",
+    '  "client_id": "my-client",',
+    '  "client_name": "My Client",',
+    '  "organization_name": "My Company",',
+    '  "redirect_uris": ["https://client.example/callback"],',
+    '  "grant_types": ["authorization_code", "refresh_token"],',
+    '  "scope": "openid accounts",',
+    '  "token_endpoint_auth_method": "private_key_jwt",',
+    '  "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "…", "y": "…"}]}',
+    "}",
+)
 _SURROUNDINGS = Surroundings(SystemClock(), SystemEntropy(), SilentObserver())
 
 
-@click.group(name="clients")
+@click.group(
+    name="clients",
+    epilog=examples(
+        "trustweft clients add my-client.json",
+        "trustweft clients list --json",
+        "trustweft clients show moneyview",
+        "trustweft clients remove my-client",
+    ),
+)
 def command() -> None:
-    r"""Register, list, show and remove clients. A running server sees each change at once.
-
-    \b
-    Examples:
-      trustweft clients add my-client.json
-      trustweft clients list --json
-      trustweft clients show moneyview
-      trustweft clients remove my-client
-    """
+    """Register, list, show and remove clients. A running server sees each change at once."""
 
 
-@command.command()
+@command.command(
+    epilog=f"{_METADATA}\n\n"
+    + examples("trustweft clients add my-client.json", "trustweft clients add - < my-client.json")
+)
 @data_option
 @json_option
 @click.argument("metadata", type=click.File("rb"))
 def add(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
-    r"""Register the client that the file METADATA describes (RFC 7591; - reads standard input).
-
-    \b
-    The least that is needed:
-      {
-        "client_id": "my-client",
-        "client_name": "My Client",
-        "organization_name": "My Company",
-        "redirect_uris": ["https://client.example/callback"],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "scope": "openid accounts",
-        "token_endpoint_auth_method": "private_key_jwt",
-        "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "…", "y": "…"}]}
-      }
-    """
+    """Register the client that the file METADATA describes (RFC 7591; - reads standard input)."""
 
     async def run() -> None:
         async with SqliteStore.open(DataDirectory.open(data).database) as store:
@@ -73,7 +75,7 @@ def add(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
     asyncio.run(run())
 
 
-@command.command(name="list")
+@command.command(name="list", epilog=examples("trustweft clients list", "trustweft clients list --json"))
 @data_option
 @json_option
 def list_(data: Path, *, as_json: bool) -> None:
@@ -92,7 +94,11 @@ def list_(data: Path, *, as_json: bool) -> None:
     print_table(("client_id", "name", "organization", "scope"), rows)
 
 
-@command.command()
+@command.command(
+    epilog=examples(
+        "trustweft clients show moneyview", "trustweft clients show moneyview | jq .redirect_uris"
+    )
+)
 @data_option
 @json_option
 @click.argument("client_id")
@@ -110,7 +116,7 @@ def show(data: Path, client_id: str, *, as_json: bool) -> None:
     print_json(msgspec.json.decode(metadata))
 
 
-@command.command()
+@command.command(epilog=examples("trustweft clients remove my-client"))
 @data_option
 @json_option
 @click.argument("client_id")

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from trustweft.cli.data_directory import DataDirectory, data_option
-from trustweft.cli.output import json_option, print_json, print_table
+from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.profile import load_profile
 from trustweft.runtime.settings import SettingsError, read_settings
@@ -26,19 +26,25 @@ KINDS: Final[dict[str, type[msgspec.Struct]]] = {
 }
 
 
-@click.group(name="config")
+@click.group(
+    name="config",
+    epilog=examples(
+        "trustweft config explain",
+        "trustweft config explain server --json",
+        "TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server",
+    ),
+)
 def command() -> None:
-    r"""Explain where each setting comes from.
-
-    \b
-    Examples:
-      trustweft config explain
-      trustweft config explain server --json
-      TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server
-    """
+    """Explain where each setting comes from."""
 
 
-@command.command()
+@command.command(
+    epilog=examples(
+        "trustweft config explain",
+        "trustweft config explain server --json",
+        "TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server",
+    )
+)
 @data_option
 @json_option
 @click.argument("participants", nargs=-1, type=click.Choice(list(KINDS)))

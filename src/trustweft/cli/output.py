@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -10,9 +13,29 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["json_option", "print_json", "print_table"]
+__all__ = ["examples", "json_option", "own_name", "preformatted", "print_json", "print_table"]
+
+_NAME: Final = "trustweft"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def own_name() -> str:
+    """Return what to type to run this program again: its name where that is found, otherwise how it was called."""
+    if shutil.which(_NAME) is not None:
+        return _NAME
+    called = Path(sys.argv[0])
+    return f"{sys.executable} -m {_NAME}" if called.name == "__main__.py" else str(called)
+
+
+def preformatted(heading: str, *lines: str) -> str:
+    """Return a paragraph for a help text whose lines are printed as they stand."""
+    return "\n".join(("\b", heading, *(f"  {line}" for line in lines)))
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help text: how the command is called."""
+    return preformatted("Examples:", *lines)
 
 
 def print_json(value: object) -> None:

@@ -15,6 +15,7 @@ from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
 from trustweft.cli.configuration import KINDS
+from trustweft.cli.output import examples
 from trustweft.net.serving import ServingError
 from trustweft.net.telemetry import Telemetry
 from trustweft.runtime.clock import SystemClock
@@ -38,7 +39,13 @@ _ASSEMBLERS: dict[str, Callable[..., Assembled]] = {
 }
 
 
-@click.command(name="serve")
+@click.command(
+    name="serve",
+    epilog=examples(
+        "trustweft serve server --config server.toml",
+        "TRUSTWEFT_LISTEN__PORT=9443 trustweft serve resource --config resource.toml",
+    ),
+)
 @click.argument("participant", type=click.Choice(list(_ASSEMBLERS)))
 @click.option(
     "--config",
@@ -48,13 +55,7 @@ _ASSEMBLERS: dict[str, Callable[..., Assembled]] = {
     help="The participant's TOML file; TRUSTWEFT_… variables of the environment go over it.",
 )
 def command(participant: str, config: Path) -> None:
-    r"""Run one participant alone, until Ctrl-C.
-
-    \b
-    Examples:
-      trustweft serve server --config server.toml
-      TRUSTWEFT_LISTEN__PORT=9443 trustweft serve resource --config resource.toml
-    """
+    """Run one participant alone, until Ctrl-C."""
     surroundings = Surroundings(SystemClock(), SystemEntropy(), Telemetry())
     try:
         settings = read_settings(config, KINDS[participant], environment=os.environ).value

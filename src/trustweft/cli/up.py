@@ -15,6 +15,7 @@ from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
 from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, data_option
 from trustweft.cli.first_start import prepare_people, prepare_settings
+from trustweft.cli.output import examples, own_name
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.crypto.x509 import (
     certificate_fingerprint,
@@ -54,7 +55,13 @@ if TYPE_CHECKING:
 __all__ = ["command", "run_ecosystem"]
 
 
-@click.command(name="up")
+@click.command(
+    name="up",
+    epilog=examples(
+        "trustweft up",
+        "trustweft up --data ./ecosystem --port 9440",
+    ),
+)
 @data_option
 @click.option(
     "--port",
@@ -63,14 +70,9 @@ __all__ = ["command", "run_ecosystem"]
     help=f"The first of ten ports. [default: {DEFAULT_BASE_PORT}, or that of an earlier start]",
 )
 def command(data: Path, base_port: int | None) -> None:
-    r"""Run the whole ecosystem on this machine, until Ctrl-C.
+    """Run the whole ecosystem on this machine, until Ctrl-C.
 
     The first start makes a certificate authority, keys, clients and demo users; a later one finds them again.
-
-    \b
-    Examples:
-      trustweft up
-      trustweft up --data ./ecosystem --port 9440
     """
     surroundings = Surroundings(SystemClock(), SystemEntropy(), Telemetry())
     try:
@@ -251,7 +253,7 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         f'    certutil -d sql:"$HOME/.pki/nssdb" -A -t "C,," -n trustweft -i {directory.authority}',
         f"  or with curl: curl --cacert {directory.authority} {ports.url(ports.home)}/",
         "",
-        f"  See one complete flow:  trustweft tour --data {directory.path}",
+        f"  See one complete flow:  {own_name()} tour --data {directory.path}",
         "  Stop with Ctrl-C.",
         "",
     ]

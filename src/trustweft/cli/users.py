@@ -9,7 +9,7 @@ import click
 
 from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.data_directory import DataDirectory, data_option
-from trustweft.cli.output import json_option, print_json, print_table
+from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.cli.registry import add_user
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -31,19 +31,24 @@ def _public(user: User) -> dict[str, str]:
     return {"username": user.username, "subject": user.subject, "name": user.name, "email": user.email}
 
 
-@click.group(name="users")
+@click.group(
+    name="users",
+    epilog=examples(
+        'trustweft users add carol --name "Carol Jones" --email carol@example.com',
+        "trustweft users list --json",
+        "trustweft users remove carol",
+    ),
+)
 def command() -> None:
-    r"""Add, list and remove users.
-
-    \b
-    Examples:
-      trustweft users add carol --name "Carol Jones" --email carol@example.com
-      trustweft users list --json
-      trustweft users remove carol
-    """
+    """Add, list and remove users."""
 
 
-@command.command()
+@command.command(
+    epilog=examples(
+        'trustweft users add carol --name "Carol Jones"',
+        "TRUSTWEFT_PASSWORD=… trustweft users add carol --json",
+    )
+)
 @data_option
 @json_option
 @click.argument("username")
@@ -79,7 +84,7 @@ def add(data: Path, username: str, name: str | None, email: str, password: str, 
         click.echo(f"Added {added.username} ({added.subject}).")
 
 
-@command.command(name="list")
+@command.command(name="list", epilog=examples("trustweft users list", "trustweft users list --json"))
 @data_option
 @json_option
 def list_(data: Path, *, as_json: bool) -> None:
@@ -99,7 +104,7 @@ def list_(data: Path, *, as_json: bool) -> None:
         )
 
 
-@command.command()
+@command.command(epilog=examples("trustweft users remove carol"))
 @data_option
 @json_option
 @click.argument("username")

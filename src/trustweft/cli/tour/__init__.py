@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trustweft.cli.data_directory import DataDirectory, data_option
-from trustweft.cli.output import json_option, print_json
+from trustweft.cli.output import examples, json_option, print_json
 from trustweft.cli.tour.context import Tour
 from trustweft.cli.tour.narration import announce, as_document, as_page, conclude, tell
 from trustweft.cli.tour.walking import walk
@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(name="tour")
+@click.command(
+    name="tour",
+    epilog=examples(
+        "trustweft tour",
+        "trustweft tour --wait --html tour.html",
+        "trustweft tour --json | jq '.steps[] | select(.ok | not)'",
+    ),
+)
 @data_option
 @json_option
 @click.option(
@@ -37,16 +44,10 @@ __all__ = ["command"]
 )
 @click.option("--wait", "waits", is_flag=True, help="Wait a minute too, to see what expires.")
 def command(data: Path, page: Path | None, *, as_json: bool, waits: bool) -> None:
-    r"""Walk one complete flow against the running ecosystem, and show every message.
+    """Walk one complete flow against the running ecosystem, and show every message.
 
     It acts as a client and as a person with a browser, and at each step tries what must be refused. The exit status
     is 0 only if everything went as the profile says.
-
-    \b
-    Examples:
-      trustweft tour
-      trustweft tour --wait --html tour.html
-      trustweft tour --json | jq '.steps[] | select(.ok | not)'
     """
     steps = _walk(DataDirectory.open(data), as_json=as_json, waits=waits)
     if page is not None:
