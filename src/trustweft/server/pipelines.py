@@ -17,7 +17,6 @@ from trustweft.server.checks.assertion import (
 from trustweft.server.checks.authorization_request import (
     check_code_challenge,
     check_redirect_uri,
-    check_requested_scope,
     check_response_mode,
     check_response_type,
     check_state_and_nonce_length,
@@ -46,6 +45,7 @@ from trustweft.server.checks.interaction import (
     read_authorization_parameters,
 )
 from trustweft.server.checks.replay import refuse_replays
+from trustweft.server.checks.scope import check_requested_scope
 from trustweft.server.endpoints.authorization import open_interaction
 from trustweft.server.endpoints.introspection import (
     answer_introspection,
@@ -79,7 +79,7 @@ from trustweft.server.grants.authorization_code import (
     issue_for_code,
     redeem_code,
 )
-from trustweft.server.grants.client_credentials import check_client_scope, issue_for_client
+from trustweft.server.grants.client_credentials import issue_for_client, refuse_personal_scope
 from trustweft.server.grants.refresh_token import (
     check_refresh_token_belongs_to_client,
     check_refreshed_grant,
@@ -158,7 +158,8 @@ PIPELINES: Final[Pipelines] = {
         issue_for_refresh_token,
     ),
     "token:client_credentials": (
-        check_client_scope,
+        check_requested_scope,
+        refuse_personal_scope,
         *_REPLAY,
         issue_for_client,
     ),

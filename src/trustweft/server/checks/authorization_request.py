@@ -42,12 +42,6 @@ GRANT_TYPE = reason(
     error="unauthorized_client",
     public="The client is not registered for the authorization code grant.",
 )
-SCOPE_MISSING = reason("scope.missing", error="invalid_scope", public="The scope is missing.")
-SCOPE_NOT_ALLOWED = reason(
-    "scope.not-allowed",
-    error="invalid_scope",
-    public="The scope goes beyond what the client is registered for.",
-)
 TOO_LONG = reason(
     "authorization-request.too-long", error="invalid_request", public="The state or the nonce is too long."
 )
@@ -106,19 +100,6 @@ def check_code_challenge(exchange: Exchange) -> None:
     exchange.code_challenge = pkce.check_challenge(
         form.get("code_challenge"), method=form.get("code_challenge_method")
     )
-
-
-def check_requested_scope(exchange: Exchange) -> None:
-    """The scope is there, known here, and registered for the client (RFC 6749 section 3.3)."""
-    requested = exchange.form.get("scope")
-    if requested is None:
-        raise SCOPE_MISSING.reject()
-    scope = parse_scope(requested)
-    known = {definition.name for definition in exchange.deployment.config.scopes}
-    beyond = set(scope) - known.intersection(exchange.client.metadata.scope)
-    if beyond:
-        raise SCOPE_NOT_ALLOWED.reject(" ".join(sorted(beyond))[:200])
-    exchange.scope = scope
 
 
 def check_state_and_nonce_length(exchange: Exchange) -> None:

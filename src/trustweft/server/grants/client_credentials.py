@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.protocol.oauth import parse_scope
 from trustweft.runtime.errors import reason
-from trustweft.server.checks.authorization_request import SCOPE_MISSING, SCOPE_NOT_ALLOWED
 from trustweft.server.tokens import issue_access_token, token_response
 
 if TYPE_CHECKING:
@@ -21,20 +19,11 @@ PERSONAL = reason(
 _PERSONAL = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
 
-def check_client_scope(exchange: Exchange) -> None:
-    """The scope is there, registered for the client, and asks nothing about a person."""
-    requested = exchange.form.get("scope")
-    if requested is None:
-        raise SCOPE_MISSING.reject()
-    scope = parse_scope(requested)
-    config = exchange.deployment.config
-    known = {definition.name for definition in config.scopes}
-    beyond = set(scope) - known.intersection(exchange.client.metadata.scope)
-    if beyond:
-        raise SCOPE_NOT_ALLOWED.reject(" ".join(sorted(beyond))[:200])
-    if _PERSONAL & set(scope):
-        raise PERSONAL.reject(" ".join(sorted(_PERSONAL & set(scope))))
-    exchange.scope = scope
+def refuse_personal_scope(exchange: Exchange) -> None:
+    """The scope asks nothing about a person: the client is alone."""
+    personal = _PERSONAL.intersection(exchange.scope)
+    if personal:
+        raise PERSONAL.reject(" ".join(sorted(personal)))
 
 
 def issue_for_client(exchange: Exchange) -> None:
