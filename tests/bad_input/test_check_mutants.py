@@ -17,6 +17,7 @@ from flows.test_tour_mutants import PASSKEYS, UNSEEN
 from support.authority import make_authority
 from support.bombarding import all_endpoints
 from support.bombardment import bombard
+from support.requests import code_request, refresh_request
 from support.visits import begin_visit, enrol_passkey
 from trustweft.server.pipeline import without
 from trustweft.server.pipelines import PIPELINES
@@ -111,6 +112,15 @@ async def _has_twenty(authority: Authority, endpoint: str) -> str | None:
     return answer.reason
 
 
+async def _scope_is_out_of_service(authority: Authority, endpoint: str) -> str | None:
+    if endpoint == "token:refresh_token":
+        draft = refresh_request(authority, (await authority.issue_refresh_token(scope=("accounts",)))[0])
+    else:
+        draft = code_request(authority, await authority.issue_code(scope=("accounts",)))
+    authority.stop_offering("accounts")
+    return (await authority.send(draft)).reason
+
+
 # What a check refuses that no change to a good request shows.
 STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]] = {
     "find_interaction_request": (_request_was_answered, "request-uri.spent"),
@@ -119,6 +129,7 @@ STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]
     "require_password_login": (_has_no_password_login, "passkey.needs-password"),
     "refuse_replayed_challenge": (_comes_twice, "passkey.challenge-replayed"),
     "advance_passkey_counter": (_is_a_copy, "passkey.cloned"),
+    "keep_offered_scope": (_scope_is_out_of_service, "scope.no-longer-offered"),
     "refuse_too_many_passkeys": (_has_twenty, "passkey.too-many"),
 }
 

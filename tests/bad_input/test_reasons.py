@@ -133,6 +133,18 @@ async def _a_code_twice(world: World) -> Answer:
     return await world.authority.send(code_request(world.authority, issued))
 
 
+@story("scope.no-longer-offered")
+async def _a_code_for_what_is_out_of_service(world: World) -> Answer:
+    draft = code_request(world.authority, await world.authority.issue_code(scope=("accounts",)))
+    world.authority.stop_offering("accounts")
+    return await world.authority.send(draft)
+
+
+@story("authorization-request.prompt")
+async def _a_prompt_with_a_gap(world: World) -> Answer:
+    return await world.authority.send(pushed_request(world.authority, prompt="login  consent"))
+
+
 @story("code.grant-ended")
 async def _a_code_of_a_grant_that_ended(world: World) -> Answer:
     issued = await world.authority.issue_code()

@@ -26,9 +26,17 @@ async def test_identifiers_of_different_spaces_do_not_meet(store: ServerStore) -
     """One client's identifier says nothing about another client's."""
     outcomes = [
         await store.remember_jti(space=space, key=key, expires_at=LATER)
-        for space, key in (("a", b"bc"), ("ab", b"c"), ("", b"abc"), ("a", b"BC"), ("A", b"bc"))
+        for space, key in (
+            ("a", b"bc"),
+            ("ab", b"c"),
+            ("", b"abc"),
+            ("a", b"BC"),
+            ("A", b"bc"),
+            ("https://" + "a" * 2_000, b"bc"),
+            ("https://" + "a" * 2_001, b"bc"),
+        )
     ]
-    assert outcomes == [Freshness.FRESH] * 5
+    assert outcomes == [Freshness.FRESH] * 7
 
 
 async def test_a_pushed_request_comes_back_as_it_was_saved(store: ServerStore) -> None:

@@ -214,12 +214,10 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_name(ecosystem: Ecosyst
     """A slip of the pen never weakens anything silently."""
     text = (ecosystem.data / "server" / "server.toml").read_text(encoding="utf-8")
     path = tmp_path / "server.toml"
-    path.write_text(text.replace("require_dpop_nonce", "require_dpop_nonces"), encoding="utf-8")
+    path.write_text(text.replace("display_name", "display_names"), encoding="utf-8")
     done = run_trustweft("serve", "server", "--config", str(path))
     assert done.returncode == 1
-    assert (
-        "server.require_dpop_nonces is not a setting; did you mean server.require_dpop_nonce?" in done.stderr
-    )
+    assert "server.display_names is not a setting; did you mean server.display_name?" in done.stderr
 
 
 def test_a_client_cannot_be_promised_an_algorithm_that_the_server_does_not_sign_with(

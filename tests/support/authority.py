@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -227,6 +227,13 @@ class Authority:
     def mutant(self, pipelines: Pipelines) -> None:
         """Become a server with other pipelines."""
         self.server = AuthorizationServer(self.deployment, pipelines=pipelines)
+
+    def stop_offering(self, *names: str) -> None:
+        """Take values of the scope out of the configuration, as an operator does at a restart."""
+        config = self.deployment.config
+        scopes = tuple(scope for scope in config.scopes if scope.name not in names)
+        self.deployment = replace(self.deployment, config=msgspec.structs.replace(config, scopes=scopes))
+        self.server = AuthorizationServer(self.deployment, pipelines=self.server.pipelines)
 
     def close(self) -> None:
         """Let its threads end."""

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from trustweft.cli.assembly.parts import read_profile
 from trustweft.cli.data_directory import DataDirectory, data_option
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
-from trustweft.profile import load_profile
+from trustweft.profile import ProfileError
 from trustweft.runtime.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from trustweft.profile import Profile
+
 __all__ = ["KINDS", "command"]
 
-KINDS: Final[dict[str, type[msgspec.Struct]]] = {
+KINDS: Final[dict[str, type[ServerSettings | ResourceSettings | ClientSettings]]] = {
     "server": ServerSettings,
     "resource": ResourceSettings,
     "client": ClientSettings,
@@ -56,21 +59,21 @@ def explain(data: Path, participants: tuple[str, ...], *, as_json: bool) -> None
         path = directory.file(f"{participant}/{participant}.toml")
         try:
             settings = read_settings(path, KINDS[participant], environment=os.environ)
-        except SettingsError as cause:
+            profile = read_profile(path.parent, settings.value.profile)
+        except (SettingsError, ProfileError) as cause:
             raise click.ClickException(str(cause)) from cause
         rows += [
             {"participant": participant, "setting": one.path, "value": one.value, "source": one.source}
             for one in settings.explain()
         ]
-        rows += _profile_rows(participant, str(getattr(settings.value, "profile", "fapi2-security")))
+        rows += _profile_rows(participant, profile)
     if as_json:
         print_json(rows)
     else:
         print_table(("participant", "setting", "value", "source"), [list(row.values()) for row in rows])
 
 
-def _profile_rows(participant: str, name: str) -> list[dict[str, str]]:
-    profile = load_profile(name)
+def _profile_rows(participant: str, profile: Profile) -> list[dict[str, str]]:
     values = {**msgspec.to_builtins(profile.limits), **msgspec.to_builtins(profile.duties)}
     return [
         {

@@ -18,6 +18,7 @@ from trustweft.cli.configuration import KINDS
 from trustweft.cli.output import examples
 from trustweft.net.serving import ServingError
 from trustweft.net.telemetry import Telemetry
+from trustweft.profile import ProfileError
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.files import KeyFileError
@@ -60,7 +61,7 @@ def command(participant: str, config: Path) -> None:
     try:
         settings = read_settings(config, KINDS[participant], environment=os.environ).value
         uvloop.run(_serve(participant, settings, base=config.parent, surroundings=surroundings))
-    except (KeyFileError, SettingsError, ServingError, StoreFileError) as cause:
+    except (KeyFileError, ProfileError, SettingsError, ServingError, StoreFileError) as cause:
         raise click.ClickException(str(cause)) from cause
 
 

@@ -95,7 +95,6 @@ class ResourceServerSettings(_Settings, frozen=True):
     base_urls: tuple[str, ...]
     nonce_secret_file: str
     trust: str  # PEM of the authorities that the issuer's certificate hangs off
-    require_dpop_nonce: bool = True
 
 
 class ResourceSettings(_Settings, frozen=True):

@@ -27,6 +27,7 @@ from trustweft.demo.home import HomeSettings, Neighbour, create_home
 from trustweft.demo.operations import create_operations
 from trustweft.net.serving import Listener, ServingError
 from trustweft.net.telemetry import Telemetry
+from trustweft.profile import ProfileError
 from trustweft.resource.checks import PIPELINE
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -78,7 +79,7 @@ def command(data: Path, base_port: int | None) -> None:
     try:
         directory = DataDirectory.open_or_create(data, base_port=base_port, clock=surroundings.clock)
         uvloop.run(run_ecosystem(directory, surroundings=surroundings, announce=_announce))
-    except (KeyFileError, SettingsError, ServingError, StoreFileError) as cause:
+    except (KeyFileError, ProfileError, SettingsError, ServingError, StoreFileError) as cause:
         raise click.ClickException(str(cause)) from cause
 
 

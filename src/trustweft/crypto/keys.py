@@ -34,6 +34,13 @@ MAXIMUM_KEYS: Final = 100
 _PRIVATE_MEMBERS: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 _P256_OCTETS: Final = 32
 _ED25519_OCTETS: Final = 32
+_ED25519_PRIME: Final = 2**255 - 19
+# A point of order 8 has one of two y; the other points of small order have 0, 1 and -1 (RFC 7748 section 5, RFC 8032
+# section 5.1). With such a key a signature can be made up that verifies for every message.
+_ED25519_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_ED25519_SMALL: Final = frozenset(
+    (0, 1, _ED25519_PRIME - 1, _ED25519_ORDER_8, _ED25519_PRIME - _ED25519_ORDER_8)
+)
 
 MALFORMED = reason("jwk.malformed", error="invalid_request", public="The JSON Web Key is malformed.")
 PRIVATE = reason(
@@ -194,8 +201,10 @@ def _build_public(document: Mapping[str, object]) -> PublicKey:
             except ValueError as cause:
                 raise MALFORMED.reject("not a point of the curve") from cause
         case "OKP", "Ed25519":
+            octets = _octets(document, "x", _ED25519_OCTETS)
+            _check_ed25519_point(octets)
             try:
-                return ed25519.Ed25519PublicKey.from_public_bytes(_octets(document, "x", _ED25519_OCTETS))
+                return ed25519.Ed25519PublicKey.from_public_bytes(octets)
             except ValueError as cause:
                 raise MALFORMED.reject("not an Ed25519 key") from cause
         case "RSA", None:
@@ -208,6 +217,14 @@ def _build_public(document: Mapping[str, object]) -> PublicKey:
 def _check_rsa_size(modulus: int) -> None:
     if not MINIMUM_RSA_BITS <= modulus.bit_length() <= MAXIMUM_RSA_BITS:
         raise WEAK.reject(f"{modulus.bit_length()} bits")
+
+
+def _check_ed25519_point(octets: bytes) -> None:
+    y = int.from_bytes(octets, "little") & (2**255 - 1)  # the top bit is the sign of x
+    if y >= _ED25519_PRIME:
+        raise MALFORMED.reject("a point with two spellings")
+    if y in _ED25519_SMALL:
+        raise WEAK.reject("a point of small order")
 
 
 def _build_rsa(document: Mapping[str, object]) -> PublicKey:

@@ -7,7 +7,14 @@ from a loaded `Profile`; nothing about security is said anywhere else.
 from __future__ import annotations
 
 from trustweft.profile.errors import ProfileError
-from trustweft.profile.loading import load_profile, load_requirements, load_specification, profile_names
+from trustweft.profile.implemented import check_implemented
+from trustweft.profile.loading import (
+    is_profile_file,
+    load_profile,
+    load_requirements,
+    load_specification,
+    profile_names,
+)
 from trustweft.profile.schema import (
     Bound,
     Duties,
@@ -29,6 +36,8 @@ __all__ = [
     "ProfileError",
     "Requirement",
     "Specification",
+    "check_implemented",
+    "is_profile_file",
     "load_profile",
     "load_requirements",
     "load_specification",

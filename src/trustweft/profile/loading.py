@@ -22,7 +22,7 @@ from trustweft.profile.schema import OUR_CHOICE, Duties, Limits, Profile, Requir
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["load_profile", "load_requirements", "load_specification", "profile_names"]
+__all__ = ["is_profile_file", "load_profile", "load_requirements", "load_specification", "profile_names"]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
@@ -94,13 +94,18 @@ def load_requirements(specification: str) -> tuple[Requirement, ...]:
     return _requirements(specification).requirement
 
 
+def is_profile_file(name_or_path: str) -> bool:
+    """Say whether this is the path of a profile's file, and not the name of a packaged profile."""
+    return name_or_path.endswith(_SUFFIX) or os.sep in name_or_path
+
+
 def load_profile(name_or_path: str | Path) -> Profile:
     """Load a packaged profile by name, or any profile by the path of its file.
 
     Raises:
         ProfileError: there is none, it is malformed, or it is weaker than a specification that it names.
     """
-    if isinstance(name_or_path, Path) or name_or_path.endswith(_SUFFIX) or os.sep in name_or_path:
+    if isinstance(name_or_path, Path) or is_profile_file(name_or_path):
         return _read_profile(Path(name_or_path))
     if not _NAME.fullmatch(name_or_path):
         raise ProfileError(f"{name_or_path!r} is neither the name of a profile nor the path of its file")

@@ -224,7 +224,7 @@ def verify_client_assertion(
         issuer: our issuer identifier.
         now: the time.
         future_tolerance: how many seconds ``iat`` and ``nbf`` may be ahead.
-        maximum_lifetime: how many seconds ``exp`` may be ahead.
+        maximum_lifetime: how many seconds ``exp`` may be ahead by the clock of the client, which may be ahead of ours.
 
     Raises:
         Reject: ``client-assertion.*``.
@@ -240,7 +240,7 @@ def verify_client_assertion(
     if claims.get("iss") != client_id or claims.get("sub") != client_id:  # (4)
         raise SUBJECT.reject(f"iss={claims.get('iss')!r:.80} sub={claims.get('sub')!r:.80}")
     _check_audience(claims.get("aud"), issuer)  # (5)
-    expires_at = _check_expiry(claims, now=now, maximum_lifetime=maximum_lifetime)  # (6)
+    expires_at = _check_expiry(claims, now=now, latest=now + future_tolerance + maximum_lifetime)  # (6)
     check_not_in_future(
         claims, now=now, tolerance=future_tolerance, malformed=BAD_TIME, refused=FROM_FUTURE
     )  # (7)
@@ -258,12 +258,12 @@ def _check_audience(presented: object, issuer: str) -> None:
         raise AUDIENCE.reject(f"{presented!r:.200}")
 
 
-def _check_expiry(claims: Mapping[str, object], *, now: float, maximum_lifetime: float) -> float:
+def _check_expiry(claims: Mapping[str, object], *, now: float, latest: float) -> float:
     expires_at = optional_time(claims, "exp", malformed=BAD_TIME)
     if expires_at is None:
         raise BAD_TIME.reject("exp is missing")
     if expires_at <= now:
         raise EXPIRED.reject(f"{now - expires_at:.0f} s ago")
-    if expires_at > now + maximum_lifetime:
+    if expires_at > latest:
         raise TOO_LONG.reject(f"{expires_at - now:.0f} s ahead")
     return expires_at

@@ -17,10 +17,11 @@ MAXIMUM_URL: Final = 2_048  # our choice: what browsers and proxies carry everyw
 _MAXIMUM_PORT: Final = 65_535
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _CHARACTER: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
-    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
-    r"(?::(?P<port>[0-9]{1,5}))?"
+    rf"(?P<host>{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]{{2,45}}\])"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?"
     rf"(?P<path>/{_CHARACTER}*)?"
     rf"(?P<query>\?(?:{_CHARACTER}|\?)*)?"
     rf"(?P<fragment>#(?:{_CHARACTER}|\?)*)?"
@@ -58,7 +59,7 @@ def parse_url(text: str) -> Url | None:
         return None
     scheme = match["scheme"].lower()
     port = int(match["port"]) if match["port"] is not None else _DEFAULT_PORTS.get(scheme)
-    if port is not None and not 0 < port <= _MAXIMUM_PORT:
+    if port is not None and port > _MAXIMUM_PORT:
         return None
     return Url(
         scheme=scheme,

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from trustweft.protocol.url import parse_url
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -37,13 +39,11 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """One authorization server.
 
     Attributes:
-        issuer: https, without query, fragment or trailing slash (RFC 8414 section 2).
+        issuer: https, host and port (RFC 8414 section 2; our choice: no path, every issuer has an origin of its own).
         mtls_base: the base URL of the listener that asks for client certificates, where there is one (RFC 8705 section 5).
         display_name: what people see.
         organization_name: who runs it.
         scopes: everything that can be asked for.
-        require_dpop_nonce: our choice: proofs cannot be made in advance (RFC 9449 section 8).
-        trusted_proxies: reserved for RFC 9440; empty means that no forwarded header is believed.
     """
 
     issuer: str
@@ -51,7 +51,17 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     organization_name: str
     scopes: tuple[ScopeDefinition, ...]
     mtls_base: str | None = None
-    require_dpop_nonce: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse addresses that the endpoints would not be found at.
+
+        Raises:
+            ValueError: the issuer or the other base is no https URL, or has a path.
+        """
+        for base in (self.issuer, self.mtls_base or self.issuer):
+            url = parse_url(base)
+            if url is None or (url.scheme, url.path, url.query, url.fragment) != ("https", "", None, None):
+                raise ValueError(f"{base!r} must be https://host or https://host:port, and nothing more")
 
     def endpoint(self, name: str) -> str:
         """Return the URL of an endpoint."""

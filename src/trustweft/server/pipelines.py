@@ -45,7 +45,7 @@ from trustweft.server.checks.interaction import (
     read_authorization_parameters,
 )
 from trustweft.server.checks.replay import refuse_replays
-from trustweft.server.checks.scope import check_requested_scope
+from trustweft.server.checks.scope import check_requested_scope, keep_offered_scope
 from trustweft.server.endpoints.authorization import open_interaction
 from trustweft.server.endpoints.introspection import (
     answer_introspection,
@@ -145,6 +145,7 @@ PIPELINES: Final[Pipelines] = {
         check_code_redirect_uri,
         check_code_verifier,
         check_code_binding,
+        keep_offered_scope,
         *_REPLAY,
         redeem_code,
         issue_for_code,
@@ -154,6 +155,7 @@ PIPELINES: Final[Pipelines] = {
         check_refresh_token_belongs_to_client,
         check_refreshed_grant,
         narrow_scope,
+        keep_offered_scope,
         *_REPLAY,
         issue_for_refresh_token,
     ),

@@ -44,6 +44,12 @@ def test_registrable(uri: str, application_type: ApplicationType) -> None:
         ("https://user:pass@c.example/cb", "web", "redirect-uri.not-registrable"),
         ("https://c.example\\@attacker.example/cb", "web", "redirect-uri.not-registrable"),
         ("https://*.c.example/cb", "web", "redirect-uri.not-registrable"),
+        # What no browser's policy can name would fail only once the person has decided.
+        ("https://c.example:0443/cb", "web", "redirect-uri.not-registrable"),
+        ("https://c..example/cb", "web", "redirect-uri.not-registrable"),
+        ("https://c-.example/cb", "web", "redirect-uri.not-registrable"),
+        ("https://-c.example/cb", "web", "redirect-uri.not-registrable"),
+        (f"https://{'c' * 64}.example/cb", "web", "redirect-uri.not-registrable"),
         ("https://c.example/*", "web", "redirect-uri.not-registrable"),
         ("https://c.example/cb?x=*", "web", "redirect-uri.not-registrable"),
         ("https://c.example/a/../cb", "web", "redirect-uri.not-registrable"),

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, resolve
+from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, read_profile, resolve
 from trustweft.client import AsyncClient, ClientConfiguration
 from trustweft.crypto.keys import public_jwk
 from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
 from trustweft.net.serving import Listener
-from trustweft.profile import load_profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +25,7 @@ TIMEOUT_SECONDS = 10.0
 
 def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surroundings) -> Assembled:
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
-    moneyview, limits = settings.moneyview, load_profile(settings.profile).limits
+    moneyview, limits = settings.moneyview, read_profile(base, settings.profile).limits
     signer = read_key(resolve(base, moneyview.assertion_key_file))
     trust = ssl.create_default_context(cafile=str(resolve(base, moneyview.trust)))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)

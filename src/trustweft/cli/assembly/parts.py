@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
+from trustweft.profile import check_implemented, is_profile_file, load_profile
 from trustweft.runtime.files import read_private_file
 from trustweft.runtime.strict_json import load_object
 
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.net.serving import Listener
+    from trustweft.profile import Profile
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
 
-__all__ = ["Assembled", "Surroundings", "read_key", "resolve"]
+__all__ = ["Assembled", "Surroundings", "read_key", "read_profile", "resolve"]
 
 KEY_ID_LENGTH = 16
 MAXIMUM_KEY_FILE = 16_384
@@ -57,6 +59,17 @@ class Assembled:
 def resolve(base: Path, name: str) -> Path:
     """Return the path of a setting: relative to the settings file."""
     return base / name
+
+
+def read_profile(base: Path, name: str) -> Profile:
+    """Return the profile that a participant is to act by: a packaged one, or a file beside the settings.
+
+    Raises:
+        ProfileError: there is none, it is too weak, or it asks for what this version cannot do.
+    """
+    profile = load_profile(resolve(base, name) if is_profile_file(name) else name)
+    check_implemented(profile)
+    return profile
 
 
 def read_key(path: Path) -> LocalSigner:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, resolve
+from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, read_profile, resolve
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener
-from trustweft.profile import load_profile
 from trustweft.protocol.dpop import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.resource.checks import PIPELINE
@@ -53,7 +52,8 @@ def assemble_resource(
         pipeline: other than the guard's own only in tests.
     """
     resource, clock = settings.resource, surroundings.clock
-    limits = load_profile(settings.profile).limits
+    profile = read_profile(base, settings.profile)
+    limits = profile.limits
     replays = SqliteStore.open(resolve(base, settings.storage.path))
     trust = ssl.create_default_context(cafile=str(resolve(base, resource.trust)))
     secret = load_or_create_secret(resolve(base, resource.nonce_secret_file), entropy=surroundings.entropy)
@@ -77,7 +77,7 @@ def assemble_resource(
             clock=clock,
             future_tolerance=limits.future_tolerance,
             proof_maximum_age=limits.dpop_proof_max_age,
-            require_nonce=resource.require_dpop_nonce,
+            require_nonce=profile.duties.require_dpop_nonce,
         ),
         pipeline=pipeline,
     )

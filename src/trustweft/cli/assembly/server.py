@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.cli.assembly.parts import Assembled, Surroundings, resolve
+from trustweft.cli.assembly.parts import Assembled, Surroundings, read_profile, resolve
 from trustweft.crypto.keyring import KeyRing
 from trustweft.net.serving import Listener
-from trustweft.profile import load_profile
 from trustweft.protocol.dpop import Nonces
 from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.server.application import AuthorizationServer
@@ -48,7 +47,7 @@ def assemble_server(
     """
     own_store = store is None
     store = SqliteStore.open(resolve(base, settings.storage.path)) if store is None else store
-    profile = load_profile(settings.profile)
+    profile = read_profile(base, settings.profile)
     entropy, clock = surroundings.entropy, surroundings.clock
     secret = load_or_create_secret(resolve(base, settings.keys.nonce_secret_file), entropy=entropy)
     deployment = Deployment(

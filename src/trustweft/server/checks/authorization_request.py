@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trustweft.protocol import par, pkce
 from trustweft.protocol.oauth import parse_scope
 from trustweft.protocol.redirect_uri import verify_registered
-from trustweft.runtime.errors import reason
+from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
     from trustweft.server.exchange import Exchange
@@ -44,6 +44,10 @@ GRANT_TYPE = reason(
 )
 TOO_LONG = reason(
     "authorization-request.too-long", error="invalid_request", public="The state or the nonce is too long."
+)
+
+MALFORMED_PROMPT = reason(
+    "authorization-request.prompt", error="invalid_request", public="The prompt is malformed."
 )
 
 # Each would widen or redirect what the tokens are for; to ignore one would grant something else than was asked.
@@ -113,4 +117,7 @@ def check_state_and_nonce_length(exchange: Exchange) -> None:
 def read_prompt(exchange: Exchange) -> None:
     """Read how the person shall be asked (OpenID Connect Core section 3.1.2.1); judged at the browser."""
     prompt = exchange.form.get("prompt")
-    exchange.prompt = () if prompt is None else parse_scope(prompt)
+    try:
+        exchange.prompt = () if prompt is None else parse_scope(prompt)  # it has the form of a scope
+    except Reject as cause:
+        raise MALFORMED_PROMPT.reject(cause.detail) from cause

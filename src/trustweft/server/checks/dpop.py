@@ -41,7 +41,7 @@ def read_dpop_proof(exchange: Exchange) -> None:
 
 def check_dpop_nonce(exchange: Exchange) -> None:
     """The proof holds a nonce that this server gave out lately, so it was not made in advance."""
-    if exchange.proof is not None and exchange.deployment.config.require_dpop_nonce:
+    if exchange.proof is not None and exchange.deployment.profile.duties.require_dpop_nonce:
         exchange.deployment.nonces.check(exchange.proof.nonce, now=exchange.now)
 
 

@@ -16,6 +16,11 @@ NOT_ALLOWED = reason(
     error="invalid_scope",
     public="The scope goes beyond what the client is registered for.",
 )
+NO_LONGER_OFFERED = reason(
+    "scope.no-longer-offered",
+    error="invalid_grant",
+    public="Nothing of what was granted is offered here any more.",
+)
 
 
 def check_requested_scope(exchange: Exchange) -> None:
@@ -29,3 +34,12 @@ def check_requested_scope(exchange: Exchange) -> None:
     if beyond:
         raise NOT_ALLOWED.reject(" ".join(sorted(beyond))[:200])
     exchange.scope = scope
+
+
+def keep_offered_scope(exchange: Exchange) -> None:
+    """What was granted shrinks to what is still offered: an operator may have taken a scope out of service."""
+    known = {definition.name for definition in exchange.deployment.config.scopes}
+    offered = tuple(name for name in exchange.scope if name in known)
+    if not offered:
+        raise NO_LONGER_OFFERED.reject(" ".join(exchange.scope)[:200])
+    exchange.scope = offered

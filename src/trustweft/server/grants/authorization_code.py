@@ -44,7 +44,7 @@ async def find_code(exchange: Exchange) -> None:
     code = await exchange.deployment.store.find_code(digest)
     if code is None:
         raise UNKNOWN.reject(f"client_id={exchange.client_id}")
-    exchange.code_digest, exchange.authorization_code = digest, code
+    exchange.code_digest, exchange.authorization_code, exchange.scope = digest, code, code.scope
 
 
 def check_code_belongs_to_client(exchange: Exchange) -> None:
@@ -134,12 +134,12 @@ def issue_for_code(exchange: Exchange) -> None:
     access_token = issue_access_token(
         exchange,
         subject=code.subject,
-        scope=code.scope,
+        scope=exchange.scope,
         grant_id=code.grant_id,
         authenticated_at=code.authenticated_at,
     )
     id_token = None
-    if "openid" in code.scope:
+    if "openid" in exchange.scope:
         id_token = issue_id_token(
             exchange,
             subject=code.subject,
@@ -150,7 +150,7 @@ def issue_for_code(exchange: Exchange) -> None:
     exchange.response = token_response(
         exchange,
         access_token=access_token,
-        scope=code.scope,
+        scope=exchange.scope,
         refresh_token=exchange.new_refresh_token,
         id_token=id_token,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -30,8 +31,14 @@ class Identifiers(Part):
 
     def remember_jti(self, *, space: str, key: bytes, expires_at: float) -> asyncio.Future[Freshness]:
         """Remember an identifier; it stays known until it is reaped."""
-        digest = blake2b(key, digest_size=DIGEST_OCTETS, key=space.encode()).digest()
+        digest = blake2b(key, digest_size=DIGEST_OCTETS, key=_key_of(space)).digest()
         return self._submit(_remember, digest, expires_at)
+
+
+@lru_cache(maxsize=64)
+def _key_of(space: str) -> bytes:
+    """Return what keeps a space apart from others: a name can be longer than the hash takes as a key."""
+    return blake2b(space.encode(), digest_size=DIGEST_OCTETS).digest()
 
 
 def _remember(cursor: sqlite3.Cursor, digest: bytes, expires_at: float) -> Freshness:

@@ -1,0 +1,91 @@
+"""Keys that cannot be trusted are no keys, whoever shows them."""
+
+from __future__ import annotations
+
+import pytest
+
+from trustweft.crypto.keys import generate_private_key, public_jwk, read_public_jwk
+from trustweft.runtime.encoding import encode_base64url
+from trustweft.runtime.errors import Reject
+
+PRIME = 2**255 - 19
+D = -121_665 * pow(121_666, -1, PRIME) % PRIME
+SIGN = 2**255
+
+Point = tuple[int, int]
+IDENTITY: Point = (0, 1)
+
+
+def add(one: Point, two: Point) -> Point:
+    """Add points of edwards25519 (RFC 8032 section 5.1.4)."""
+    (x1, y1), (x2, y2) = one, two
+    both = D * x1 * x2 * y1 * y2
+    x = (x1 * y2 + x2 * y1) * pow(1 + both, -1, PRIME)
+    y = (y1 * y2 + x1 * x2) * pow(1 - both, -1, PRIME)
+    return x % PRIME, y % PRIME
+
+
+def decode(y: int, *, odd: bool) -> Point | None:
+    """Return the point of the curve with this y (RFC 8032 section 5.1.3), None where there is none."""
+    square = (y * y - 1) * pow(D * y * y + 1, -1, PRIME) % PRIME
+    x = pow(square, (PRIME + 3) // 8, PRIME)
+    if x * x % PRIME != square:
+        x = x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    if x * x % PRIME != square:
+        return None
+    return (PRIME - x if x % 2 != odd else x), y
+
+
+def point_of_order_8() -> Point:
+    """Multiply any point by the order of the large group: what is left has a small order; look until it is 8."""
+    order = 2**252 + 27_742_317_777_372_353_535_851_937_790_883_648_493
+    for y in range(2, 100):
+        base = decode(y, odd=False)
+        if base is None:
+            continue
+        small, factor = IDENTITY, order
+        while factor:
+            if factor & 1:
+                small = add(small, base)
+            base, factor = add(base, base), factor >> 1
+        if add(add(small, small), add(small, small)) != IDENTITY:
+            return small
+    raise AssertionError("there is one in every second try")
+
+
+def small_group() -> list[Point]:
+    """Return all eight points of small order."""
+    generator = point_of_order_8()
+    points = [IDENTITY]
+    for _ in range(7):
+        points.append(add(points[-1], generator))
+    assert add(points[-1], generator) == IDENTITY
+    return points
+
+
+def refusal(octets: bytes) -> str:
+    """Return the reason that an Ed25519 key with these octets is refused for."""
+    with pytest.raises(Reject) as refused:
+        read_public_jwk({"kty": "OKP", "crv": "Ed25519", "x": encode_base64url(octets)})
+    return refused.value.reason.id
+
+
+@pytest.mark.parametrize("sign", [0, SIGN], ids=["even", "odd"])
+def test_a_point_of_small_order_is_no_key(sign: int) -> None:
+    """With such a key anybody makes up signatures that verify; each of the eight points, with either sign."""
+    encodings = {y | sign for _, y in small_group()}
+    assert len(encodings) == 5
+    assert {refusal(encoding.to_bytes(32, "little")) for encoding in encodings} == {"jwk.weak"}
+
+
+@pytest.mark.parametrize("excess", range(19))
+def test_a_point_has_one_spelling(excess: int) -> None:
+    """A y that is not reduced would be the same key under another thumbprint."""
+    assert refusal((PRIME + excess).to_bytes(32, "little")) == "jwk.malformed"
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "PS256", "EdDSA"])
+def test_a_key_that_was_made_for_it_is_one(algorithm: str) -> None:
+    """What is shown of a good key reads back as the same key."""
+    shown = public_jwk(generate_private_key(algorithm).public_key())
+    assert public_jwk(read_public_jwk(shown)) == shown

@@ -1,0 +1,87 @@
+"""Nothing that a profile says is ignored: it is read where it counts, or refused at the start."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import trustweft
+from trustweft.cli.assembly.parts import read_profile
+from trustweft.profile import Duties, Limits, Profile, ProfileError, check_implemented, load_profile
+from trustweft.profile.implemented import HONOURED
+
+SOURCE = Path(trustweft.__file__).parent
+NAMES = (*Limits.__struct_fields__, *Duties.__struct_fields__)
+PACKAGED = SOURCE / "profile" / "profiles" / "fapi2-security.toml"
+
+
+def read_names() -> set[str]:
+    """Return the names that the participants read from a profile."""
+    found: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        if "profile" not in path.relative_to(SOURCE).parts and "tour" not in path.parts:
+            found |= set(re.findall(r"\b(?:limits|duties)\.([a-z_0-9]+)", path.read_text(encoding="utf-8")))
+    return found
+
+
+def with_value(profile: Profile, name: str, value: object) -> Profile:
+    """Return a copy of the profile that says something else."""
+    part = "limits" if name in Limits.__struct_fields__ else "duties"
+    changed = msgspec.structs.replace(getattr(profile, part), **{name: value})
+    return msgspec.structs.replace(profile, **{part: changed})
+
+
+def test_what_is_honoured_is_what_is_read() -> None:
+    """A name on the list that nobody reads would be a promise that nobody keeps."""
+    assert read_names() == HONOURED
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - HONOURED))
+def test_what_is_fixed_cannot_be_asked_for_otherwise(name: str) -> None:
+    """A stricter value, where the bounds allow one, is refused by name rather than ignored."""
+    default = load_profile("fapi2-security")
+    now = default.value(name)
+    others: list[object] = [not now] if isinstance(now, bool) else ["1.3"]
+    if isinstance(now, tuple):
+        others = [now[:1], now[1:]]
+    elif isinstance(now, int) and not isinstance(now, bool):
+        others = [now + 1]
+    for other in (value for value in others if value not in (now, ())):
+        try:
+            changed = with_value(default, name, other)
+        except ProfileError:
+            continue  # too weak to be a profile at all
+        with pytest.raises(ProfileError, match=f"cannot do: {name} is "):
+            check_implemented(changed)
+
+
+def test_the_packaged_profile_is_implemented() -> None:
+    """And so is one with other values where they are honoured."""
+    default = load_profile("fapi2-security")
+    check_implemented(default)
+    check_implemented(default.with_limits(access_token_lifetime=60, grant_types=("authorization_code",)))
+
+
+def test_a_profile_beside_the_settings_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its path is relative to the settings file, as every path in there."""
+    text = PACKAGED.read_text(encoding="utf-8")
+    (tmp_path / "ours.toml").write_text(
+        text.replace('name = "fapi2-security"', 'name = "ours"'), encoding="utf-8"
+    )
+    monkeypatch.chdir("/")
+    assert read_profile(tmp_path, "ours.toml").name == "ours"
+    assert read_profile(tmp_path, "fapi2-security").name == "fapi2-security"
+
+
+def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+    """The file loads, for it is stricter than the specification; the participant does not start with it."""
+    text = PACKAGED.read_text(encoding="utf-8")
+    strict = text.replace('minimum_tls_version = { value = "1.2"', 'minimum_tls_version = { value = "1.3"')
+    (tmp_path / "strict.toml").write_text(strict, encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"minimum_tls_version is 1\.3, and can only be 1\.2 yet"):
+        read_profile(tmp_path, "strict.toml")
