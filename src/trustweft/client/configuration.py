@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trustweft.protocol.issuer import Issuer, check_issuer_identifier
-from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
     from trustweft.crypto.keys import Signer
@@ -45,7 +44,6 @@ class ClientConfiguration:
         check_issuer_identifier(self.issuer)
 
     @property
-    @enforces("FAPI2-SP-5.3.3.1-10")
     def checked_issuer(self) -> Issuer:
         """Return the issuer that discovery starts from: the configured one."""
         return check_issuer_identifier(self.issuer)

@@ -110,7 +110,7 @@ def parse(token: str) -> Unverified:
 
 
 @lru_cache(maxsize=1024)
-@enforces("FAPI2-SP-5.4.1-1")
+@enforces("FAPI2-SP-5.4.1-1.2", "FAPI2-SP-5.4.1-1.3")
 def _read_header(segment: str) -> tuple[Mapping[str, object], str, str, str | None]:
     """Read a header; the same few headers come with most tokens, hence the cache (refusals are not kept)."""
     try:

@@ -224,7 +224,6 @@ def verify_access_token(
     return verified
 
 
-@enforces("FAPI2-SP-5.3.4-3")
 def verify_own_access_token(
     token: str, *, keys: KeySet, issuer: str, now: float, future_tolerance: float
 ) -> AccessToken:

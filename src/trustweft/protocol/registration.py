@@ -176,15 +176,21 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...]
 
 
+@enforces("FAPI2-SP-6.7-p2")
+def _client_id(value: object) -> str:
+    # Without a dot, which every subject identifier has: whoever is named by one is never the other.
+    if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):
+        raise CLIENT_ID.reject(f"{value!r:.100}")
+    return value
+
+
 def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
     """Read a client's metadata.
 
     Raises:
         Reject: ``client-metadata.*``.
     """
-    client_id = document.get("client_id")
-    if not isinstance(client_id, str) or not _CLIENT_ID.fullmatch(client_id):  # (1)
-        raise CLIENT_ID.reject(f"{client_id!r:.100}")
+    client_id = _client_id(document.get("client_id"))  # (1)
     names = [_name(document, member) for member in ("client_name", "organization_name")]  # (2)
     method = _check_authentication(document)  # (3)
     algorithm = _algorithm(document, "token_endpoint_auth_signing_alg")  # (4)

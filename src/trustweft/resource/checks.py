@@ -111,8 +111,9 @@ def check_scope(inspection: Inspection) -> None:
     bearer.check_scope(inspection.token, inspection.scope)
 
 
+@enforces("FAPI2-SP-5.3.4-3")
 async def check_status(inspection: Inspection) -> None:
-    """Neither the token nor what it hangs off is revoked."""
+    """Neither the token nor what it hangs off is revoked: the last that is asked about it after ``verify_token``."""
     active = await inspection.protection.revocations.is_active(
         inspection.token, presented=inspection.presented.token
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.runtime.encoding import encode_base64url
-from trustweft.runtime.enforces import enforces
 from trustweft.server.records import User
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ __all__ = ["create_user", "new_subject"]
 _SUBJECT_OCTETS: Final = 16
 
 
-@enforces("FAPI2-SP-6.7-p2")
 def new_subject(entropy: Entropy) -> str:
     """Return a new subject identifier: ``sub.`` and 22 characters. No ``client_id`` has a dot, so none equals it."""
     return f"sub.{encode_base64url(entropy.octets(_SUBJECT_OCTETS))}"
