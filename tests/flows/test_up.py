@@ -134,6 +134,8 @@ def test_ctrl_c_stops_everything_cleanly(tmp_path: Path) -> None:
             ).stdout.split()[0]
         )
         os.kill(pid, signal.SIGINT)
+        # Until it has ended: another signal on the way would end it at once, as a second Ctrl-C does.
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert "Traceback" not in running.log.read_text(encoding="utf-8")
 
 
@@ -229,3 +231,92 @@ def test_a_client_cannot_be_promised_an_algorithm_that_the_server_does_not_sign_
     metadata = {**shown, "client_id": "other-algorithm", "id_token_signed_response_alg": "PS256"}
     added = run_trustweft("clients", "add", *data, "-", text=json.dumps(metadata))
     assert (added.returncode, "signs ID tokens with ES256" in added.stderr) == (1, True)
+
+
+def test_a_taken_port_leaves_nothing_behind(ecosystem: Ecosystem, tmp_path: Path) -> None:
+    """The folder of a start that failed can be used for another port."""
+    data = str(tmp_path / "new")
+    failed = run_trustweft("up", "--data", data, "--port", str(ecosystem.base_port))
+    assert failed.returncode == 1
+    assert f"cannot listen on localhost:{ecosystem.base_port}" in failed.stderr
+    assert run_trustweft("clients", "list", "--data", data).stderr.startswith("Error: ")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_participant_alone_has_metrics_and_keeps_its_store_small(ecosystem: Ecosystem) -> None:
+    """The bank on its own, configured by its file and the environment: what it refuses is counted, the reaper runs."""
+    base, config = free_base_port(), str(ecosystem.data / "resource" / "resource.toml")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "trustweft", "serve", "resource", "--config", config],
+        env={
+            **os.environ,
+            "TRUSTWEFT_LISTEN__PORT": str(base),
+            "TRUSTWEFT_LISTEN__OPERATIONS_PORT": str(base + 1),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert f"https://localhost:{base}," in process.stdout.readline()
+        assert get(ecosystem, f"https://localhost:{base}/accounts").status_code == 401
+        wanted = (
+            'trustweft_refusals_total{endpoint="guard",participant="resource",reason="bearer.missing"} 1.0',
+            'trustweft_quantity{participant="resource",quantity="reaper_backlog_rows"} 0.0',
+        )
+        metrics = get(ecosystem, f"https://localhost:{base + 1}/metrics").text
+        assert [line for line in wanted if line not in metrics] == []
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_a_file_of_ones_own_is_explained_with_the_environment(
+    ecosystem: Ecosystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `serve` reads it; the running ecosystem is explained by its files alone, as `up` reads them."""
+    monkeypatch.setenv("TRUSTWEFT_SERVER__DISPLAY_NAME", "Another Bank")
+    config = str(ecosystem.data / "server" / "server.toml")
+    alone = run_trustweft("config", "explain", "server", "--json", "--config", config)
+    running = run_trustweft("config", "explain", "--json", "--data", str(ecosystem.data))
+    names = [
+        [row["value"] for row in json.loads(done.stdout) if row["setting"] == "server.display_name"]
+        for done in (alone, running)
+    ]
+    assert names[0] == ["Another Bank"]
+    assert names[1] != ["Another Bank"]
+    assert run_trustweft("config", "explain", "--config", config).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "reason"),
+    [
+        ("", "correct horse battery staple", "user.bad-name"),
+        ("two words", "correct horse battery staple", "user.bad-name"),
+        ("esc\x1b[2J", "correct horse battery staple", "user.bad-name"),
+        ("carol", "short", "user.bad-password"),
+        ("carol", "latin-1 is not utf-8: \udce9", "user.bad-password"),
+    ],
+)
+def test_a_user_that_nobody_could_be_is_refused(
+    ecosystem: Ecosystem, username: str, password: str, reason: str
+) -> None:
+    """One line says why, and nothing was added."""
+    done = subprocess.run(
+        [sys.executable, "-m", "trustweft", "users", "add", username, "--data", str(ecosystem.data)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TRUSTWEFT_PASSWORD": password},
+    )
+    assert (done.returncode, done.stderr.startswith(f"Error: {reason}")) == (1, True), done.stderr
+
+
+def test_a_page_that_cannot_be_written_is_told_before_the_walk(ecosystem: Ecosystem, tmp_path: Path) -> None:
+    """Not after a minute, and not as a trace."""
+    page = str(tmp_path / "nowhere" / "tour.html")
+    done = run_trustweft("tour", "--data", str(ecosystem.data), "--html", page)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no folder" in done.stderr

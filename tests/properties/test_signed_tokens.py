@@ -196,7 +196,7 @@ PROOF_BOUNDS: dict[str, Callable[[object], bool]] = {
 ASSERTION_BOUNDS: dict[str, Callable[[object], bool]] = {
     "iat": lambda value: time_in(value, 0, NOW + 30),
     "nbf": lambda value: time_in(value, 0, NOW + 30),
-    "exp": lambda value: time_in(value, NOW + 1e-6, NOW + 300),
+    "exp": lambda value: time_in(value, NOW + 1e-6, NOW + 330),
     "jti": lambda value: isinstance(value, str) and 0 < len(value) <= 256,
 }
 NEAR = st.integers(int(NOW) - 100, int(NOW) + 400)

@@ -9,13 +9,12 @@ import click
 import msgspec
 
 from trustweft.cli.assembly.parts import Surroundings
-from trustweft.cli.data_directory import DataDirectory, data_option
+from trustweft.cli.data_directory import data_option
 from trustweft.cli.output import examples, json_option, preformatted, print_json, print_table
-from trustweft.cli.registry import add_client
+from trustweft.cli.registry import add_client, open_store
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
-from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +62,7 @@ def add(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
     """Register the client that the file METADATA describes (RFC 7591; - reads standard input)."""
 
     async def run() -> None:
-        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+        async with open_store(data) as store:
             added = await add_client(store, metadata.read(), surroundings=_SURROUNDINGS)
         if as_json:
             print_json(msgspec.to_builtins(added))
@@ -82,7 +81,7 @@ def list_(data: Path, *, as_json: bool) -> None:
     """List the registered clients."""
 
     async def run() -> list[dict[str, object]]:
-        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+        async with open_store(data) as store:
             return [msgspec.json.decode(metadata) for _, metadata in await store.list_clients()]
 
     clients = asyncio.run(run())
@@ -107,7 +106,7 @@ def show(data: Path, client_id: str, *, as_json: bool) -> None:
     del as_json  # metadata is JSON in any case
 
     async def run() -> bytes | None:
-        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+        async with open_store(data) as store:
             return await store.find_client(client_id)
 
     metadata = asyncio.run(run())
@@ -124,7 +123,7 @@ def remove(data: Path, client_id: str, *, as_json: bool) -> None:
     """Remove a client; its grants and tokens end with it, and its identifier stays taken."""
 
     async def run() -> bool:
-        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+        async with open_store(data) as store:
             return await store.remove_client(client_id, now=_SURROUNDINGS.clock.now())
 
     if not asyncio.run(run()):

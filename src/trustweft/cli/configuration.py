@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,7 +17,7 @@ from trustweft.profile import ProfileError
 from trustweft.runtime.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from trustweft.profile import Profile
 
@@ -34,7 +35,7 @@ KINDS: Final[dict[str, type[ServerSettings | ResourceSettings | ClientSettings]]
     epilog=examples(
         "trustweft config explain",
         "trustweft config explain server --json",
-        "TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server",
+        "TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server --config server.toml",
     ),
 )
 def command() -> None:
@@ -45,32 +46,50 @@ def command() -> None:
     epilog=examples(
         "trustweft config explain",
         "trustweft config explain server --json",
-        "TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server",
+        "TRUSTWEFT_LISTEN__PORT=9000 trustweft config explain server --config server.toml",
     )
 )
 @data_option
 @json_option
+@click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A participant's own TOML file, as `trustweft serve` reads it: with the environment over it.",
+)
 @click.argument("participants", nargs=-1, type=click.Choice(list(KINDS)))
-def explain(data: Path, participants: tuple[str, ...], *, as_json: bool) -> None:
-    """Print each setting with its value and source; and each limit of the profile with its clause."""
+def explain(data: Path, config: Path | None, participants: tuple[str, ...], *, as_json: bool) -> None:
+    """Print each setting with its value and source; and each limit of the profile with its clause.
+
+    Without --config: the settings of the ecosystem that `trustweft up` runs, which come from its files alone.
+    """
+    if config is not None and len(participants) != 1:
+        raise click.UsageError("--config is the file of one participant: name that one, and no other.")
     rows: list[dict[str, str]] = []
-    directory = DataDirectory.open(data)
-    for participant in participants or tuple(KINDS):
-        path = directory.file(f"{participant}/{participant}.toml")
-        try:
-            settings = read_settings(path, KINDS[participant], environment=os.environ)
-            profile = read_profile(path.parent, settings.value.profile)
-        except (SettingsError, ProfileError) as cause:
-            raise click.ClickException(str(cause)) from cause
-        rows += [
-            {"participant": participant, "setting": one.path, "value": one.value, "source": one.source}
-            for one in settings.explain()
-        ]
-        rows += _profile_rows(participant, profile)
+    if config is not None:
+        rows = _rows(participants[0], config, environment=os.environ)
+    else:
+        directory = DataDirectory.open(data)
+        for participant in participants or tuple(KINDS):
+            path = directory.file(f"{participant}/{participant}.toml")
+            rows += _rows(participant, path, environment={})
     if as_json:
         print_json(rows)
     else:
         print_table(("participant", "setting", "value", "source"), [list(row.values()) for row in rows])
+
+
+def _rows(participant: str, path: Path, *, environment: Mapping[str, str]) -> list[dict[str, str]]:
+    try:
+        settings = read_settings(path, KINDS[participant], environment=environment)
+        profile = read_profile(path.parent, settings.value.profile)
+    except (SettingsError, ProfileError) as cause:
+        raise click.ClickException(str(cause)) from cause
+    rows = [
+        {"participant": participant, "setting": one.path, "value": one.value, "source": one.source}
+        for one in settings.explain()
+    ]
+    return rows + _profile_rows(participant, profile)
 
 
 def _profile_rows(participant: str, profile: Profile) -> list[dict[str, str]]:

@@ -18,6 +18,8 @@ from trustweft.runtime.files import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trustweft.runtime.clock import Clock
 
 __all__ = ["DEFAULT_BASE_PORT", "DataDirectory", "Ports", "data_option", "default_directory"]
@@ -114,8 +116,15 @@ class DataDirectory:
         return cls(path, Ports(record.base_port))
 
     @classmethod
-    def open_or_create(cls, path: Path, *, base_port: int | None, clock: Clock) -> DataDirectory:
-        """Open the directory, or make a new one at ``base_port``.
+    def open_or_create(
+        cls,
+        path: Path,
+        *,
+        base_port: int | None,
+        clock: Clock,
+        check: Callable[[Ports], None] = lambda _ports: None,
+    ) -> DataDirectory:
+        """Open the directory, or make a new one at ``base_port``, which ``check`` may refuse.
 
         Raises:
             click.ClickException: it was made for another port: issuer and redirect URIs would change.
@@ -126,6 +135,7 @@ class DataDirectory:
             raise click.ClickException(str(cause)) from cause
         if not (path / _RECORD).exists():
             record = _Record(version=1, base_port=base_port or DEFAULT_BASE_PORT, created_at=clock.now())
+            check(Ports(record.base_port))
             write_private_file(path / _RECORD, msgspec.json.encode(record))
         found = cls.open(path)
         if base_port not in (None, found.ports.base):

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
+from trustweft.cli.data_directory import DataDirectory
 from trustweft.protocol.registration import DEFAULT_ALGORITHM, ClientMetadata, read_client_metadata
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.strict_json import load_object
 from trustweft.server.clients import MAXIMUM_METADATA
 from trustweft.server.login.people import create_user
+from trustweft.store.errors import StoreFileError
+from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
     from trustweft.cli.assembly.parts import Surroundings
     from trustweft.server.login.passwords import Passwords
     from trustweft.server.records import User
     from trustweft.server.storage import ServerStore
 
-__all__ = ["add_client", "add_user", "read_client"]
+__all__ = ["add_client", "add_user", "open_store", "read_client"]
+
+MAXIMUM_USERNAME: Final = 100
+MINIMUM_PASSWORD: Final = 15  # where it is all that a person shows: NIST SP 800-63B-4 section 3.1.1.2
+
+
+@asynccontextmanager
+async def open_store(data: Path) -> AsyncIterator[SqliteStore]:
+    """Open the authorization server's store of an ecosystem, which may be running.
+
+    Raises:
+        click.ClickException: there is none, it cannot be used, or it is busy for too long.
+    """
+    try:
+        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+            yield store
+    except (StoreFileError, Reject) as cause:
+        raise click.ClickException(str(cause)) from cause
 
 
 def read_client(raw: bytes, *, entropy_token: str) -> tuple[bytes, ClientMetadata]:
@@ -34,6 +58,15 @@ def read_client(raw: bytes, *, entropy_token: str) -> tuple[bytes, ClientMetadat
         return msgspec.json.encode(document), read_client_metadata(document)
     except Reject as refusal:
         raise click.ClickException(str(refusal)) from refusal
+
+
+def _is_text(value: str) -> bool:
+    """Say whether it came as UTF-8: variables of the environment need not."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 async def add_client(store: ServerStore, raw: bytes, *, surroundings: Surroundings) -> ClientMetadata:
@@ -70,8 +103,14 @@ async def add_user(  # a person's facts, by keyword
     """Add a person.
 
     Raises:
-        click.ClickException: the name is taken.
+        click.ClickException: the name is taken, or name or password are none that a person could use.
     """
+    if not 0 < len(username) <= MAXIMUM_USERNAME or not username.isprintable() or " " in username:
+        raise click.ClickException(
+            f"user.bad-name: a user name is 1 to {MAXIMUM_USERNAME} printable characters without spaces"
+        )
+    if len(password) < MINIMUM_PASSWORD or not _is_text(password):
+        raise click.ClickException(f"user.bad-password: a password has {MINIMUM_PASSWORD} characters or more")
     user = await create_user(
         username=username,
         password=password,

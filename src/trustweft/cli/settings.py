@@ -29,7 +29,7 @@ class ListenSettings(_Settings, frozen=True):
 
     Attributes:
         mtls_port: a second port that asks for client certificates (authorization server only).
-        operations_port: where /metrics and /ready are, on the loopback interface; none unless it is named.
+        operations_port: where /metrics is, on the loopback interface; none unless it is named.
     """
 
     port: int

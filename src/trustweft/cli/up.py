@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 import click
 import uvloop
 
 from trustweft.cli.assembly.client import assemble_client
-from trustweft.cli.assembly.parts import Assembled, Surroundings
+from trustweft.cli.assembly.parts import Assembled, Surroundings, reaper
 from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
-from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, data_option
+from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, Ports, data_option
 from trustweft.cli.first_start import prepare_people, prepare_settings
 from trustweft.cli.output import examples, own_name
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
@@ -25,7 +24,8 @@ from trustweft.crypto.x509 import (
 from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.demo.home import HomeSettings, Neighbour, create_home
 from trustweft.demo.operations import create_operations
-from trustweft.net.serving import Listener, ServingError
+from trustweft.net.fetch import trust_context
+from trustweft.net.serving import Listener, ServingError, check_free
 from trustweft.net.telemetry import Telemetry
 from trustweft.profile import ProfileError
 from trustweft.resource.checks import PIPELINE
@@ -35,7 +35,6 @@ from trustweft.runtime.files import KeyFileError
 from trustweft.runtime.settings import SettingsError, read_settings
 from trustweft.server.pipelines import PIPELINES
 from trustweft.store.errors import StoreFileError
-from trustweft.store.reaper import Reaper
 from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -74,13 +73,29 @@ def command(data: Path, base_port: int | None) -> None:
     """Run the whole ecosystem on this machine, until Ctrl-C.
 
     The first start makes a certificate authority, keys, clients and demo users; a later one finds them again.
+    Settings come from the files in the data directory; variables of the environment count for `serve` alone.
     """
     surroundings = Surroundings(SystemClock(), SystemEntropy(), Telemetry())
     try:
-        directory = DataDirectory.open_or_create(data, base_port=base_port, clock=surroundings.clock)
+        directory = DataDirectory.open_or_create(
+            data, base_port=base_port, clock=surroundings.clock, check=_refuse_taken_ports
+        )
         uvloop.run(run_ecosystem(directory, surroundings=surroundings, announce=_announce))
     except (KeyFileError, ProfileError, SettingsError, ServingError, StoreFileError) as cause:
         raise click.ClickException(str(cause)) from cause
+
+
+def _refuse_taken_ports(ports: Ports) -> None:
+    """Refuse a new ecosystem where somebody listens already: its directory would be bound to ports it cannot have."""
+    for name, port in (
+        ("home page", ports.home),
+        ("authorization server", ports.server),
+        ("authorization server for client certificates", ports.server_mtls),
+        ("sample bank", ports.resource),
+        ("MoneyView", ports.client),
+        ("operations", ports.operations),
+    ):
+        check_free(name, "localhost", port)
 
 
 async def run_ecosystem(
@@ -143,14 +158,7 @@ async def _assemble(
         )
     )
     participants.listeners += _own_listeners(directory, surroundings)
-    participants.background.append(
-        Reaper(
-            store,
-            clock=surroundings.clock,
-            on_backlog=lambda rows: surroundings.observer.measured("server", "reaper_backlog_rows", rows),
-            on_failure=lambda refusal: surroundings.observer.refused("server", "reaper", refusal),
-        ).run
-    )
+    participants.background.append(reaper(store, "server", surroundings=surroundings))
     return participants
 
 
@@ -196,7 +204,7 @@ def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list
                 name="MoneyView",
                 role="A sample application that shows the accounts of customers who allow it.",
                 url=moneyview,
-                probe_url=f"{moneyview}/",
+                probe_url=f"{moneyview}/jwks",
                 links=(("Keys", f"{moneyview}/jwks"),),
             ),
         ),
@@ -208,9 +216,7 @@ def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list
         (
             "home page",
             ports.home,
-            create_home(
-                home, trust=ssl.create_default_context(cafile=str(directory.authority)), observer=observer
-            ),
+            create_home(home, trust=trust_context(directory.authority), observer=observer),
         )
     ]
     if isinstance(observer, Telemetry):

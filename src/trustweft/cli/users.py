@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from trustweft.cli.assembly.parts import Surroundings
-from trustweft.cli.data_directory import DataDirectory, data_option
+from trustweft.cli.data_directory import data_option
 from trustweft.cli.output import examples, json_option, print_json, print_table
-from trustweft.cli.registry import add_user
+from trustweft.cli.registry import add_user, open_store
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.login.passwords import Passwords
-from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +65,7 @@ def add(data: Path, username: str, name: str | None, email: str, password: str, 
     """Add a user."""
 
     async def run() -> User:
-        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+        async with open_store(data) as store:
             return await add_user(
                 store,
                 username=username,
@@ -91,7 +90,7 @@ def list_(data: Path, *, as_json: bool) -> None:
     """List the users."""
 
     async def run() -> list[dict[str, str]]:
-        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+        async with open_store(data) as store:
             return [_public(user) for user in await store.list_users()]
 
     users = asyncio.run(run())
@@ -112,7 +111,7 @@ def remove(data: Path, username: str, *, as_json: bool) -> None:
     """Remove a user; passkeys go, and what the user granted is revoked."""
 
     async def run() -> bool:
-        async with SqliteStore.open(DataDirectory.open(data).database) as store:
+        async with open_store(data) as store:
             return await store.remove_user(username, now=_SURROUNDINGS.clock.now())
 
     if not asyncio.run(run()):

@@ -7,6 +7,7 @@ is sent before it believes any of it.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -54,6 +55,11 @@ NO_ID_TOKEN = reason(
     error="server_error",
     public="The server sent no ID token although one was asked for.",
     status=502,
+)
+UNENCRYPTED = reason(
+    "client.unencrypted",
+    error="invalid_request",
+    public="A token is sent to an https address without user information only.",
 )
 NO_ENDPOINT = reason(
     "client.no-endpoint", error="server_error", public="The server does not offer this endpoint.", status=502
@@ -273,7 +279,12 @@ class ClientCore:
         return response
 
     def signed(self, call: Call, access_token: str) -> Call:
-        """Return the call with the token and a fresh proof for it."""
+        """Return the call with the token and a fresh proof for it.
+
+        Raises:
+            Reject: ``client.unencrypted``: a token never leaves but over TLS, to a plainly named host.
+        """
+        _check_target(call.url)
         proof = self._proof(call.method, call.url, access_token=access_token)
         headers = (*call.headers, create_authorization(access_token), ("dpop", proof))
         return Call(method=call.method, url=call.url, headers=headers, body=call.body)
@@ -330,6 +341,13 @@ class ClientCore:
             access_token=access_token,
             nonce=self.nonces.current(url),
         )
+
+
+@enforces("FAPI2-SP-5.2.1-1")
+def _check_target(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        raise UNENCRYPTED.reject(parts.scheme[:20])
 
 
 def wants_nonce(response: HttpResponse) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from trustweft.client.auth import SenderConstrained
 from trustweft.client.core import ClientCore
 from trustweft.client.tokens import MemoryTokenStore
+from trustweft.client.wire import Call
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.errors import reason
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trustweft.client.configuration import ClientConfiguration
     from trustweft.client.core import PendingAuthorization, StartedAuthorization
     from trustweft.client.tokens import TokenSet, TokenStore
-    from trustweft.client.wire import Call, Flow
+    from trustweft.client.wire import Flow
     from trustweft.protocol.oidc import UserInfo
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Client"]
 
 T = TypeVar("T")
+Headers = tuple[tuple[str, str], ...]
 
 MAXIMUM_ANSWER: Final = 1_048_576
 REFRESH_BEFORE: Final = 10.0  # seconds: a token must not end on its way
@@ -37,6 +39,12 @@ TOO_LARGE = reason(
     "client.answer-too-large",
     error="server_error",
     public="The answer of the server is too large.",
+    status=502,
+)
+ENCODED = reason(
+    "client.answer-encoded",
+    error="server_error",
+    public="The answer of the server is compressed.",
     status=502,
 )
 NO_TOKENS = reason(
@@ -118,6 +126,21 @@ class Client(_Base):
         """Return what signs requests: ``http.get(url, auth=client.auth(name))``."""
         return SenderConstrained(self.core, self.tokens(name).access_token)
 
+    def call(
+        self, method: str, url: str, *, name: str, headers: Headers = (), body: bytes = b""
+    ) -> HttpResponse:
+        """Send a request to a protected resource, with the tokens under ``name``; return whatever it answers.
+
+        Args:
+            method: in capitals.
+            url: https.
+            name: whose tokens.
+            headers: names in lower case; those of the token and its proof are added.
+            body: sent as it is.
+        """
+        request = Call(method=method, url=url, headers=tuple(headers), body=body)
+        return self._drive(self.core.call(request, self.tokens(name).access_token))
+
     def userinfo(self, name: str) -> UserInfo:
         """Return what the server tells about the person."""
         return self._drive(self.core.userinfo(self.tokens(name)))
@@ -144,8 +167,9 @@ class Client(_Base):
 
     def _send(self, call: Call) -> HttpResponse:
         with self._http.stream(
-            call.method, call.url, headers=list(call.headers), content=call.body, follow_redirects=False
+            call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
         ) as response:
+            _refuse_encoded(response)
             body = b""
             for piece in response.iter_bytes():
                 body = _bounded(body, piece)
@@ -198,6 +222,13 @@ class AsyncClient(_Base):
         """Return what signs requests: ``await http.get(url, auth=await client.auth(name))``."""
         return SenderConstrained(self.core, (await self.tokens(name)).access_token)
 
+    async def call(
+        self, method: str, url: str, *, name: str, headers: Headers = (), body: bytes = b""
+    ) -> HttpResponse:
+        """Send a request to a protected resource; see `Client.call`."""
+        request = Call(method=method, url=url, headers=tuple(headers), body=body)
+        return await self._drive(self.core.call(request, (await self.tokens(name)).access_token))
+
     async def userinfo(self, name: str) -> UserInfo:
         """Return what the server tells about the person."""
         return await self._drive(self.core.userinfo(await self.tokens(name)))
@@ -224,12 +255,23 @@ class AsyncClient(_Base):
 
     async def _send(self, call: Call) -> HttpResponse:
         async with self._http.stream(
-            call.method, call.url, headers=list(call.headers), content=call.body, follow_redirects=False
+            call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
         ) as response:
+            _refuse_encoded(response)
             body = b""
             async for piece in response.aiter_bytes():
                 body = _bounded(body, piece)
             return _value(response, body)
+
+
+def _plain(call: Call) -> list[tuple[str, str]]:
+    # Compressed, a small answer could grow beyond all bounds before it is counted.
+    return [*call.headers, ("accept-encoding", "identity")]
+
+
+def _refuse_encoded(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ENCODED.reject()
 
 
 def _bounded(body: bytes, piece: bytes) -> bytes:

@@ -18,6 +18,7 @@ __all__ = ["MemoryTokenStore", "TokenSet", "TokenStore", "read_token_response"]
 MAXIMUM_RESPONSE: Final = 65_536
 DEFAULT_LIFETIME: Final = 300.0  # our choice, where the server does not say (RFC 6749 section 5.1)
 MAXIMUM_TOKEN: Final = 16_384
+MAXIMUM_LIFETIME: Final = 10**9  # our choice: thirty years; what is longer is no duration
 
 BAD_RESPONSE = reason(
     "client.bad-token-response",
@@ -136,7 +137,7 @@ def _token(members: dict[str, object], name: str) -> str | None:
 def _lifetime(value: object) -> float:
     if value is None:
         return DEFAULT_LIFETIME
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAXIMUM_LIFETIME:
         raise BAD_RESPONSE.reject("expires_in")
     return float(value)
 

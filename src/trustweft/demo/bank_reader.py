@@ -14,44 +14,56 @@ from trustweft.web.views import Account, Amount, Transaction
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    import httpx2
+    from trustweft.client.drivers import AsyncClient
 
 __all__ = ["read_accounts"]
 
 MAXIMUM_DOCUMENT: Final = 1_048_576
 LATEST: Final = 8
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
+_JSON: Final = ("accept", "application/json")
 
 UNREADABLE = reason(
     "moneyview.unreadable", error="server_error", public="The bank's answer cannot be read.", status=502
+)
+ENDED = reason(
+    "moneyview.ended",
+    error="access_denied",
+    public="The bank no longer lets MoneyView see your accounts.",
+    status=403,
 )
 REFUSED = reason(
     "moneyview.refused", error="server_error", public="The bank refused to show the accounts.", status=502
 )
 
 
-async def read_accounts(
-    http: httpx2.AsyncClient, bank_url: str, *, sign: Callable[[], Awaitable[httpx2.Auth]]
-) -> tuple[Account, ...]:
-    """Return the accounts with their latest transactions.
+async def read_accounts(client: AsyncClient, bank_url: str, *, name: str) -> tuple[Account, ...]:
+    """Return the accounts with their latest transactions, read with the tokens under ``name``.
 
     Raises:
         Reject: the bank refuses, or answers in a way that cannot be read.
     """
-    auth = await sign()
-    listed = await _get(http, f"{bank_url}/accounts", auth)
+
+    async def get(path: str) -> dict[str, Any]:
+        response = await client.call("GET", bank_url + path, name=name, headers=(_JSON,))
+        if response.status == _UNAUTHORIZED:
+            raise ENDED.reject(path)
+        if response.status != _OK:
+            raise REFUSED.reject(f"{path}: status {response.status}")
+        return load_object(response.body, limit=MAXIMUM_DOCUMENT)
+
+    listed = await get("/accounts")
     try:
-        return tuple([await _account(http, bank_url, auth, entry) for entry in listed["accounts"]])
+        return tuple([await _account(get, entry) for entry in listed["accounts"]])
     except (KeyError, TypeError, ValueError, InvalidOperation, IndexError) as cause:
         raise UNREADABLE.reject(repr(cause)[:200]) from cause
 
 
-async def _account(
-    http: httpx2.AsyncClient, bank_url: str, auth: httpx2.Auth, entry: dict[str, Any]
-) -> Account:
-    address = f"{bank_url}/accounts/{quote(entry['id'], safe='')}"
-    balances = await _get(http, f"{address}/balances", auth)
-    transactions = await _get(http, f"{address}/transactions?limit={LATEST}", auth)
+async def _account(get: Callable[[str], Awaitable[dict[str, Any]]], entry: dict[str, Any]) -> Account:
+    path = f"/accounts/{quote(entry['id'], safe='')}"
+    balances = await get(f"{path}/balances")
+    transactions = await get(f"{path}/transactions?limit={LATEST}")
     return Account(
         name=entry["name"],
         number=entry["iban"],
@@ -66,13 +78,6 @@ async def _account(
             for line in transactions["transactions"]
         ),
     )
-
-
-async def _get(http: httpx2.AsyncClient, url: str, auth: httpx2.Auth) -> dict[str, Any]:
-    response = await http.get(url, auth=auth, headers={"accept": "application/json"}, follow_redirects=False)
-    if response.status_code != _OK:
-        raise REFUSED.reject(f"{url}: status {response.status_code}")
-    return load_object(response.content, limit=MAXIMUM_DOCUMENT)
 
 
 def _amount(document: dict[str, Any]) -> Amount:

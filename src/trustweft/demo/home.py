@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HomeSettings", "Neighbour", "create_home"]
 
+METHOD = reason(
+    "home.method", error="invalid_request", public="This address answers to GET alone.", status=405
+)
 NOT_FOUND = reason(
     "home.not-found", error="invalid_request", public="There is nothing at this address.", status=404
 )
@@ -88,6 +91,8 @@ class _Home:
         self._fingerprint = certificate_fingerprint(self._authority)
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            raise METHOD.reject(request.method[:20], headers=(("allow", "GET, HEAD"),))
         if request.path == AUTHORITY_PATH:
             headers = (("content-type", "application/x-pem-file"), ("cache-control", "no-store"))
             return HttpResponse(200, headers, self._authority)

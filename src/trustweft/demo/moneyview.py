@@ -17,7 +17,7 @@ import httpx2
 import msgspec
 
 from trustweft.client.errors import AuthorizationDeniedError, ServerRefusedError
-from trustweft.demo.bank_reader import read_accounts
+from trustweft.demo.bank_reader import ENDED, read_accounts
 from trustweft.demo.moneyview_sessions import Session, Sessions
 from trustweft.net.asgi import application
 from trustweft.protocol.http import HttpResponse
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
+
+    _Handler = Callable[[HttpRequest, Session | None], Awaitable[HttpResponse]]
 
 __all__ = ["MoneyViewConfig", "create_moneyview"]
 
@@ -100,7 +102,6 @@ def create_moneyview(
     config: MoneyViewConfig,
     *,
     client: AsyncClient,
-    http: httpx2.AsyncClient,
     clock: Clock,
     entropy: Entropy,
     observer: Observer,
@@ -110,14 +111,12 @@ def create_moneyview(
     Args:
         config: what the operator decides.
         client: MoneyView as an OAuth client.
-        http: reaches the bank.
         clock: tells the time.
         entropy: names sessions.
         observer: hears of refusals and failures.
     """
-    moneyview = _MoneyView(
-        config, client=client, http=http, sessions=Sessions(clock=clock, entropy=entropy), observer=observer
-    )
+    sessions = Sessions(clock=clock, entropy=entropy, on_end=client.store.forget)
+    moneyview = _MoneyView(config, client=client, sessions=sessions, observer=observer)
     return with_static_files(
         application(
             moneyview.respond,
@@ -135,18 +134,16 @@ class _MoneyView:
         config: MoneyViewConfig,
         *,
         client: AsyncClient,
-        http: httpx2.AsyncClient,
         sessions: Sessions,
         observer: Observer,
     ) -> None:
         self._config = config
         self._client = client
-        self._http = http
         self._sessions = sessions
         self._observer = observer
         self._pages = Pages()
         self._who = Participant(name="MoneyView", host=urlsplit(config.base_url).netloc)
-        self.routes: dict[str, tuple[str, Callable[[HttpRequest, Session], Awaitable[HttpResponse]]]] = {
+        self.routes: dict[str, tuple[str, _Handler]] = {
             "/": ("GET", self._start),
             "/connect": ("POST", self._connect),
             "/callback": ("GET", self._callback),
@@ -166,57 +163,69 @@ class _MoneyView:
                 raise METHOD.reject(request.method[:20], headers=(("allow", method),))
             if method == "POST":
                 self._refuse_forgery(request, session)
-            response = await handler(request, session)
+            return await handler(request, session)
         except Reject as refusal:
-            response = self._refuse(refusal)
+            return self._refuse(refusal)
         except AuthorizationDeniedError as denied:
-            response = self._refuse(DENIED.reject(denied.error))
+            return self._refuse(DENIED.reject(denied.error))
         except ServerRefusedError as refused:
-            response = self._refuse(BANK_REFUSED.reject(str(refused)))
+            return self._refuse(BANK_REFUSED.reject(str(refused)))
         except httpx2.HTTPError as cause:
-            response = self._refuse(BANK_AWAY.reject(repr(cause)[:200]))
-        return self._with_cookie(response, session)
+            return self._refuse(BANK_AWAY.reject(repr(cause)[:200]))
 
     @enforces("FAPI2-SP-5.3.3.1-12")
-    def _refuse_forgery(self, request: HttpRequest, session: Session) -> None:
+    def _refuse_forgery(self, request: HttpRequest, session: Session | None) -> None:
         """Only a form of our own page starts anything: another site's has neither the token nor our origin."""
         if request.header("sec-fetch-site") not in (None, "same-origin"):
             raise FORGED.reject("sec-fetch-site")
         presented = parse_form(request.body, content_type=request.header("content-type")).get("csrf") or ""
-        if not hmac.compare_digest(presented.encode(), session.csrf.encode()):
+        expected = "" if session is None else session.csrf
+        if not expected or not hmac.compare_digest(presented.encode(), expected.encode()):
             raise FORGED.reject("csrf")
 
-    async def _start(self, _request: HttpRequest, session: Session) -> HttpResponse:
-        if session.connected:
+    async def _start(self, _request: HttpRequest, session: Session | None) -> HttpResponse:
+        if session is not None and session.connected:
             return _see_other("/accounts")
+        fresh = session is None
+        session = session or self._sessions.begin()
         view = ConnectView(
             participant=self._who, bank=self._config.bank_name, csrf=session.csrf, action="/connect"
         )
-        return self._page(
+        page = self._page(
             self._pages.moneyview_start(view), form_targets=(self._config.authorization_origin,)
         )
+        return _with_cookie(page, session) if fresh else page
 
-    async def _connect(self, _request: HttpRequest, session: Session) -> HttpResponse:
+    async def _connect(self, _request: HttpRequest, session: Session | None) -> HttpResponse:
+        if session is None:
+            raise FORGED.reject("session")
         started = await self._client.begin()
         session.pending = started.pending
         return _see_other(started.url)
 
     @enforces("FAPI2-SP-5.3.3.1-4")
-    async def _callback(self, request: HttpRequest, session: Session) -> HttpResponse:
-        pending, session.pending = session.pending, None  # taken out once, whatever comes of it
-        if pending is None:
+    async def _callback(self, request: HttpRequest, session: Session | None) -> HttpResponse:
+        if session is None or session.pending is None:
             raise NO_FLOW.reject()
-        name = self._sessions.renew(session)
-        await self._client.finish(pending, request.query.decode("latin-1"), name=name)
-        session.connected = True
-        return _see_other("/accounts")  # a fixed address: nothing in the callback says where to go
+        pending, session.pending = session.pending, None  # taken out once, whatever comes of it
+        await self._client.finish(pending, request.query.decode("latin-1"), name=session.name)
+        # Only this answer brings the new secret: whoever else has the old one gets nothing by it.
+        self._sessions.connect(session)
+        # A fixed address: nothing in the callback says where to go.
+        return _with_cookie(_see_other("/accounts"), session)
 
-    async def _accounts(self, _request: HttpRequest, session: Session) -> HttpResponse:
-        if not session.connected:
+    async def _accounts(self, _request: HttpRequest, session: Session | None) -> HttpResponse:
+        if session is None or not session.connected:
             return _see_other("/")
-        accounts = await read_accounts(
-            self._http, self._config.bank_url, sign=lambda: self._client.auth(session.name)
-        )
+        try:
+            accounts = await read_accounts(self._client, self._config.bank_url, name=session.name)
+        except Reject as refusal:
+            if refusal.reason is ENDED:
+                self._sessions.end(session)
+            raise
+        except ServerRefusedError as refused:  # the tokens are not renewed any more
+            self._sessions.end(session)
+            raise ENDED.reject(str(refused)) from refused
         view = AccountsView(
             participant=self._who,
             bank=self._config.bank_name,
@@ -227,13 +236,15 @@ class _MoneyView:
         )
         return self._page(self._pages.moneyview_accounts(view))
 
-    async def _disconnect(self, _request: HttpRequest, session: Session) -> HttpResponse:
-        if session.connected:
-            await self._client.revoke(session.name)
-            session.connected = False
+    async def _disconnect(self, _request: HttpRequest, session: Session | None) -> HttpResponse:
+        if session is not None and session.connected:
+            try:
+                await self._client.revoke(session.name)
+            finally:
+                self._sessions.end(session)
         return _see_other("/")
 
-    async def _jwks(self, _request: HttpRequest, _session: Session) -> HttpResponse:
+    async def _jwks(self, _request: HttpRequest, _session: Session | None) -> HttpResponse:
         headers = (("content-type", "application/jwk-set+json"), ("cache-control", "public, max-age=300"))
         return HttpResponse(200, headers, msgspec.json.encode(self._config.jwks))
 
@@ -256,14 +267,6 @@ class _MoneyView:
         protection = security_headers(base_url=self._config.base_url, form_targets=form_targets)
         return HttpResponse(status, (("content-type", CONTENT_TYPE), *protection), body)
 
-    def _with_cookie(self, response: HttpResponse, session: Session) -> HttpResponse:
-        if not session.announce:
-            return response
-        session.announce = False
-        # Lax, not Strict: the callback is a navigation from the bank's site, and must bring the session along.
-        cookie = f"{COOKIE}={session.secret}; Path=/; Secure; HttpOnly; SameSite=Lax"
-        return HttpResponse(response.status, (*response.headers, ("set-cookie", cookie)), response.body)
-
 
 _COOKIE_VALUE: Final = re.compile(rf"(?:^|;\s*){re.escape(COOKIE)}=([A-Za-z0-9_-]{{43}})(?=;|$)")
 
@@ -271,6 +274,12 @@ _COOKIE_VALUE: Final = re.compile(rf"(?:^|;\s*){re.escape(COOKIE)}=([A-Za-z0-9_-
 def _cookie(request: HttpRequest) -> str | None:
     found = [value for header in request.header_values("cookie") for value in _COOKIE_VALUE.findall(header)]
     return found[0] if len(found) == 1 else None
+
+
+def _with_cookie(response: HttpResponse, session: Session) -> HttpResponse:
+    # Lax, not Strict: the callback is a navigation from the bank's site, and must bring the session along.
+    cookie = f"{COOKIE}={session.secret}; Path=/; Secure; HttpOnly; SameSite=Lax"
+    return HttpResponse(response.status, (*response.headers, ("set-cookie", cookie)), response.body)
 
 
 def _see_other(location: str) -> HttpResponse:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from trustweft.runtime.encoding import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trustweft.client.core import PendingAuthorization
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
@@ -28,7 +30,7 @@ class Session:
         csrf: what forms of this session bring along.
         name: under which its tokens are kept.
         pending: the authorization that this browser started and has not come back from.
-        announce: whether the cookie must be set with the next answer.
+        connected: whether there are tokens.
     """
 
     secret: str = field(repr=False)
@@ -37,35 +39,38 @@ class Session:
     expires_at: float
     pending: PendingAuthorization | None = None
     connected: bool = False
-    announce: bool = True
 
 
 class Sessions:
-    """Sessions in memory, found by the digest of their secret; the oldest go when there are too many."""
+    """Sessions in memory, found by the digest of their secret.
 
-    def __init__(self, *, clock: Clock, entropy: Entropy) -> None:
+    Visitors and those who are connected are kept apart: whoever opens a page ten thousand times pushes out other
+    visitors, and nobody who is connected.
+
+    Args:
+        clock: tells the time.
+        entropy: makes secrets.
+        on_end: is told the name of every session that ends with tokens.
+    """
+
+    def __init__(self, *, clock: Clock, entropy: Entropy, on_end: Callable[[str], None]) -> None:
         self._clock = clock
         self._entropy = entropy
-        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
+        self._on_end = on_end
+        self._visitors: OrderedDict[bytes, Session] = OrderedDict()
+        self._connected: OrderedDict[bytes, Session] = OrderedDict()
 
-    def find(self, secret: str | None) -> Session:
-        """Return the session of a cookie, or a new one."""
+    def find(self, secret: str | None) -> Session | None:
+        """Return the session of a cookie."""
         digest = digest_of(secret or "")
-        known = self._sessions.get(digest)
-        if known is not None and self._clock.now() < known.expires_at:
-            return known
-        self._sessions.pop(digest, None)
-        return self._add()
+        known = self._visitors.get(digest) or self._connected.get(digest)
+        if known is not None and self._clock.now() >= known.expires_at:
+            self.end(known)
+            return None
+        return known
 
-    def renew(self, session: Session) -> str:
-        """Give the session a new secret and token, so that whoever knew the old ones is left behind; return its name."""
-        self._sessions.pop(digest_of(session.secret), None)
-        session.secret, session.csrf, session.announce = self._entropy.token(), self._entropy.token(), True
-        session.expires_at = self._clock.now() + LIFETIME
-        self._sessions[digest_of(session.secret)] = session
-        return session.name
-
-    def _add(self) -> Session:
+    def begin(self) -> Session:
+        """Return a visitor's new session."""
         entropy = self._entropy
         session = Session(
             secret=entropy.token(),
@@ -73,7 +78,26 @@ class Sessions:
             name=entropy.token(),
             expires_at=self._clock.now() + LIFETIME,
         )
-        self._sessions[digest_of(session.secret)] = session
-        if len(self._sessions) > MAXIMUM_SESSIONS:
-            self._sessions.popitem(last=False)
+        self._keep(self._visitors, session)
         return session
+
+    def connect(self, session: Session) -> None:
+        """Give a session that has tokens now a new secret, so that whoever knew the old one is left behind."""
+        self._visitors.pop(digest_of(session.secret), None)
+        session.secret, session.csrf, session.connected = self._entropy.token(), self._entropy.token(), True
+        session.expires_at = self._clock.now() + LIFETIME
+        self._keep(self._connected, session)
+
+    def end(self, session: Session) -> None:
+        """Forget a session, and have its tokens forgotten."""
+        digest = digest_of(session.secret)
+        self._visitors.pop(digest, None)
+        self._connected.pop(digest, None)
+        if session.connected:
+            session.connected = False
+            self._on_end(session.name)
+
+    def _keep(self, kept: OrderedDict[bytes, Session], session: Session) -> None:
+        kept[digest_of(session.secret)] = session
+        while len(kept) > MAXIMUM_SESSIONS:
+            self.end(next(iter(kept.values())))

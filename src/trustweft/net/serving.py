@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from trustweft.net.asgi import Application
 
-__all__ = ["Listener", "ServingError", "serve", "stop_on_signals", "tls_context"]
+__all__ = ["Listener", "ServingError", "check_free", "serve", "stop_on_signals", "tls_context"]
 
 # RFC 9325 section 4.2: with TLS 1.2 only ephemeral key exchange and authenticated encryption with AES.
 CIPHERS_TLS_1_2: Final = "ECDHE+AESGCM"
@@ -118,7 +118,10 @@ async def serve(
         ServingError: an address is taken or may not be used, or a certificate cannot be.
     """
     with contextlib.ExitStack() as opened:
-        bound = [(_Server(_configure(listener)), _bind(listener, opened)) for listener in listeners]
+        bound = [
+            (_Server(_configure(listener)), _bind(listener.name, listener.host, listener.port, opened))
+            for listener in listeners
+        ]
         servers = [server for server, _ in bound]
         running = [asyncio.create_task(server.serve(sockets)) for server, sockets in bound]
         stopped = asyncio.create_task(stop.wait())
@@ -178,12 +181,22 @@ def _configure(listener: Listener) -> uvicorn.Config:
     return config
 
 
-def _bind(listener: Listener, opened: contextlib.ExitStack) -> list[socket.socket]:
+def check_free(name: str, host: str, port: int) -> None:
+    """Hold that an address can be listened at now.
+
+    Raises:
+        ServingError: it is taken or may not be used.
+    """
+    with contextlib.ExitStack() as opened:
+        _bind(name, host, port, opened)
+
+
+def _bind(name: str, host: str, port: int, opened: contextlib.ExitStack) -> list[socket.socket]:
     """Bind every address of the host: ``localhost`` has one of each family."""
     sockets = []
     failure: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(
-        listener.host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     ):
         try:
             bound = opened.enter_context(socket.socket(family, kind, protocol))
@@ -200,9 +213,7 @@ def _bind(listener: Listener, opened: contextlib.ExitStack) -> list[socket.socke
             sockets.append(bound)
     if failure is not None or not sockets:
         why = "it has no address here" if failure is None else failure.strerror
-        raise ServingError(
-            f"{listener.name} cannot listen on {listener.host}:{listener.port}: {why}"
-        ) from failure
+        raise ServingError(f"{name} cannot listen on {host}:{port}: {why}") from failure
     return sockets
 
 

@@ -17,12 +17,14 @@ class KeyFileError(ValueError):
 
 
 def make_private_directory(path: Path) -> None:
-    """Make the directory, and its parents, for the owner alone.
+    """Make the directory, and its parents, for the owner alone; an empty one of ours is closed to others.
 
     Raises:
-        KeyFileError: it exists and others have access.
+        KeyFileError: it exists with something in it, and others have access.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid == os.getuid() and not any(path.iterdir()):
+        path.chmod(0o700)
     if path.stat().st_mode & _OTHERS:
         raise KeyFileError(f"others can reach {path}; run: chmod 700 {path}")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from trustweft.cli.data_directory import DataDirectory
+from trustweft.cli.data_directory import DataDirectory, Ports
+from trustweft.net.serving import ServingError
 from trustweft.runtime.clock import ManualClock
 
 if TYPE_CHECKING:
@@ -40,8 +41,28 @@ def test_a_command_without_an_ecosystem_says_how_to_start_one(tmp_path: Path) ->
 def test_a_directory_that_others_can_reach_is_refused(tmp_path: Path) -> None:
     """Keys and passwords lie in it; the message names the mend."""
     (tmp_path / "data").mkdir(mode=0o755)
+    (tmp_path / "data" / "something").touch()
     with pytest.raises(click.ClickException, match="chmod 700"):
         DataDirectory.open_or_create(tmp_path / "data", base_port=None, clock=CLOCK)
+
+
+def test_an_empty_directory_is_taken_and_closed(tmp_path: Path) -> None:
+    """Whoever makes the folder first, with the usual mode, need not know about ours."""
+    (tmp_path / "data").mkdir(mode=0o755)
+    data = DataDirectory.open_or_create(tmp_path / "data", base_port=None, clock=CLOCK)
+    assert stat.S_IMODE(data.path.stat().st_mode) == 0o700
+
+
+def test_a_start_that_cannot_be_leaves_the_choice_of_ports_open(tmp_path: Path) -> None:
+    """A newcomer whose port is taken names another one, for the same folder."""
+
+    def taken(_ports: Ports) -> None:
+        raise ServingError
+
+    with pytest.raises(ServingError):
+        DataDirectory.open_or_create(tmp_path / "data", base_port=9_000, clock=CLOCK, check=taken)
+    found = DataDirectory.open_or_create(tmp_path / "data", base_port=9_100, clock=CLOCK)
+    assert found.ports.base == 9_100
 
 
 def test_everything_in_it_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -49,6 +49,32 @@ def test_a_server_that_never_has_enough_nonces_is_an_error_and_no_loop(
     assert server.calls.count(path) == 2
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://bank.example/accounts", "https://user:secret@bank.example/", "https:///accounts", "ftp://x/"],
+)
+def test_a_token_leaves_over_tls_only(server: ScriptedServer, url: str) -> None:
+    """Neither what signs requests nor a call sends it to an address that everybody on the way can read."""
+    client = authorized(server, server.client())
+    before = len(server.requests)
+    with pytest.raises(Reject, match=r"client\.unencrypted"):
+        client._http.get(url, auth=client.auth("alice"))
+    with pytest.raises(Reject, match=r"client\.unencrypted"):
+        client.call("GET", url, name="alice")
+    assert len(server.requests) == before
+
+
+def test_a_call_brings_the_token_and_learns_the_nonce(server: ScriptedServer) -> None:
+    """The third of begin, finish, call: signed, repeated once where a nonce is wanted, bounded."""
+    client = authorized(server, server.client())
+    server.nonces = 1
+    answer = client.call("GET", RESOURCE, name="alice", headers=(("accept", "application/json"),))
+    assert answer.status == 200
+    last = server.requests[-1]
+    assert last.headers["authorization"].startswith("DPoP ")
+    assert (last.headers["accept"], last.headers["accept-encoding"]) == ("application/json", "identity")
+
+
 def test_a_repeated_request_is_made_afresh(server: ScriptedServer) -> None:
     """With the nonce come another assertion and another proof: the first ones may have been used up."""
     server.nonces = 1

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 import httpx2
 
-from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, read_profile, resolve
+from trustweft.cli.assembly.parts import (
+    Assembled,
+    Surroundings,
+    operations_listeners,
+    read_key,
+    read_profile,
+    resolve,
+)
 from trustweft.client import AsyncClient, ClientConfiguration
 from trustweft.crypto.keys import public_jwk
 from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
+from trustweft.net.fetch import trust_context
 from trustweft.net.serving import Listener
 
 if TYPE_CHECKING:
@@ -27,7 +34,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
     moneyview, limits = settings.moneyview, read_profile(base, settings.profile).limits
     signer = read_key(resolve(base, moneyview.assertion_key_file))
-    trust = ssl.create_default_context(cafile=str(resolve(base, moneyview.trust)))
+    trust = trust_context(resolve(base, moneyview.trust))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
     client = AsyncClient(
         ClientConfiguration(
@@ -54,7 +61,6 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
             jwks={"keys": [public]},
         ),
         client=client,
-        http=http,
         clock=surroundings.clock,
         entropy=surroundings.entropy,
         observer=surroundings.observer,
@@ -67,4 +73,5 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         certificate=resolve(base, settings.tls.certificate),
         private_key=resolve(base, settings.tls.private_key),
     )
-    return Assembled([listener], close=[http.aclose])
+    operations = operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
+    return Assembled([listener, *operations], close=[http.aclose])

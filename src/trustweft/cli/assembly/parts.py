@@ -6,21 +6,34 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
+from trustweft.demo.operations import create_operations
+from trustweft.net.serving import Listener
+from trustweft.net.telemetry import Telemetry
 from trustweft.profile import check_implemented, is_profile_file, load_profile
 from trustweft.runtime.files import read_private_file
 from trustweft.runtime.strict_json import load_object
+from trustweft.store.reaper import Reaper
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from trustweft.net.serving import Listener
+    from trustweft.cli.settings import ListenSettings, TlsSettings
     from trustweft.profile import Profile
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
+    from trustweft.server.storage import ServerStore
 
-__all__ = ["Assembled", "Surroundings", "read_key", "read_profile", "resolve"]
+__all__ = [
+    "Assembled",
+    "Surroundings",
+    "operations_listeners",
+    "read_key",
+    "read_profile",
+    "reaper",
+    "resolve",
+]
 
 KEY_ID_LENGTH = 16
 MAXIMUM_KEY_FILE = 16_384
@@ -59,6 +72,38 @@ class Assembled:
 def resolve(base: Path, name: str) -> Path:
     """Return the path of a setting: relative to the settings file."""
     return base / name
+
+
+def reaper(
+    store: ServerStore, participant: str, *, surroundings: Surroundings
+) -> Callable[[], Awaitable[None]]:
+    """Return the task that keeps a store small, and tells how many rows wait."""
+    observer = surroundings.observer
+    return Reaper(
+        store,
+        clock=surroundings.clock,
+        on_backlog=lambda rows: observer.measured(participant, "reaper_backlog_rows", rows),
+        on_failure=lambda refusal: observer.refused(participant, "reaper", refusal),
+    ).run
+
+
+def operations_listeners(
+    listen: ListenSettings, tls: TlsSettings, *, base: Path, surroundings: Surroundings
+) -> list[Listener]:
+    """Return the operators' address of a participant, on the loopback interface; none unless its port is named."""
+    observer = surroundings.observer
+    if listen.operations_port is None or not isinstance(observer, Telemetry):
+        return []
+    return [
+        Listener(
+            name="operations",
+            application=create_operations(observer.render_metrics, observer=observer),
+            host="localhost",
+            port=listen.operations_port,
+            certificate=resolve(base, tls.certificate),
+            private_key=resolve(base, tls.private_key),
+        )
+    ]
 
 
 def read_profile(base: Path, name: str) -> Profile:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from trustweft.cli.assembly.parts import Assembled, Surroundings, read_key, read_profile, resolve
+from trustweft.cli.assembly.parts import (
+    Assembled,
+    Surroundings,
+    operations_listeners,
+    read_key,
+    read_profile,
+    reaper,
+    resolve,
+)
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener
@@ -55,9 +63,10 @@ def assemble_resource(
     profile = read_profile(base, settings.profile)
     limits = profile.limits
     replays = SqliteStore.open(resolve(base, settings.storage.path))
-    trust = ssl.create_default_context(cafile=str(resolve(base, resource.trust)))
     secret = load_or_create_secret(resolve(base, resource.nonce_secret_file), entropy=surroundings.entropy)
-    fetcher = Fetcher(trust=trust, allowed_hosts=frozenset({"localhost"}))
+    # Whom the operator named may have an address that is not public; whatever else a document leads to may not.
+    named = {urlsplit(url).hostname or "" for url in (resource.issuer, settings.revocation.endpoint)}
+    fetcher = Fetcher(trust=resolve(base, resource.trust), allowed_hosts=named)
     guard = Guard(
         Protection(
             issuer=resource.issuer,
@@ -97,7 +106,11 @@ def assemble_resource(
         certificate=resolve(base, settings.tls.certificate),
         private_key=resolve(base, settings.tls.private_key),
     )
-    return Assembled([listener], close=[replays.close])
+    listeners = [
+        listener,
+        *operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings),
+    ]
+    return Assembled(listeners, [reaper(replays, "resource", surroundings=surroundings)], [replays.close])
 
 
 def _revocations(

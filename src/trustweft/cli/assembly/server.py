@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.cli.assembly.parts import Assembled, Surroundings, read_profile, resolve
+from trustweft.cli.assembly.parts import (
+    Assembled,
+    Surroundings,
+    operations_listeners,
+    read_profile,
+    reaper,
+    resolve,
+)
 from trustweft.crypto.keyring import KeyRing
 from trustweft.net.serving import Listener
 from trustweft.protocol.dpop import Nonces
@@ -94,4 +101,6 @@ def assemble_server(
         if own_store:
             await store.close()
 
-    return Assembled(listeners, close=[close])
+    listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
+    background = [reaper(store, "server", surroundings=surroundings)] if own_store else []
+    return Assembled(listeners, background, [close])

@@ -49,6 +49,8 @@ def command(data: Path, page: Path | None, *, as_json: bool, waits: bool) -> Non
     It acts as a client and as a person with a browser, and at each step tries what must be refused. The exit status
     is 0 only if everything went as the profile says.
     """
+    if page is not None and not page.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {page.parent}", param_hint="--html")
     steps = _walk(DataDirectory.open(data), as_json=as_json, waits=waits)
     if page is not None:
         page.write_text(as_page(steps), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +11,7 @@ from trustweft.cli.assembly.parts import read_key
 from trustweft.cli.first_start import DemoCredentials
 from trustweft.cli.tour.parties import Browser, Party
 from trustweft.cli.tour.wire import Draft, Wire, origin_of
+from trustweft.net.fetch import trust_context
 from trustweft.profile import load_profile
 from trustweft.protocol.bearer import Scheme, create_authorization
 from trustweft.protocol.issuer import check_issuer_identifier
@@ -73,7 +73,7 @@ class Tour:
         self.issuer = check_issuer_identifier(ports.url(ports.server))
         self.bank = ports.url(ports.resource)
         self.redirect_uri = f"{ports.url(ports.home)}/tour/callback"
-        self.wire = Wire(ssl.create_default_context(cafile=str(directory.authority)))
+        self.wire = Wire(trust_context(directory.authority))
         self.clock = clock
         self.entropy = entropy
         self.wait = wait

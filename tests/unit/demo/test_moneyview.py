@@ -1,0 +1,216 @@
+"""MoneyView's sessions: who is connected, who is not, and how a connection ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.wire import Answer, Sent, send
+from trustweft.client import ServerRefusedError
+from trustweft.client.core import PendingAuthorization, StartedAuthorization
+from trustweft.client.tokens import MemoryTokenStore, TokenSet
+from trustweft.demo import moneyview_sessions
+from trustweft.demo.moneyview import COOKIE, MoneyViewConfig, create_moneyview
+from trustweft.protocol.http import HttpResponse
+from trustweft.runtime.clock import ManualClock
+from trustweft.runtime.entropy import SystemEntropy
+from trustweft.runtime.observability import SilentObserver
+
+if TYPE_CHECKING:
+    from trustweft.net.asgi import Application
+
+pytestmark = pytest.mark.anyio
+
+BANK = "https://bank.example"
+ISSUER = "https://server.example"
+CONFIG = MoneyViewConfig(
+    base_url="https://moneyview.example",
+    bank_url=BANK,
+    bank_name="Harbour Bank",
+    authorization_origin=ISSUER,
+    jwks={"keys": []},
+)
+PENDING = PendingAuthorization(issuer=ISSUER, state="s", nonce="n", code_verifier="v", expires_at=1e12)
+
+
+@dataclass
+class ScriptedClient:
+    """Stands where the OAuth client stands, and does what the story needs."""
+
+    store: MemoryTokenStore = field(default_factory=MemoryTokenStore)
+    may_finish: asyncio.Event = field(default_factory=asyncio.Event)
+    finishing: asyncio.Event = field(default_factory=asyncio.Event)
+    bank_status: int = 200
+    refused: ServerRefusedError | None = None
+
+    async def begin(self) -> StartedAuthorization:
+        """Send the browser away."""
+        return StartedAuthorization(url=f"{ISSUER}/authorize", pending=PENDING)
+
+    async def finish(self, _pending: PendingAuthorization, _query: str, *, name: str) -> None:
+        """Wait for the word, then have tokens."""
+        self.finishing.set()
+        await self.may_finish.wait()
+        self.store.save(name, TokenSet(access_token="t", expires_at=1e12, scope=()))
+
+    async def call(self, _method: str, _url: str, *, name: str, headers: object) -> HttpResponse:
+        """Answer as the bank does."""
+        if self.refused is not None:
+            raise self.refused
+        assert self.store.load(name) is not None
+        return HttpResponse(self.bank_status, (), json.dumps({"accounts": []}).encode())
+
+    async def revoke(self, name: str) -> None:
+        """Forget the tokens, as the client does once the server agrees."""
+        if self.refused is not None:
+            raise self.refused
+        self.store.forget(name)
+
+
+@dataclass
+class Stage:
+    """MoneyView and its visitors."""
+
+    client: ScriptedClient
+    clock: ManualClock
+    application: Application
+
+    async def ask(
+        self, path: str, cookie: str | None = None, *, method: str = "GET", query: str = "", body: str = ""
+    ) -> Answer:
+        """Send what a browser on our own pages sends."""
+        headers = [(b"content-type", b"application/x-www-form-urlencoded")] if body else []
+        if cookie is not None:
+            headers.append((b"cookie", f"{COOKIE}={cookie}".encode()))
+        sent = Sent(method, path.encode(), query.encode(), headers, [body.encode()])
+        return await send(self.application, sent)
+
+    async def visit(self) -> tuple[str, str]:
+        """Open the start page as a newcomer; return the cookie and the form's token."""
+        page = await self.ask("/")
+        return cookie_of(page), csrf_of(page)
+
+    async def start(self) -> str:
+        """Begin to connect; return the cookie."""
+        cookie, csrf = await self.visit()
+        assert (await self.ask("/connect", cookie, method="POST", body=f"csrf={csrf}")).status == 303
+        return cookie
+
+    async def connect(self) -> str:
+        """Come back from the bank; return the new cookie."""
+        self.client.may_finish.set()
+        return cookie_of(await self.ask("/callback", await self.start(), query="code=c"))
+
+
+def cookie_of(answer: Answer) -> str:
+    """Return the secret that the answer sets."""
+    (value,) = answer.values("set-cookie")
+    assert value.endswith("; Path=/; Secure; HttpOnly; SameSite=Lax")
+    return value.partition("=")[2].partition(";")[0]
+
+
+def csrf_of(answer: Answer) -> str:
+    """Return the token of the form on a page."""
+    return answer.body.decode().partition('name="csrf" value="')[2].partition('"')[0]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """MoneyView, never visited."""
+    client, clock = ScriptedClient(), ManualClock()
+    stands_in: Any = client
+    application = create_moneyview(
+        CONFIG, client=stands_in, clock=clock, entropy=SystemEntropy(), observer=SilentObserver()
+    )
+    return Stage(client, clock, application)
+
+
+async def test_whoever_knew_the_secret_before_is_left_behind(stage: Stage) -> None:
+    """Not even a request that is answered while the tokens arrive brings the new secret to another browser."""
+    planted = await stage.start()
+    victim = asyncio.create_task(stage.ask("/callback", planted, query="code=c"))
+    await stage.client.finishing.wait()
+    during = await stage.ask("/", planted)
+    stage.client.may_finish.set()
+    secret = cookie_of(await victim)
+    assert during.values("set-cookie") == []
+    assert (await stage.ask("/accounts", secret)).status == 200
+    assert (await stage.ask("/accounts", planted)).header("location") == "/"
+
+
+async def test_only_the_start_page_begins_a_session(stage: Stage) -> None:
+    """Keys that anybody may cache bring no cookie, and neither does what is refused."""
+    for path in ("/jwks", "/nowhere", "/accounts", "/callback"):
+        assert (await stage.ask(path)).values("set-cookie") == []
+    assert (await stage.ask("/")).values("set-cookie") != []
+
+
+async def test_visitors_push_out_visitors_and_nobody_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often somebody opens the page, who is connected stays so."""
+    monkeypatch.setattr(moneyview_sessions, "MAXIMUM_SESSIONS", 3)
+    connected = await stage.connect()
+    first, _ = await stage.visit()
+    for _ in range(3):
+        await stage.visit()
+    assert (await stage.ask("/accounts", connected)).status == 200
+    assert (await stage.ask("/", first)).values("set-cookie") != []
+
+
+@pytest.mark.parametrize("how", ["the bank says so", "the server refuses to refresh"])
+async def test_a_connection_that_ended_elsewhere_ends_here(stage: Stage, how: str) -> None:
+    """The person is told, and can connect again at once."""
+    secret = await stage.connect()
+    if how == "the bank says so":
+        stage.client.bank_status = 401
+    else:
+        stage.client.refused = ServerRefusedError("invalid_grant", None, 400)
+    told = await stage.ask("/accounts", secret)
+    assert (told.status, told.header("trustweft-reason")) == (403, "moneyview.ended")
+    assert stage.client.store._tokens == {}
+    again = await stage.ask("/", secret)
+    assert again.status == 200
+    assert csrf_of(again)
+
+
+async def test_a_bank_that_fails_ends_nothing(stage: Stage) -> None:
+    """What is broken today may work tomorrow."""
+    secret = await stage.connect()
+    stage.client.bank_status = 503
+    assert (await stage.ask("/accounts", secret)).status == 502
+    stage.client.bank_status = 200
+    assert (await stage.ask("/accounts", secret)).status == 200
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_disconnecting_forgets_the_tokens_whatever_the_server_says(
+    stage: Stage, *, works: bool
+) -> None:
+    """Whoever leaves has left."""
+    secret = await stage.connect()
+    csrf = csrf_of(await stage.ask("/accounts", secret))
+    stage.client.refused = None if works else ServerRefusedError("server_error", None, 503)
+    left = await stage.ask("/disconnect", secret, method="POST", body=f"csrf={csrf}")
+    assert left.status == (303 if works else 502)
+    assert stage.client.store._tokens == {}
+    assert (await stage.ask("/accounts", secret)).header("location") == "/"
+
+
+async def test_an_expired_session_takes_its_tokens_along(stage: Stage) -> None:
+    """Nothing is kept that nobody can reach any more."""
+    secret = await stage.connect()
+    stage.clock.advance(moneyview_sessions.LIFETIME)
+    assert (await stage.ask("/accounts", secret)).header("location") == "/"
+    assert stage.client.store._tokens == {}
+
+
+async def test_a_form_without_a_session_starts_nothing(stage: Stage) -> None:
+    """An empty token is not the token of a session that is not there."""
+    for body in ("csrf=", "x=1"):
+        refused = await stage.ask("/connect", method="POST", body=body)
+        assert (refused.status, refused.header("trustweft-reason")) == (403, "moneyview.forged")
