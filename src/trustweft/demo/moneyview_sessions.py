@@ -83,19 +83,22 @@ class Sessions:
 
     def connect(self, session: Session) -> None:
         """Give a session that has tokens now a new secret, so that whoever knew the old one is left behind."""
-        self._visitors.pop(digest_of(session.secret), None)
+        self._drop(session)
         session.secret, session.csrf, session.connected = self._entropy.token(), self._entropy.token(), True
         session.expires_at = self._clock.now() + LIFETIME
         self._keep(self._connected, session)
 
     def end(self, session: Session) -> None:
         """Forget a session, and have its tokens forgotten."""
-        digest = digest_of(session.secret)
-        self._visitors.pop(digest, None)
-        self._connected.pop(digest, None)
+        self._drop(session)
         if session.connected:
             session.connected = False
             self._on_end(session.name)
+
+    def _drop(self, session: Session) -> None:
+        digest = digest_of(session.secret)
+        self._visitors.pop(digest, None)
+        self._connected.pop(digest, None)
 
     def _keep(self, kept: OrderedDict[bytes, Session], session: Session) -> None:
         kept[digest_of(session.secret)] = session

@@ -142,6 +142,16 @@ async def test_whoever_knew_the_secret_before_is_left_behind(stage: Stage) -> No
     assert (await stage.ask("/accounts", planted)).header("location") == "/"
 
 
+async def test_whoever_connects_again_leaves_the_old_secret_behind_too(stage: Stage) -> None:
+    """Each time tokens arrive there is a new secret, and one only."""
+    old = await stage.connect()
+    csrf = csrf_of(await stage.ask("/accounts", old))
+    assert (await stage.ask("/connect", old, method="POST", body=f"csrf={csrf}")).status == 303
+    new = cookie_of(await stage.ask("/callback", old, query="code=c"))
+    assert (await stage.ask("/accounts", new)).status == 200
+    assert (await stage.ask("/accounts", old)).header("location") == "/"
+
+
 async def test_only_the_start_page_begins_a_session(stage: Stage) -> None:
     """Keys that anybody may cache bring no cookie, and neither does what is refused."""
     for path in ("/jwks", "/nowhere", "/accounts", "/callback"):
