@@ -1,0 +1,27 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.cli.output import print_table
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_a_narrow_screen_cuts_nothing_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every character of a long address is there, on as many lines as it takes."""
+    monkeypatch.setenv("COLUMNS", "40")
+    address = "https://localhost:8441/a/very/long/path/that/does/not/fit"
+    print_table(("name", "address"), [["issuer", address]])
+    shown = capsys.readouterr().out
+    assert address in "".join(line.removeprefix("issuer").strip() for line in shown.splitlines())
+
+
+def test_an_empty_table_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Headings over nothing would look like a failure."""
+    print_table(("name",), [])
+    assert capsys.readouterr().out == "There are none.\n"
