@@ -273,6 +273,15 @@ def test_a_participant_alone_has_metrics_and_keeps_its_store_small(ecosystem: Ec
     assert process.returncode == 0
 
 
+def test_the_bank_knows_its_customers_on_its_own_too(ecosystem: Ecosystem) -> None:
+    """The file that `up` wrote names them, so that `serve resource` shows the same accounts."""
+    rows = json.loads(
+        run_trustweft("config", "explain", "resource", "--json", "--data", str(ecosystem.data)).stdout
+    )
+    customers = [row["value"] for row in rows if row["setting"].startswith("customers.")]
+    assert sorted(customers) == ["alice", "bob"]
+
+
 def test_a_file_of_ones_own_is_explained_with_the_environment(
     ecosystem: Ecosystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,11 +27,20 @@ from trustweft.server.config import ScopeDefinition, ServerConfig
 from trustweft.server.login.passwords import Passwords
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trustweft.cli.assembly.parts import Surroundings
     from trustweft.cli.data_directory import DataDirectory
     from trustweft.server.storage import ServerStore
 
-__all__ = ["CLIENT_IDS", "DemoCredentials", "DemoPerson", "prepare_people", "prepare_settings"]
+__all__ = [
+    "CLIENT_IDS",
+    "DemoCredentials",
+    "DemoPerson",
+    "prepare_keys",
+    "prepare_people",
+    "prepare_settings",
+]
 
 # The sample client, the sample bank's own identity for introspection, and the two that the tour acts as.
 CLIENT_IDS: Final = ("moneyview", "bank", "tour", "tour-stranger")
@@ -122,7 +131,7 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
     )
 
 
-def _resource_settings(data: DataDirectory) -> ResourceSettings:
+def _resource_settings(data: DataDirectory, customers: Mapping[str, str]) -> ResourceSettings:
     ports = data.ports
     bank = ports.url(ports.resource)
     return ResourceSettings(
@@ -141,6 +150,7 @@ def _resource_settings(data: DataDirectory) -> ResourceSettings:
             client_id="bank",
             private_key_file="../client-keys/bank.json",
         ),
+        customers=dict(customers),
     )
 
 
@@ -163,12 +173,16 @@ def _client_settings(data: DataDirectory) -> ClientSettings:
     )
 
 
-def prepare_settings(data: DataDirectory) -> None:
-    """Write the settings files of the participants where they are missing; people may change them afterwards."""
-    prepare_keys(data)
+def prepare_settings(data: DataDirectory, *, customers: Mapping[str, str]) -> None:
+    """Write the settings files of the participants where they are missing; people may change them afterwards.
+
+    Args:
+        data: where.
+        customers: subject identifiers, each with the sample customer whose accounts it sees.
+    """
     for participant, settings in (
         ("server", _server_settings(data)),
-        ("resource", _resource_settings(data)),
+        ("resource", _resource_settings(data, customers)),
         ("client", _client_settings(data)),
     ):
         path = data.file(f"{participant}/{participant}.toml")

@@ -13,7 +13,7 @@ from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
 from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, Ports, data_option
-from trustweft.cli.first_start import prepare_people, prepare_settings
+from trustweft.cli.first_start import prepare_keys, prepare_people, prepare_settings
 from trustweft.cli.output import examples, own_name
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.crypto.x509 import (
@@ -116,9 +116,10 @@ async def run_ecosystem(
     load_or_create_server_certificate(
         directory.path / "tls", authority=authority, now=surroundings.clock.now()
     )
-    prepare_settings(directory)
+    prepare_keys(directory)
     async with SqliteStore.open(directory.database) as store:
         credentials = await prepare_people(directory, store, surroundings=surroundings)
+        prepare_settings(directory, customers=await _customers(store))
         participants = await _assemble(
             directory, store, surroundings=surroundings, pipelines=pipelines, guard_pipeline=guard_pipeline
         )
@@ -146,7 +147,6 @@ async def _assemble(
             base=directory.path / "resource",
             surroundings=surroundings,
             server_store=store,
-            customers=await _customers(store),
             pipeline=guard_pipeline,
         )
     )

@@ -29,7 +29,7 @@ from trustweft.store.guard import StoreReplayMemory, StoreRevocations
 from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from trustweft.cli.settings import ResourceSettings
@@ -46,7 +46,6 @@ def assemble_resource(
     base: Path,
     surroundings: Surroundings,
     server_store: ServerStore | None = None,
-    customers: Mapping[str, str] | None = None,
     pipeline: Sequence[GuardCheck] = PIPELINE,
 ) -> Assembled:
     """Return the bank of ``settings``, whose paths are relative to ``base``.
@@ -56,7 +55,6 @@ def assemble_resource(
         base: the folder of the settings file.
         surroundings: clock, entropy, observer.
         server_store: the authorization server's store, inside one deployment: revocation is then seen at once.
-        customers: subject identifiers with sample customers; those of the settings unless given.
         pipeline: other than the guard's own only in tests.
     """
     resource, clock = settings.resource, surroundings.clock
@@ -93,7 +91,7 @@ def assemble_resource(
     bank = create_bank(
         BankConfig(resource=resource.audience, issuer=resource.issuer),
         guard=guard,
-        customers=settings.customers if customers is None else customers,
+        customers=settings.customers,
         clock=clock,
         entropy=surroundings.entropy,
         observer=surroundings.observer,
