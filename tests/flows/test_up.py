@@ -53,6 +53,13 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     assert "Usage:" in done.stdout
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE"])
+def test_the_home_page_is_only_looked_at(ecosystem: Ecosystem, method: str) -> None:
+    """It changes nothing, so it answers to nothing that would."""
+    answer = httpx2.request(method, f"{ecosystem.home}/", verify=ecosystem.trust)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
 def test_the_home_page_shows_every_participant(ecosystem: Ecosystem) -> None:
     """It answers 200 when everybody is ready, and links to them."""
     page = get(ecosystem, f"{ecosystem.home}/")

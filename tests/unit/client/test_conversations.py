@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,18 @@ def test_a_token_leaves_over_tls_only(server: ScriptedServer, url: str) -> None:
     with pytest.raises(Reject, match=r"client\.unencrypted"):
         client.call("GET", url, name="alice")
     assert len(server.requests) == before
+
+
+def test_an_answer_that_would_grow_is_not_read(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever compresses unasked could send a thousandth of what we would have to keep."""
+    bomb = httpx2.Response(
+        200, headers={"content-encoding": "gzip"}, content=gzip.compress(bytes(10_000_000))
+    )
+    monkeypatch.setattr(server, "answer", lambda _request: bomb)
+    with pytest.raises(Reject, match=r"client\.answer-encoded"):
+        server.client().begin()
 
 
 def test_a_call_brings_the_token_and_learns_the_nonce(server: ScriptedServer) -> None:
