@@ -110,7 +110,9 @@ async def add_user(  # a person's facts, by keyword
             f"user.bad-name: a user name is 1 to {MAXIMUM_USERNAME} printable characters without spaces"
         )
     if len(password) < MINIMUM_PASSWORD or not _is_text(password):
-        raise click.ClickException(f"user.bad-password: a password has {MINIMUM_PASSWORD} characters or more")
+        raise click.ClickException(
+            f"user.bad-password: a password has {MINIMUM_PASSWORD} characters or more, in UTF-8"
+        )
     user = await create_user(
         username=username,
         password=password,

@@ -343,7 +343,6 @@ class ClientCore:
         )
 
 
-@enforces("FAPI2-SP-5.2.1-1")
 def _check_target(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:

@@ -35,8 +35,8 @@ _PRIVATE_MEMBERS: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"
 _P256_OCTETS: Final = 32
 _ED25519_OCTETS: Final = 32
 _ED25519_PRIME: Final = 2**255 - 19
-# A point of order 8 has one of two y; the other points of small order have 0, 1 and -1 (RFC 7748 section 5, RFC 8032
-# section 5.1). With such a key a signature can be made up that verifies for every message.
+# Eight points of the curve (RFC 8032 section 5.1) have a small order: those of order 8 have one of two y, the others
+# 0, 1 and -1. With such a key a signature can be made up that verifies for every message.
 _ED25519_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _ED25519_SMALL: Final = frozenset(
     (0, 1, _ED25519_PRIME - 1, _ED25519_ORDER_8, _ED25519_PRIME - _ED25519_ORDER_8)

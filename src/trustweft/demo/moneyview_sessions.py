@@ -102,5 +102,7 @@ class Sessions:
 
     def _keep(self, kept: OrderedDict[bytes, Session], session: Session) -> None:
         kept[digest_of(session.secret)] = session
-        while len(kept) > MAXIMUM_SESSIONS:
+        now = self._clock.now()
+        # The oldest stand first, and all live equally long.
+        while len(kept) > MAXIMUM_SESSIONS or next(iter(kept.values())).expires_at <= now:
             self.end(next(iter(kept.values())))

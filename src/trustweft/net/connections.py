@@ -48,9 +48,11 @@ class _Answer:
         """Keep the head; write the rest, the first of it behind the head."""
         if self._head is None and not octets.startswith(_INTERIM):
             self._head = octets
+        elif self._head:
+            self._transport.write(self._head + octets)
+            self._head = b""  # written: the rest of the body goes out as it comes
         else:
-            self._transport.write((self._head or b"") + octets)
-            self._head = self._head and b""
+            self._transport.write(octets)
 
     def close(self) -> None:
         """Write a head that nothing follows, and close the connection."""

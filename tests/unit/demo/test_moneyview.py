@@ -219,6 +219,16 @@ async def test_an_expired_session_takes_its_tokens_along(stage: Stage) -> None:
     assert stage.client.store._tokens == {}
 
 
+async def test_a_session_that_nobody_comes_back_to_ends_too(stage: Stage) -> None:
+    """Whoever connects next clears away what has expired."""
+    await stage.connect()
+    stage.clock.advance(moneyview_sessions.LIFETIME)
+    assert len(stage.client.store._tokens) == 1
+    secret = await stage.connect()
+    assert len(stage.client.store._tokens) == 1
+    assert (await stage.ask("/accounts", secret)).status == 200
+
+
 async def test_a_form_without_a_session_starts_nothing(stage: Stage) -> None:
     """An empty token is not the token of a session that is not there."""
     for body in ("csrf=", "x=1"):
