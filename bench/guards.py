@@ -15,7 +15,7 @@ from bench.sampling import Sample, sample
 from bench.sides import NODE_FOLDER, free_port
 from bench.signing import http_request, tampered
 from trustweft.profile import load_profile
-from trustweft.protocol.access_token import NewAccessToken, create_access_token
+from trustweft.protocol.access_token import Confirmation, NewAccessToken, create_access_token
 from trustweft.protocol.dpop import Nonces
 from trustweft.runtime.encoding import encode_base64url
 
@@ -147,7 +147,7 @@ class Guards:
                 issued_at=now,
                 expires_at=now + TOKEN_LIFETIME,
                 jti=self._entropy.token(),
-                jkt=self._workshop.thumbprint(number),
+                confirmation=Confirmation(jkt=self._workshop.thumbprint(number)),
             ),
             signer=self._workshop.identities.issuer,
         )

@@ -25,6 +25,7 @@ from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.application import AuthorizationServer
+from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.config import PATHS, ScopeDefinition, ServerConfig
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
@@ -190,6 +191,7 @@ def make_site(directory: Path) -> Site:
         profile=load_profile("fapi2-security"),
         store=store,
         keys=KeyRing.load_or_create(directory, now=clock.now()),
+        client_certificates=ClientCertificates(),
         nonces=Nonces(entropy.octets(32)),
         pages=ServerPages(compiled_pages(), base_url=ISSUER),
         passwords=Passwords(entropy=entropy, hasher=FAST, concurrency=1),

@@ -18,19 +18,22 @@ from mutations import (
     sign_with,
 )
 from trustweft.crypto import jws
-from trustweft.crypto.keys import LocalSigner, generate_private_key, private_jwk, public_jwk
+from trustweft.crypto.keys import LocalSigner, generate_private_key, private_jwk, public_jwk, thumbprint
+from trustweft.crypto.x509 import certificate_thumbprint
+from trustweft.protocol.access_token import Confirmation
 from trustweft.protocol.http import HttpRequest
 from trustweft.runtime.encoding import sha256_base64url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["ATTACKS", "FORM", "NEEDED", "Attack"]
+__all__ = ["ATTACKS", "CERTIFICATE", "FORM", "NEEDED", "Attack", "bound_to_certificate"]
 
 NEEDED = ("accounts",)
 FORM = ("content-type", "application/x-www-form-urlencoded")
 STRANGER = LocalSigner("ES256", generate_private_key("ES256"), "as-1")
 RSA = LocalSigner("PS256", generate_private_key("PS256"))
+CERTIFICATE = b"the octets of a certificate: only their hash counts"
 X5T = "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"
 
 
@@ -102,6 +105,24 @@ def _in_body(stage: Stage) -> HttpRequest:
     good = stage.request(method="POST")
     body = f"a=1&access_token={stage.token()}".encode()
     return replace(good, headers=(*good.headers, FORM), body=body)
+
+
+def bound_to_certificate(
+    stage: Stage, certificate: bytes | None, *, also_to_key: bool = False
+) -> HttpRequest:
+    """Present a token that is bound to ``CERTIFICATE``, over a connection with this certificate."""
+    bound_to = Confirmation(
+        jkt=thumbprint(CLIENT.public_key) if also_to_key else None,
+        certificate_thumbprint=certificate_thumbprint(CERTIFICATE),
+    )
+    token = stage.token(confirmation=bound_to)
+    good = stage.request(token) if also_to_key else with_headers(("authorization", f"Bearer {token}"))
+    return replace(good, client_certificate=certificate)
+
+
+def _certificate_without_proof(stage: Stage) -> HttpRequest:
+    good = bound_to_certificate(stage, CERTIFICATE, also_to_key=True)
+    return replace(good, headers=tuple(pair for pair in good.headers if pair[0] != "dpop"))
 
 
 async def _replays(stage: Stage) -> object:
@@ -287,6 +308,24 @@ def _cnf(confirmation: object) -> Mutation:
 
 
 JKT = {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
+CERTIFICATES = [
+    sends(
+        "the certificate stayed at home",
+        "mtls.binding-without-certificate",
+        lambda stage: bound_to_certificate(stage, None),
+    ),
+    sends(
+        "the certificate of a thief",
+        "mtls.binding-mismatch",
+        lambda stage: bound_to_certificate(stage, b"another"),
+    ),
+    sends(
+        "the certificate of a thief who has the key",
+        "mtls.binding-mismatch",
+        lambda stage: bound_to_certificate(stage, b"another", also_to_key=True),
+    ),
+    sends("the certificate without the proof", "dpop.missing", _certificate_without_proof),
+]
 TOKENS = [
     rewrite("one segment", "access-token.malformed", lambda token: token.partition(".")[0]),
     rewrite("a flipped signature", "access-token.bad-signature", lambda token: token[:-8] + "AAAAAAAA"),
@@ -313,7 +352,8 @@ TOKENS = [
     _cnf({"jkt": 5}),
     change("dpop.key-mismatch", cnf=JKT),
     change("bearer.not-bound", cnf={"x5t#S256": X5T}),
-    change("guard.no-dpop-key", cnf={**JKT, "x5t#S256": X5T}),
+    change("dpop.key-mismatch", cnf={**JKT, "x5t#S256": X5T}),
+    change("mtls.binding-without-certificate", cnf={"jkt": thumbprint(CLIENT.public_key), "x5t#S256": X5T}),
     change("bearer.insufficient-scope", scope="payments"),
     change("bearer.insufficient-scope", scope="ACCOUNTS accounts2"),
     drop("bearer.insufficient-scope", "scope"),
@@ -343,4 +383,4 @@ PROOFS = [
     drop("dpop.nonce-required", "nonce"),
 ]
 
-ATTACKS = [*REQUESTS, *map(with_token, TOKENS), *map(with_proof, PROOFS)]
+ATTACKS = [*REQUESTS, *CERTIFICATES, *map(with_token, TOKENS), *map(with_proof, PROOFS)]

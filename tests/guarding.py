@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trustweft.crypto.keys import KeySet, LocalSigner, VerificationKey, generate_private_key, thumbprint
-from trustweft.protocol.access_token import NewAccessToken, create_access_token
+from trustweft.protocol.access_token import Confirmation, NewAccessToken, create_access_token
 from trustweft.protocol.dpop import Nonces, create_proof
 from trustweft.protocol.http import HttpRequest
 from trustweft.protocol.metadata import resource_well_known_url
@@ -98,7 +98,7 @@ class Stage:
             issued_at=now,
             expires_at=now + 300,
             jti="token-1",
-            jkt=thumbprint(holder.public_key),
+            confirmation=Confirmation(jkt=thumbprint(holder.public_key)),
             grant_id="grant-1",
         )
         return create_access_token(msgspec.structs.replace(new, **changes), signer=signer)

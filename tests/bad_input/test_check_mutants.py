@@ -17,7 +17,14 @@ from flows.test_tour_mutants import PASSKEYS, UNSEEN
 from support.authority import make_authority
 from support.bombarding import all_endpoints
 from support.bombardment import bombard
-from support.requests import code_request, refresh_request
+from support.requests import (
+    code_request,
+    credentials_request,
+    introspection_request,
+    pushed_request,
+    refresh_request,
+    revocation_request,
+)
 from support.visits import begin_visit, enrol_passkey
 from trustweft.server.pipeline import without
 from trustweft.server.pipelines import PIPELINES
@@ -121,6 +128,21 @@ async def _scope_is_out_of_service(authority: Authority, endpoint: str) -> str |
     return (await authority.send(draft)).reason
 
 
+async def _has_no_certificate(authority: Authority, endpoint: str) -> str | None:
+    certified = authority.parties["certified"]
+    match endpoint:
+        case "introspection":
+            draft = introspection_request(authority, "a token", authority.parties["certified-bank"])
+        case "revocation":
+            draft = revocation_request(authority, "a token", certified)
+        case "token":
+            draft = credentials_request(authority, certified)
+        case _:
+            draft = pushed_request(authority, certified)
+    draft.certificate = None
+    return (await authority.send(draft)).reason
+
+
 # What a check refuses that no change to a good request shows.
 STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]] = {
     "find_interaction_request": (_request_was_answered, "request-uri.spent"),
@@ -129,6 +151,7 @@ STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]
     "require_password_login": (_has_no_password_login, "passkey.needs-password"),
     "refuse_replayed_challenge": (_comes_twice, "passkey.challenge-replayed"),
     "advance_passkey_counter": (_is_a_copy, "passkey.cloned"),
+    "verify_client_certificate": (_has_no_certificate, "mtls.certificate-missing"),
     "keep_offered_scope": (_scope_is_out_of_service, "scope.no-longer-offered"),
     "refuse_too_many_passkeys": (_has_twenty, "passkey.too-many"),
 }

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import trustweft
-from support.authority import CALLBACK, Authority, make_authority
+from support.authority import CALLBACK, Authority, make_authority, make_certified, make_party
 from support.bombarding import ENDPOINTS, outcome_of
 from support.drafts import PROOF, TOKEN, Draft
 from support.harbour import make_harbour
@@ -76,6 +76,71 @@ def story(reason: str) -> Callable[[Story], Story]:
         return told
 
     return keep
+
+
+# Clients with certificates.
+
+
+@story("client.authentication-method")
+async def _a_signature_where_a_certificate_is_registered(world: World) -> Answer:
+    party = replace(world.authority.parties["certified"], authentication=None)
+    return await world.authority.send(pushed_request(world.authority, party))
+
+
+@story("mtls.certificate-missing")
+async def _no_certificate(world: World) -> Answer:
+    draft = pushed_request(world.authority, world.authority.parties["certified"])
+    draft.certificate = None
+    return await world.authority.send(draft)
+
+
+@story("mtls.other-name")
+async def _the_certificate_of_another_client_of_the_same_authority(world: World) -> Answer:
+    draft = pushed_request(world.authority, world.authority.parties["certified"])
+    draft.certificate = world.authority.parties["certified-bank"].certificate
+    return await world.authority.send(draft)
+
+
+@story("certificate.untrusted")
+async def _a_certificate_with_the_right_name_from_nobody(world: World) -> Answer:
+    draft = pushed_request(world.authority, world.authority.parties["certified"])
+    draft.certificate = make_certified("certified", now=world.authority.clock.now()).certificate
+    return await world.authority.send(draft)
+
+
+@story("certificate.malformed")
+async def _no_certificate_at_all(world: World) -> Answer:
+    draft = pushed_request(world.authority, world.authority.parties["certified"])
+    draft.certificate = b"0" * 100
+    return await world.authority.send(draft)
+
+
+@story("mtls.not-registered")
+async def _another_certificate_that_vouches_for_itself(world: World) -> Answer:
+    draft = pushed_request(world.authority, world.authority.parties["selfsigned"])
+    draft.certificate = make_certified("selfsigned", now=world.authority.clock.now()).certificate
+    return await world.authority.send(draft)
+
+
+@story("mtls.out-of-date")
+async def _a_certificate_of_last_year(world: World) -> Answer:
+    draft = pushed_request(world.authority, world.authority.parties["selfsigned"])
+    world.later(366 * 86_400)
+    return await world.authority.send(draft)
+
+
+@story("mtls.binding-missing")
+async def _nothing_to_bind_the_token_to(world: World) -> Answer:
+    authority = world.authority
+    party = replace(make_party("bound", grant_types=("client_credentials",)), scope=("accounts",))
+    await authority.register(replace(party, certificate_bound=True))
+    return await authority.send(credentials_request(authority, replace(party, certificate_bound=True)))
+
+
+@story("dpop.certificate-bound")
+async def _two_bindings(world: World) -> Answer:
+    party = world.authority.parties["certified"]
+    return await world.authority.send(pushed_request(world.authority, party, dpop_jkt=party.jkt))
 
 
 # Clients among themselves.
@@ -365,10 +430,18 @@ async def _an_upgrade(world: World) -> Answer:
     return await world.harbour.send(draft.claim(TOKEN, cnf={"x5t#S256": "A" * 43}))
 
 
-@story("guard.no-dpop-key")
-async def _a_token_bound_to_a_certificate(world: World) -> Answer:
+@story("mtls.binding-without-certificate")
+async def _a_bound_token_without_the_certificate(world: World) -> Answer:
     draft = (await world.harbour.call("GET", "/accounts")).with_header("authorization", f"Bearer {TOKEN}")
     return await world.harbour.send(draft.claim(TOKEN, cnf={"x5t#S256": "A" * 43}))
+
+
+@story("mtls.binding-mismatch")
+async def _a_stolen_token_with_another_certificate(world: World) -> Answer:
+    authority = world.authority
+    draft = await world.harbour.call("GET", "/accounts", party=authority.parties["certified"])
+    draft.certificate = authority.parties["selfsigned"].certificate
+    return await world.harbour.send(draft)
 
 
 @story("bearer.in-body")
@@ -452,7 +525,8 @@ ELSEWHERE: Final = {
     "redirect-uri.private-scheme": "likewise",
     "redirect-uri.unencrypted": "likewise",
     "page.form-target": "no such address can be registered: tests/unit/web/test_registered_targets.py",
-    "certificate.": "nothing reads client certificates before mutual TLS is built: tests/unit/crypto",
+    "mtls.bad-": "likewise: tests/unit/protocol/test_mtls.py",
+    "distinguished-name.": "likewise: tests/unit/protocol/test_distinguished_name.py",
     "issuer.": "the client compares the issuer of a response: tests/unit/protocol",
     "bearer.bad-challenge": "the client reads challenges: tests/unit/protocol",
     "introspection.": "whoever reads an introspection response: tests/unit/protocol",

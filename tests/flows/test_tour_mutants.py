@@ -58,6 +58,11 @@ UNSEEN = {
     # only differ for a client that is removed between two pages
     ("login", "find_interaction_client"),
     ("cancel", "find_interaction_client"),
+    # only differ for clients that authenticate with a certificate
+    ("pushed_authorization_request", "verify_client_certificate"),
+    ("token", "verify_client_certificate"),
+    ("introspection", "verify_client_certificate"),
+    ("revocation", "verify_client_certificate"),
     # only differ where an operator takes a scope out of service
     ("token:authorization_code", "keep_offered_scope"),
     ("token:refresh_token", "keep_offered_scope"),

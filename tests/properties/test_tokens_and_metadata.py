@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from trustweft.crypto import jws
 from trustweft.crypto.keys import KeySet, LocalSigner, VerificationKey, generate_private_key, public_jwk
-from trustweft.protocol.access_token import NewAccessToken, create_access_token, verify_access_token
+from trustweft.protocol.access_token import (
+    Confirmation,
+    NewAccessToken,
+    create_access_token,
+    verify_access_token,
+)
 from trustweft.protocol.bearer import create_authorization, read_challenges, read_presented_token
 from trustweft.protocol.http import HttpRequest
 from trustweft.protocol.introspection import create_response, read_response
@@ -49,7 +54,7 @@ ACCESS_TOKEN = create_access_token(
         issued_at=NOW,
         expires_at=NOW + 300,
         jti="jti-1",
-        jkt="0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+        confirmation=Confirmation(jkt="0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"),
         grant_id="grant-1",
     ),
     signer=SIGNER,

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from browsing import FAST, compiled_pages
 from support.drafts import Draft
 from support.wire import Answer, Sent, send
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk, thumbprint
+from trustweft.crypto.x509 import (
+    certificate_thumbprint,
+    create_self_signed,
+    issue_client_certificate,
+    load_or_create_authority,
+)
 from trustweft.profile import load_profile
+from trustweft.protocol.access_token import Confirmation
 from trustweft.protocol.dpop import Nonces
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.encoding import digest_of
@@ -20,6 +30,7 @@ from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.application import AuthorizationServer
+from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.config import ScopeDefinition, ServerConfig
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
@@ -30,8 +41,12 @@ from trustweft.store.memory import MemoryStore
 from trustweft.web.server_pages import ServerPages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from cryptography import x509
+
+    from trustweft.crypto.x509 import Authority as CertificateAuthority
     from trustweft.server.pipeline import Pipelines
 
 __all__ = [
@@ -103,11 +118,19 @@ class Hearing(SilentObserver):
 
 @dataclass(frozen=True)
 class Party:
-    """One client: what it is registered as, and its two keys."""
+    """One client: what it is registered as, its two keys, and its certificate where it has one.
+
+    Attributes:
+        authentication: what is registered of how it authenticates, where that is by its certificate.
+        certificate_bound: whether its tokens are bound to its certificate.
+    """
 
     client_id: str
     signer: LocalSigner
     holder: LocalSigner
+    certificate: bytes | None = None
+    authentication: Mapping[str, Any] | None = None
+    certificate_bound: bool = False
     redirect_uris: tuple[str, ...] = ()
     grant_types: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
@@ -131,9 +154,19 @@ class Party:
             "grant_types": list(self.grant_types),
             "scope": " ".join(self.scope),
             "resource_server_for": list(self.resource_server_for),
-            "token_endpoint_auth_signing_alg": self.signer.algorithm,
-            "jwks": {"keys": [key]},
+            "tls_client_certificate_bound_access_tokens": self.certificate_bound,
+            **(
+                self.authentication
+                or {"token_endpoint_auth_signing_alg": self.signer.algorithm, "jwks": {"keys": [key]}}
+            ),
         }
+
+    @property
+    def confirmation(self) -> Confirmation:
+        """What its tokens are bound to."""
+        if self.certificate_bound and self.certificate is not None:
+            return Confirmation(certificate_thumbprint=certificate_thumbprint(self.certificate))
+        return Confirmation(jkt=self.jkt)
 
 
 def make_party(client_id: str, *, algorithm: str = "ES256", **registered: Any) -> Party:
@@ -143,6 +176,42 @@ def make_party(client_id: str, *, algorithm: str = "ES256", **registered: Any) -
         signer=LocalSigner(algorithm, generate_private_key(algorithm), f"{client_id}-key"),
         holder=LocalSigner("ES256", generate_private_key("ES256")),
         **registered,
+    )
+
+
+def make_certified(
+    client_id: str, authority: CertificateAuthority | None = None, *, now: float, **registered: Any
+) -> Party:
+    """Return a client with a certificate that an authority issued, or that vouches for itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    if authority is None:
+        certificate = create_self_signed(key, common_name=client_id, now=now)
+        public = {**public_jwk(key.public_key()), "x5c": [b64encode(_der(certificate)).decode()]}
+        method = {"token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": {"keys": [public]}}
+    else:
+        certificate = issue_client_certificate(authority, key.public_key(), common_name=client_id, now=now)
+        method = {
+            "token_endpoint_auth_method": "tls_client_auth",
+            "tls_client_auth_subject_dn": f"CN={client_id}",
+        }
+    party = make_party(client_id, certificate_bound=True, **registered)
+    return replace(party, certificate=_der(certificate), authentication=method)
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+def _certified_parties(authority: CertificateAuthority, *, now: float) -> tuple[Party, ...]:
+    registered: dict[str, Any] = {
+        "redirect_uris": (CALLBACK,),
+        "grant_types": ("authorization_code", "refresh_token", "client_credentials"),
+        "scope": EVERYTHING,
+    }
+    return (
+        make_certified("certified", authority, now=now, **registered),
+        make_certified("selfsigned", now=now, **registered),
+        make_certified("certified-bank", authority, now=now, resource_server_for=(BANK,)),
     )
 
 
@@ -328,13 +397,16 @@ class Authority:
 async def make_authority(
     directory: Path, *, store: MemoryStore | None = None, pipelines: Pipelines = PIPELINES
 ) -> Authority:
-    """Build a server with clients and two people; its keys are in the directory."""
+    """Build a server with clients and two people; its keys, and those of its certificate authority, are in the directory."""
     store, clock, hearing, entropy = store or MemoryStore(), ManualClock(), Hearing(), SystemEntropy()
+    keys = KeyRing.load_or_create(directory, now=clock.now())
+    ca = load_or_create_authority(directory / "ca", now=clock.now())
     deployment = Deployment(
         config=CONFIG,
         profile=load_profile("fapi2-security"),
         store=store,
-        keys=KeyRing.load_or_create(directory, now=clock.now()),
+        keys=keys,
+        client_certificates=ClientCertificates((ca.certificate,)),
         nonces=Nonces(entropy.octets(32), step=60, window=120),
         pages=ServerPages(compiled_pages(), base_url=ISSUER),
         passwords=Passwords(entropy=entropy, hasher=FAST, concurrency=1),
@@ -344,7 +416,7 @@ async def make_authority(
     )
     server = AuthorizationServer(deployment, pipelines=pipelines)
     authority = Authority(deployment, store, clock, hearing, server)
-    for party in _parties():
+    for party in (*_parties(), *_certified_parties(ca, now=clock.now())):
         await authority.register(party)
     for username in ("alice", "bob"):
         await authority.enrol(username)

@@ -58,6 +58,7 @@ class Draft:
     """One request before it is sent.
 
     Attributes:
+        certificate: that the sender showed in the handshake, in DER.
         tokens: to be signed in the end; or finished ones, or what finishes one once the access token is known.
     """
 
@@ -69,6 +70,7 @@ class Draft:
     body: bytes = b""
     tokens: dict[str, Part] = field(default_factory=dict)
     peer: str = "192.0.2.1"
+    certificate: bytes | None = None
 
     def get(self, name: str) -> str:
         """Return a parameter of the form."""
@@ -138,4 +140,5 @@ class Draft:
             headers=[(_octets(name), _octets(fill(value))) for name, value in self.headers],
             chunks=[body],
             peer=self.peer,
+            certificate=self.certificate,
         )

@@ -21,7 +21,7 @@ from trustweft.store.guard import StoreReplayMemory, StoreRevocations
 from trustweft.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from support.authority import Authority
+    from support.authority import Authority, Party
     from support.drafts import Draft
     from trustweft.net.asgi import Application
     from trustweft.resource.inspection import IssuerKeys
@@ -56,12 +56,17 @@ class Harbour:
         return await send(self.application, request if isinstance(request, Sent) else request.finish())
 
     async def call(
-        self, method: str, path: str, *, scope: tuple[str, ...] = ("accounts", "payments")
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: tuple[str, ...] = ("accounts", "payments"),
+        party: Party | None = None,
     ) -> Draft:
         """Call the bank for Alice, with a fresh token of a grant of hers."""
-        party = self.authority.moneyview
+        party = party or self.authority.moneyview
         grant = await self.authority.grant(party)
-        token = access_token(self.authority, grant=grant, audience=(BANK,), scope=scope)
+        token = access_token(self.authority, party=party, grant=grant, audience=(BANK,), scope=scope)
         return protected_request(
             self.authority, token, party=party, url=BANK + path, method=method, nonce=self.nonce
         )

@@ -9,7 +9,7 @@ from mutations import Message
 from support.authority import CHALLENGE, ISSUER, VERIFIER
 from support.drafts import ASSERTION, ATH, FORM, PROOF, TOKEN, Draft, message_of
 from trustweft.crypto.keys import public_jwk
-from trustweft.protocol.access_token import NewAccessToken, create_access_token
+from trustweft.protocol.access_token import Confirmation, NewAccessToken, create_access_token
 from trustweft.protocol.client_assertion import ASSERTION_TYPE
 from trustweft.server.config import PATHS
 
@@ -74,19 +74,19 @@ def proof(
 
 
 def client_form(authority: Authority, party: Party, endpoint: str, **parameters: str) -> Draft:
-    """Return a form that a client signs for."""
-    form = [
-        ("client_id", party.client_id),
-        ("client_assertion_type", ASSERTION_TYPE),
-        ("client_assertion", ASSERTION),
-        *parameters.items(),
-    ]
-    return Draft(
-        "POST", PATHS[endpoint], headers=[FORM], form=form, tokens={ASSERTION: assertion(authority, party)}
-    )
+    """Return a form that a client signs for, or sends beside its certificate."""
+    form = [("client_id", party.client_id), *parameters.items()]
+    draft = Draft("POST", PATHS[endpoint], headers=[FORM], form=form, certificate=party.certificate)
+    if party.authentication is None:
+        form[1:1] = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", ASSERTION)]
+        draft.tokens[ASSERTION] = assertion(authority, party)
+    return draft
 
 
-def _with_proof(draft: Draft, authority: Authority, holder: LocalSigner, *, base: str = ISSUER) -> Draft:
+def _with_proof(draft: Draft, authority: Authority, party: Party, *, base: str = ISSUER) -> Draft:
+    if party.certificate_bound:
+        return draft
+    holder = party.holder
     draft.headers.append(("dpop", PROOF))
     draft.tokens[PROOF] = proof(authority, holder, url=base + draft.path)
     return draft
@@ -107,7 +107,7 @@ def pushed_request(
         "code_challenge_method": "S256",
     }
     draft = client_form(authority, party, "pushed_authorization_request", **(wanted | parameters))
-    return _with_proof(draft, authority, party.holder) if with_proof else draft
+    return _with_proof(draft, authority, party) if with_proof else draft
 
 
 def code_request(authority: Authority, issued: IssuedCode, **parameters: str) -> Draft:
@@ -119,7 +119,7 @@ def code_request(authority: Authority, issued: IssuedCode, **parameters: str) ->
         "code_verifier": VERIFIER,
     }
     draft = client_form(authority, issued.party, "token", **(wanted | parameters))
-    return _with_proof(draft, authority, issued.party.holder)
+    return _with_proof(draft, authority, issued.party)
 
 
 def refresh_request(
@@ -129,7 +129,7 @@ def refresh_request(
     party = party or authority.moneyview
     wanted = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     draft = client_form(authority, party, "token", **(wanted | parameters))
-    return _with_proof(draft, authority, party.holder)
+    return _with_proof(draft, authority, party)
 
 
 def credentials_request(authority: Authority, party: Party | None = None, **parameters: str) -> Draft:
@@ -137,7 +137,7 @@ def credentials_request(authority: Authority, party: Party | None = None, **para
     party = party or authority.moneyview
     wanted = {"grant_type": "client_credentials", "scope": "accounts"}
     draft = client_form(authority, party, "token", **(wanted | parameters))
-    return _with_proof(draft, authority, party.holder)
+    return _with_proof(draft, authority, party)
 
 
 def introspection_request(
@@ -183,7 +183,7 @@ def access_token(
         issued_at=now,
         expires_at=now + 300,
         jti=authority.deployment.entropy.token(),
-        jkt=jkt or party.jkt,
+        confirmation=party.confirmation if jkt is None else Confirmation(jkt=jkt),
         grant_id=None if grant is None else grant.grant_id,
     )
     return create_access_token(new, signer=authority.signer)
@@ -198,7 +198,15 @@ def protected_request(
     method: str = "GET",
     nonce: str | None = None,
 ) -> Draft:
-    """Call a protected resource with a token and the proof for it."""
+    """Call a protected resource with a token and the proof for it, or with the certificate that it is bound to."""
+    if party.certificate_bound:
+        return Draft(
+            method,
+            urlsplit(url).path,
+            headers=[("authorization", f"Bearer {TOKEN}")],
+            tokens={TOKEN: message_of(token, authority.signer)},
+            certificate=party.certificate,
+        )
     return Draft(
         method,
         urlsplit(url).path,

@@ -21,6 +21,7 @@ class Sent:
 
     Attributes:
         whole: False where the sender goes away before the end of the body.
+        certificate: that the sender showed in the handshake, in DER.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Sent:
     chunks: list[bytes] = field(default_factory=lambda: [b""])
     whole: bool = True
     peer: str = "192.0.2.1"
+    certificate: bytes | None = None
 
     @property
     def body(self) -> bytes:
@@ -87,6 +89,7 @@ def _scope(sent: Sent) -> dict[str, Any]:
         "headers": [(name.lower(), value) for name, value in sent.headers],
         "client": (sent.peer, 50_000),
         "server": ("localhost", 8441),
+        "extensions": {"tls": {"client_cert_der": sent.certificate}},
         "state": {},
     }
 

@@ -39,7 +39,12 @@ class ListenSettings(_Settings, frozen=True):
 
 
 class TlsSettings(_Settings, frozen=True):
-    """Certificate chain and private key in PEM; and who may have issued client certificates."""
+    """Certificate chain and private key in PEM.
+
+    Attributes:
+        client_authorities: PEM of the authorities whose certificates authenticate clients by name (RFC 8705 section
+            2.1). Where it is named, the listener asks for client certificates.
+    """
 
     certificate: str
     private_key: str

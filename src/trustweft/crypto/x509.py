@@ -55,8 +55,10 @@ __all__ = [
     "certificate_thumbprint",
     "create_self_signed",
     "issue_client_certificate",
+    "load_authorities",
     "load_or_create_authority",
     "load_or_create_server_certificate",
+    "read_certificate",
     "verify_chain",
 ]
 
@@ -118,10 +120,20 @@ class ServerCertificate:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCertificate:
-    """A client certificate whose chain was verified; ``thumbprint`` is its ``x5t#S256``."""
+    """A client certificate whose chain was verified.
 
-    certificate: x509.Certificate
+    Attributes:
+        chain: from the certificate itself to the root.
+        thumbprint: its ``x5t#S256``.
+    """
+
+    chain: tuple[x509.Certificate, ...]
     thumbprint: str
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The client's own."""
+        return self.chain[0]
 
 
 def load_or_create_authority(directory: Path, *, now: float) -> Authority:
@@ -165,6 +177,22 @@ def load_or_create_server_certificate(
     return files
 
 
+def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
+    """Return the certificates of a PEM file, each that of an authority.
+
+    Raises:
+        KeyFileError: the file cannot be read, or holds something else.
+    """
+    try:
+        certificates = tuple(x509.load_pem_x509_certificates(path.read_bytes()))
+        for each in certificates:
+            if not each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+                raise KeyFileError(f"{path}: {each.subject.rfc4514_string()} is not an authority")
+    except (OSError, x509.ExtensionNotFound, *_UNREADABLE) as cause:
+        raise KeyFileError(f"{path} does not hold certificates of authorities: {cause}") from cause
+    return certificates
+
+
 def certificate_fingerprint(pem: bytes) -> str:
     """Return the SHA-256 fingerprint of a certificate as browsers and tools print it, for people to compare."""
     der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
@@ -189,7 +217,7 @@ def verify_chain(
     """
     if len(intermediates) > MAXIMUM_INTERMEDIATES:
         raise MALFORMED.reject(f"{len(intermediates)} intermediate certificates")
-    leaf, *others = (_read_certificate(each) for each in (der, *intermediates))
+    leaf, *others = (read_certificate(each) for each in (der, *intermediates))
     if not roots:
         raise UNTRUSTED.reject("there are no roots")
     # A client's certificate is looked up by its subject, so it needs no alternative name, which web servers' do.
@@ -205,13 +233,18 @@ def verify_chain(
         .build_client_verifier()
     )
     try:
-        verifier.verify(leaf, others)
+        verified = verifier.verify(leaf, others)
     except (VerificationError, ValueError, UnsupportedAlgorithm) as cause:
         raise UNTRUSTED.reject(str(cause)[:200]) from cause
-    return VerifiedCertificate(leaf, certificate_thumbprint(der))
+    return VerifiedCertificate(tuple(verified.chain), certificate_thumbprint(der))
 
 
-def _read_certificate(der: bytes) -> x509.Certificate:
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Read a certificate of a stranger; nothing about it is verified.
+
+    Raises:
+        Reject: ``certificate.malformed``.
+    """
     if len(der) > MAXIMUM_CERTIFICATE:
         raise MALFORMED.reject(f"{len(der)} octets")
     try:

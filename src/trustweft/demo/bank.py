@@ -87,11 +87,13 @@ class BankConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         resource: its base URL, which is its identifier too: the audience of its tokens.
         issuer: the authorization server whose tokens it accepts.
         name: what people see.
+        asks_for_certificates: whether its listener asks for client certificates, so that they can bind tokens.
     """
 
     resource: str
     issuer: str
     name: str = "Harbour Bank"
+    asks_for_certificates: bool = False
 
 
 class Operation(NamedTuple):
@@ -117,6 +119,7 @@ class Bank:
                 authorization_servers=(config.issuer,),
                 scopes=tuple(SCOPES),
                 name=config.name,
+                certificate_bound_access_tokens=config.asks_for_certificates,
             )
         )
         rows = [(operation.method, operation.path, operation.scope) for operation in OPERATIONS]

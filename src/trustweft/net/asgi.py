@@ -63,6 +63,7 @@ async def read_request(scope: Message, receive: Receive, *, body_limit: int) -> 
         headers=headers,
         body=await _read_body(receive, limit=body_limit),
         client_certificate=tls.get("client_cert_der"),
+        client_certificate_chain=tls.get("client_cert_chain_der", ()),
         peer=client[0] if client else None,
     )
 

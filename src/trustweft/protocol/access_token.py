@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105  # a media type, not a secret
+_CONFIRMATION_METHODS: Final = ("jkt", "x5t#S256")
 _THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 MALFORMED = reason(
@@ -110,13 +111,31 @@ _WORDS: Final = {
 }
 
 
+class Confirmation(Struct, frozen=True, kw_only=True):
+    """The keys that a token is bound to (RFC 7800); the sender must prove to hold each one that is named.
+
+    Attributes:
+        jkt: thumbprint of a DPoP key (RFC 9449 section 6.1).
+        certificate_thumbprint: ``x5t#S256`` of a client certificate (RFC 8705 section 3.1).
+    """
+
+    jkt: str | None = None
+    certificate_thumbprint: str | None = None
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Return the members of the ``cnf`` claim."""
+        named = zip(_CONFIRMATION_METHODS, (self.jkt, self.certificate_thumbprint), strict=True)
+        return {method: thumbprint for method, thumbprint in named if thumbprint is not None}
+
+
 class NewAccessToken(Struct, frozen=True, kw_only=True):
     """What an authorization server puts into an access token.
 
     Attributes:
         audience: the resource servers that it is for, at least one.
         jti: unguessable: revocation finds the token by it.
-        jkt: the thumbprint of the DPoP key that it is bound to.
+        confirmation: what it is bound to.
         grant_id: the grant that it hangs off.
     """
 
@@ -128,22 +147,10 @@ class NewAccessToken(Struct, frozen=True, kw_only=True):
     issued_at: float
     expires_at: float
     jti: str
-    jkt: str
+    confirmation: Confirmation
     grant_id: str | None = None
     auth_time: float | None = None
     acr: str | None = None
-
-
-class Confirmation(Struct, frozen=True, kw_only=True):
-    """The keys that a token is bound to (RFC 7800); the sender must prove to hold each one that is named.
-
-    Attributes:
-        jkt: thumbprint of a DPoP key (RFC 9449 section 6.1).
-        certificate_thumbprint: ``x5t#S256`` of a client certificate (RFC 8705 section 3.1).
-    """
-
-    jkt: str | None
-    certificate_thumbprint: str | None
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
@@ -177,14 +184,15 @@ class AccessToken(Struct, frozen=True, kw_only=True):
         return self.confirmation.jkt
 
 
-@enforces("FAPI2-SP-5.3.2.1-4", "FAPI2-SP-5.3.2.1-5")
+@enforces("FAPI2-SP-5.3.2.1-4", "FAPI2-SP-5.3.2.1-5", "FAPI2-SP-5.3.2.1-5.1")
 def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
     """Return the signed access token (RFC 9068 section 2).
 
     Raises:
         ValueError: it would not be bound to a key, or would be for nobody.
     """
-    if not _THUMBPRINT.fullmatch(token.jkt):
+    bound_to = token.confirmation.members
+    if not bound_to or not all(_THUMBPRINT.fullmatch(thumbprint) for thumbprint in bound_to.values()):
         raise ValueError("an access token is always bound to a key")
     if not token.audience:
         raise ValueError("an access token is always for somebody")
@@ -196,7 +204,7 @@ def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
         "iat": int(token.issued_at),
         "exp": int(token.expires_at),
         "jti": token.jti,
-        "cnf": {"jkt": token.jkt},
+        "cnf": bound_to,
     }
     if token.scope:
         claims["scope"] = " ".join(token.scope)
@@ -301,7 +309,7 @@ def read_confirmation(value: object) -> Confirmation | None:
     if not isinstance(value, dict):
         return None
     thumbprints = []
-    for method in ("jkt", "x5t#S256"):
+    for method in _CONFIRMATION_METHODS:
         thumbprint = value.get(method)
         if thumbprint is not None and not (isinstance(thumbprint, str) and _THUMBPRINT.fullmatch(thumbprint)):
             return None

@@ -20,6 +20,7 @@ class HttpRequest:
         headers: names in lower case, in order, repeated names kept.
         body: bounded by whoever read it.
         client_certificate: DER of the TLS client certificate; authenticates nobody by itself.
+        client_certificate_chain: what came with it, in DER: leads, perhaps, to an authority.
         peer: the address that the connection came from.
     """
 
@@ -29,6 +30,7 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=False)
     client_certificate: bytes | None = field(default=None, repr=False)
+    client_certificate_chain: tuple[bytes, ...] = field(default=(), repr=False)
     peer: str | None = None
 
     def header_values(self, name: str) -> list[str]:

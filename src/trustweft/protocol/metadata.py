@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _MAXIMUM_LIST: Final = 1_000
-_AUTHENTICATION: Final = ("private_key_jwt",)
 
 _ERROR: Final = "invalid_metadata"  # no code of an RFC: the refusal stays on the reader's side
 ISSUER = reason("metadata.issuer", error=_ERROR, public="The metadata belongs to another issuer.", status=502)
@@ -77,6 +76,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
     Attributes:
         id_token_algorithms: what it signs ID tokens with; empty where it knows no OpenID Connect.
         signing_algorithms: what it verifies: assertions and proofs.
+        authentication_methods: how clients may authenticate.
         mtls_endpoint_aliases: endpoints on the listener for client certificates (RFC 8705 section 5).
         certificate_bound_access_tokens: whether it binds tokens to client certificates.
     """
@@ -96,6 +96,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
     prompt_values: tuple[str, ...] = ()
     id_token_algorithms: tuple[str, ...] = ("ES256",)
     signing_algorithms: tuple[str, ...] = ALGORITHMS
+    authentication_methods: tuple[str, ...] = ("private_key_jwt",)
     mtls_endpoint_aliases: tuple[tuple[str, str], ...] = ()
     certificate_bound_access_tokens: bool = False
     service_documentation: str | None = None
@@ -121,7 +122,11 @@ class ServerMetadata(Struct, frozen=True, kw_only=True):
 
 
 class ResourceDescription(Struct, frozen=True, kw_only=True):
-    """What a protected resource says of itself."""
+    """What a protected resource says of itself.
+
+    Attributes:
+        certificate_bound_access_tokens: whether it also takes tokens that are bound to a client certificate.
+    """
 
     resource: str
     authorization_servers: tuple[str, ...]
@@ -129,6 +134,7 @@ class ResourceDescription(Struct, frozen=True, kw_only=True):
     name: str | None = None
     documentation: str | None = None
     signing_algorithms: tuple[str, ...] = ALGORITHMS
+    certificate_bound_access_tokens: bool = False
 
 
 class ResourceMetadata(Struct, frozen=True, kw_only=True):
@@ -163,7 +169,7 @@ def _insert(url: str, part: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{part}{path}{query}"
 
 
-@enforces("FAPI2-SP-5.3.2.1-1")
+@enforces("FAPI2-SP-5.3.2.1-1", "FAPI2-SP-5.2.2.1-2")
 def create_server_metadata(server: ServerDescription) -> dict[str, object]:
     """Return the metadata document, the same for RFC 8414 and OpenID Connect Discovery.
 
@@ -211,7 +217,7 @@ def _authentication_members(server: ServerDescription) -> dict[str, object]:
     members: dict[str, object] = {}
     for endpoint in ("token", "introspection", "revocation"):
         if getattr(server, f"{endpoint}_endpoint") is not None:
-            members[f"{endpoint}_endpoint_auth_methods_supported"] = list(_AUTHENTICATION)
+            members[f"{endpoint}_endpoint_auth_methods_supported"] = list(server.authentication_methods)
             members[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = list(
                 server.signing_algorithms
             )
@@ -357,7 +363,9 @@ def create_resource_metadata(resource: ResourceDescription) -> dict[str, object]
         "scopes_supported": list(resource.scopes),
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": list(resource.signing_algorithms),
-        "dpop_bound_access_tokens_required": True,
+        # Section 2: whether DPoP is needed "always".
+        "dpop_bound_access_tokens_required": not resource.certificate_bound_access_tokens,
+        "tls_client_certificate_bound_access_tokens": resource.certificate_bound_access_tokens,
     }
     if resource.name is not None:
         document["resource_name"] = resource.name

@@ -5,7 +5,7 @@ application; people see it when they consent) and ``resource_server_for`` (the a
 may introspect: what makes it a resource server).
 
 The order of the checks, here and in the tests: (1) client_id (2) names (3) client authentication
-(4) algorithms (5) keys (6) grant and response types (7) redirect URIs (8) scope (9) sender constraint
+(4) algorithms (5) keys, or the certificate's name (6) grant and response types (7) redirect URIs (8) scope (9) sender constraint
 (10) resource server.
 Members that we do not know are ignored (section 2) and listed, so that a slip of the pen is seen.
 """
@@ -19,6 +19,12 @@ from msgspec import Struct
 
 from trustweft.crypto.algorithms import canonical_algorithm
 from trustweft.crypto.keys import KeySet
+from trustweft.protocol.mtls import (
+    MUTUAL_TLS_METHODS,
+    CertificateName,
+    read_certificate_name,
+    read_registered_certificates,
+)
 from trustweft.protocol.oauth import parse_scope
 from trustweft.protocol.redirect_uri import check_registrable
 from trustweft.runtime.enforces import enforces
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
 
     from trustweft.protocol.redirect_uri import ApplicationType, RedirectUri
 
-__all__ = ["DEFAULT_ALGORITHM", "ClientMetadata", "read_client_metadata"]
+__all__ = ["AUTHENTICATION_METHODS", "DEFAULT_ALGORITHM", "ClientMetadata", "read_client_metadata"]
 
 DEFAULT_ALGORITHM: Final = "ES256"  # our choice: RFC 7591 names none, OpenID Connect the forbidden RS256
 GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
@@ -38,7 +44,7 @@ _MAXIMUM_LIST: Final = 100
 _MAXIMUM_TEXT: Final = 2_048
 # Our choice: without a dot, so that it never equals a subject, `sub.` and 22 characters (FAPI 2.0 section 6.7).
 _CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{2,63}")
-_MUTUAL_TLS: Final = ("tls_client_auth", "self_signed_tls_client_auth")
+AUTHENTICATION_METHODS: Final = ("private_key_jwt", *MUTUAL_TLS_METHODS)
 _READ: Final = frozenset(
     (
         "application_type",
@@ -53,8 +59,15 @@ _READ: Final = frozenset(
         "resource_server_for",
         "response_types",
         "scope",
+        "tls_client_auth_san_dns",
+        "tls_client_auth_san_email",
+        "tls_client_auth_san_ip",
+        "tls_client_auth_san_uri",
+        "tls_client_auth_subject_dn",
+        "tls_client_certificate_bound_access_tokens",
         "token_endpoint_auth_method",
         "token_endpoint_auth_signing_alg",
+        "use_mtls_endpoint_aliases",
     )
 )
 
@@ -72,22 +85,17 @@ NAME = reason(
 PUBLIC_CLIENT = reason(
     "client-metadata.public-client",
     error=_ERROR,
-    public="Public clients are not allowed: token_endpoint_auth_method must be private_key_jwt.",
+    public="Public clients are not allowed: token_endpoint_auth_method must be private_key_jwt or a mutual-TLS one.",
 )
 SHARED_SECRET = reason(
     "client-metadata.shared-secret",
     error=_ERROR,
-    public="Shared secrets are not allowed: token_endpoint_auth_method must be private_key_jwt.",
-)
-MUTUAL_TLS = reason(
-    "client-metadata.mutual-tls",
-    error=_ERROR,
-    public="Client authentication by certificate is not supported yet: use private_key_jwt.",
+    public="Shared secrets are not allowed: token_endpoint_auth_method must be private_key_jwt or a mutual-TLS one.",
 )
 AUTHENTICATION = reason(
     "client-metadata.authentication",
     error=_ERROR,
-    public="The token_endpoint_auth_method must be private_key_jwt.",
+    public="The token_endpoint_auth_method must be private_key_jwt, tls_client_auth or self_signed_tls_client_auth.",
 )
 KEYS_BY_REFERENCE = reason(
     "client-metadata.keys-by-reference",
@@ -139,7 +147,15 @@ SCOPE = reason("client-metadata.scope", error=_ERROR, public="The scope is malfo
 SENDER_CONSTRAINT = reason(
     "client-metadata.sender-constraint",
     error=_ERROR,
-    public="Access tokens are always bound: dpop_bound_access_tokens cannot be false.",
+    public="Access tokens are always bound, in one way: dpop_bound_access_tokens or tls_client_certificate_bound_access_tokens is true.",
+)
+CERTIFICATE = reason(
+    "client-metadata.certificate",
+    error=_ERROR,
+    public="The names or keys that the client's certificate shall be known by are missing or malformed.",
+)
+ALIASES = reason(
+    "client-metadata.aliases", error=_ERROR, public="The use_mtls_endpoint_aliases must be true or false."
 )
 RESOURCE_SERVER = reason(
     "client-metadata.resource-server",
@@ -147,12 +163,18 @@ RESOURCE_SERVER = reason(
     public="The resource_server_for must be a list of audiences.",
 )
 
+_WORDS: Final = {"jwk.private": PRIVATE_KEYS, "mtls.bad-certificates": CERTIFICATE}
+
 
 class ClientMetadata(Struct, frozen=True, kw_only=True):
     """A client as it may be registered: every value was checked.
 
     Attributes:
-        jwks: its public keys, by value.
+        jwks: its public keys, by value; none where its certificate is known by a name.
+        certificate_name: what its certificate is known by, for ``tls_client_auth``.
+        tls_client_certificate_bound_access_tokens: whether its tokens are bound to its certificate.
+        dpop_bound_access_tokens: whether they are bound to its proof key: one of the two is true.
+        use_mtls_endpoint_aliases: whether it calls the mutual-TLS addresses for every purpose.
         token_endpoint_auth_signing_alg: canonical.
         id_token_signed_response_alg: canonical.
         resource_server_for: the audiences whose tokens it may introspect; empty for a mere client.
@@ -171,7 +193,10 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     token_endpoint_auth_method: str
     token_endpoint_auth_signing_alg: str
     id_token_signed_response_alg: str
+    certificate_name: CertificateName | None
+    tls_client_certificate_bound_access_tokens: bool
     dpop_bound_access_tokens: bool
+    use_mtls_endpoint_aliases: bool
     resource_server_for: tuple[str, ...]
     ignored: tuple[str, ...]
 
@@ -195,10 +220,12 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
     method = _check_authentication(document)  # (3)
     algorithm = _algorithm(document, "token_endpoint_auth_signing_alg")  # (4)
     id_token_algorithm = _algorithm(document, "id_token_signed_response_alg")
-    jwks = _jwks(document, algorithm)  # (5)
+    certificate_name = _certificate_name(document, method)  # (5)
+    jwks = _jwks(document, method, algorithm)
     grant_types = _grant_types(document)  # (6)
     response_types = _response_types(document, grant_types)
     application_type = _application_type(document)
+    certificate_bound = _certificate_bound(document)  # (9)
     return ClientMetadata(
         client_id=client_id,
         client_name=names[0],
@@ -212,7 +239,10 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
         token_endpoint_auth_method=method,
         token_endpoint_auth_signing_alg=algorithm,
         id_token_signed_response_alg=id_token_algorithm,
-        dpop_bound_access_tokens=_check_bound(document),  # (9)
+        certificate_name=certificate_name,
+        tls_client_certificate_bound_access_tokens=certificate_bound,
+        dpop_bound_access_tokens=not certificate_bound,
+        use_mtls_endpoint_aliases=_use_aliases(document),
         resource_server_for=_resource_server_for(document),  # (10)
         ignored=tuple(sorted(set(document) - _READ)),
     )
@@ -238,25 +268,35 @@ def _check_authentication(document: Mapping[str, object]) -> str:
         raise PUBLIC_CLIENT.reject()
     if "client_secret" in document or (isinstance(method, str) and method.startswith("client_secret")):
         raise SHARED_SECRET.reject()
-    if method in _MUTUAL_TLS:
-        raise MUTUAL_TLS.reject()
-    if method != "private_key_jwt":
+    if method not in AUTHENTICATION_METHODS:
         raise AUTHENTICATION.reject(f"{method!r:.100}")
-    return "private_key_jwt"
+    return str(method)
 
 
-def _jwks(document: Mapping[str, object], algorithm: str) -> Mapping[str, object]:
+def _certificate_name(document: Mapping[str, object], method: str) -> CertificateName | None:
+    if method != "tls_client_auth":
+        return None
+    try:
+        return read_certificate_name(document)
+    except Reject as cause:
+        raise CERTIFICATE.reject(cause.detail) from cause
+
+
+def _jwks(document: Mapping[str, object], method: str, algorithm: str) -> Mapping[str, object]:
     if "jwks_uri" in document:
         raise KEYS_BY_REFERENCE.reject()
+    if method == "tls_client_auth" and "jwks" not in document:
+        return {"keys": []}
     jwks = document.get("jwks")
     if not isinstance(jwks, dict):
         raise KEYS.reject("missing")
     try:
         keys = KeySet.read(jwks).keys
+        if method == "self_signed_tls_client_auth":
+            read_registered_certificates(jwks)
     except Reject as cause:
-        why = PRIVATE_KEYS if cause.reason.id == "jwk.private" else KEYS
-        raise why.reject(str(cause)) from cause
-    if not any(key.algorithm == algorithm for key in keys):
+        raise _WORDS.get(cause.reason.id, KEYS).reject(str(cause)) from cause
+    if method == "private_key_jwt" and not any(key.algorithm == algorithm for key in keys):
         raise NO_FITTING_KEY.reject(algorithm)
     return jwks
 
@@ -314,10 +354,20 @@ def _scope(document: Mapping[str, object]) -> tuple[str, ...]:
         raise SCOPE.reject(str(cause)) from cause
 
 
-def _check_bound(document: Mapping[str, object]) -> bool:
-    if document.get("dpop_bound_access_tokens", True) is not True:
+def _certificate_bound(document: Mapping[str, object]) -> bool:
+    certificate = document.get("tls_client_certificate_bound_access_tokens", False)
+    proof_key = document.get("dpop_bound_access_tokens", certificate is False)
+    if not isinstance(certificate, bool) or not isinstance(proof_key, bool) or certificate is proof_key:
         raise SENDER_CONSTRAINT.reject()
-    return True
+    return certificate
+
+
+@enforces("FAPI2-SP-5.2.2.1.1-1", "FAPI2-SP-5.2.2.1.1-1.1")
+def _use_aliases(document: Mapping[str, object]) -> bool:
+    value = document.get("use_mtls_endpoint_aliases", False)
+    if not isinstance(value, bool):
+        raise ALIASES.reject(f"{value!r:.40}")
+    return value
 
 
 def _resource_server_for(document: Mapping[str, object]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
-from trustweft.protocol import bearer, dpop
+from trustweft.protocol import bearer, dpop, mtls
 from trustweft.resource import paths
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
@@ -23,12 +23,6 @@ __all__ = ["PIPELINE", "GuardCheck"]
 
 REVOKED = reason(
     "guard.token-revoked", error="invalid_token", public="The access token is revoked.", status=401
-)
-NO_DPOP_KEY = reason(
-    "guard.no-dpop-key",
-    error="invalid_token",
-    public="The access token is bound in a way that is not accepted here.",
-    status=401,
 )
 
 
@@ -72,7 +66,13 @@ def check_scheme(inspection: Inspection) -> None:
 
 
 def verify_proof(inspection: Inspection) -> None:
-    """The proof was made for this request: its method, its configured URL, this token, now."""
+    """The proof was made for this request: its method, its configured URL, this token, now.
+
+    A token that is bound to a certificate alone needs none: a proof beside it says nothing and is not looked at.
+    """
+    if inspection.token.jkt is None:
+        inspection.proof = None
+        return
     protection, request = inspection.protection, inspection.request
     inspection.proof = dpop.verify_proof(
         dpop.parse_proof_header(request.header_values("dpop")),
@@ -92,17 +92,22 @@ def _urls(base_urls: tuple[str, ...], path: str) -> tuple[str, ...]:
 
 @enforces("FAPI2-SP-5.3.4-5", "FAPI2-SP-5.3.4-5.2")
 def check_binding(inspection: Inspection) -> None:
-    """The proof was made with the key that the token is bound to."""
-    expected = inspection.token.jkt
-    if expected is None or inspection.token.confirmation.certificate_thumbprint is not None:
-        raise NO_DPOP_KEY.reject()
-    dpop.verify_key_binding(inspection.proof, expected_jkt=expected)
+    """The sender holds every key that the token is bound to: that of the proof, that of the certificate."""
+    bound_to = inspection.token.confirmation
+    if bound_to.jkt is not None:
+        if inspection.proof is None:
+            raise dpop.MISSING.reject()
+        dpop.verify_key_binding(inspection.proof, expected_jkt=bound_to.jkt)
+    if bound_to.certificate_thumbprint is not None:
+        mtls.verify_certificate_binding(
+            inspection.request.client_certificate, expected=bound_to.certificate_thumbprint
+        )
 
 
 @enforces("FAPI2-SP-6.2-1")
 def check_nonce(inspection: Inspection) -> None:
     """The proof holds a nonce of this resource server, so it was not made in advance."""
-    if inspection.protection.require_nonce:
+    if inspection.proof is not None and inspection.protection.require_nonce:
         inspection.protection.nonces.check(inspection.proof.nonce, now=inspection.now)
 
 
@@ -125,6 +130,8 @@ async def check_status(inspection: Inspection) -> None:
 async def remember_proof(inspection: Inspection) -> None:
     """The proof is used for the first time."""
     proof = inspection.proof
+    if proof is None:
+        return
     if not await inspection.protection.replays.first_use(key=proof.replay_key, expires_at=proof.expires_at):
         raise dpop.REPLAYED.reject(f"client_id={inspection.token.client_id}")
 

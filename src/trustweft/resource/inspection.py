@@ -86,7 +86,7 @@ class Inspection:
     now: float
     presented: PresentedToken  # read_token
     token: AccessToken  # verify_token
-    proof: Proof  # verify_proof
+    proof: Proof | None  # verify_proof; None where a certificate alone binds the token
 
     def __init__(self, protection: Protection, request: HttpRequest, scope: tuple[str, ...]) -> None:
         self.protection = protection

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from trustweft.crypto.keys import KeySet
+from trustweft.protocol.mtls import RegisteredCertificates, read_registered_certificates
 from trustweft.protocol.registration import ClientMetadata, read_client_metadata
 from trustweft.runtime.strict_json import load_object
 
@@ -25,6 +26,7 @@ class RegisteredClient:
     client_id: str
     metadata: ClientMetadata
     keys: KeySet
+    certificates: RegisteredCertificates | None  # for self_signed_tls_client_auth
 
 
 async def find_client(store: ServerStore, client_id: str) -> RegisteredClient | None:
@@ -37,4 +39,10 @@ async def find_client(store: ServerStore, client_id: str) -> RegisteredClient | 
 def _read(client_id: str, stored: bytes) -> RegisteredClient:
     """Parsing keys costs as much as a verification; the stored octets themselves are the cache key."""
     metadata = read_client_metadata(load_object(stored, limit=MAXIMUM_METADATA))
-    return RegisteredClient(client_id, metadata, KeySet.read(metadata.jwks))
+    method = metadata.token_endpoint_auth_method
+    return RegisteredClient(
+        client_id,
+        metadata,
+        KeySet.read(metadata.jwks),
+        read_registered_certificates(metadata.jwks) if method == "self_signed_tls_client_auth" else None,
+    )

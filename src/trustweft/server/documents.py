@@ -10,6 +10,7 @@ import msgspec
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.metadata import ServerDescription, create_server_metadata, well_known_urls
 from trustweft.protocol.oidc import CLAIMS_OF_SCOPE
+from trustweft.protocol.registration import AUTHENTICATION_METHODS
 from trustweft.server.config import PATHS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Documents"]
 
 # Endpoints that a client may reach on the listener for client certificates; never the authorization endpoint.
+# A registration endpoint joins them once there is one.
 _ALIASED: Final = ("token", "pushed_authorization_request", "introspection", "revocation", "userinfo")
 _TOLD: Final = ("name", "preferred_username", "email")
 KEY_SET_MAXIMUM_AGE: Final = 300
@@ -75,4 +77,6 @@ def _describe(deployment: Deployment) -> ServerDescription:
         claims=("sub", *(name for name in _TOLD if any(name in CLAIMS_OF_SCOPE.get(s, ()) for s in scopes))),
         id_token_algorithms=(deployment.keys.signer().algorithm,),
         mtls_endpoint_aliases=aliases,
+        certificate_bound_access_tokens=bool(aliases),
+        authentication_methods=AUTHENTICATION_METHODS if aliases else ("private_key_jwt",),
     )

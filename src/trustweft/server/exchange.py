@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from trustweft.crypto.keyring import KeyRing
     from trustweft.profile import Profile
-    from trustweft.protocol.access_token import AccessToken
+    from trustweft.protocol.access_token import AccessToken, Confirmation
     from trustweft.protocol.bearer import PresentedToken
     from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
     from trustweft.protocol.dpop import Nonces, Proof
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.errors import Reason
     from trustweft.runtime.observability import Observer
+    from trustweft.server.client_certificates import ClientCertificates
     from trustweft.server.clients import RegisteredClient
     from trustweft.server.config import ServerConfig
     from trustweft.server.login.passkeys import NewPasskey, PasskeyUse
@@ -54,6 +55,7 @@ class Deployment:
     profile: Profile
     store: ServerStore
     keys: KeyRing
+    client_certificates: ClientCertificates
     nonces: Nonces
     pages: Pages
     passwords: Passwords
@@ -83,6 +85,7 @@ class Exchange:
         "client_id",
         "code_challenge",
         "code_digest",
+        "confirmation",
         "cookies",
         "deployment",
         "dpop_jkt",
@@ -119,11 +122,12 @@ class Exchange:
     request: HttpRequest
     response: HttpResponse
     form: Form  # read_form, read_query
-    # find_client, read_authorization_parameters, find_interaction_client, verify_userinfo_token
+    # read_client_credentials, read_authorization_parameters, find_interaction_client, verify_userinfo_token
     client_id: str
     client: RegisteredClient  # find_client
-    assertion: UnverifiedAssertion  # read_client_assertion
-    authentication: ClientAssertion  # verify_client_assertion
+    assertion: UnverifiedAssertion | None  # read_client_credentials; None where a certificate authenticates
+    authentication: ClientAssertion | None  # verify_client_assertion; None where a certificate authenticates
+    confirmation: Confirmation  # establish_confirmation
     proof: Proof | None  # read_dpop_proof
     submitted: list[Submitted]  # remember_client_assertion, remember_dpop_proof
     dpop_jkt: str | None  # bind_pushed_request_key

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.server.checks.assertion import (
-    read_client_assertion,
+    read_client_credentials,
     remember_client_assertion,
     verify_client_assertion,
 )
@@ -25,13 +25,13 @@ from trustweft.server.checks.authorization_request import (
     refuse_request_uri,
     refuse_unsupported_parameters,
 )
+from trustweft.server.checks.certificate import establish_confirmation, verify_client_certificate
 from trustweft.server.checks.client import check_client_id, find_client
 from trustweft.server.checks.dpop import (
     bind_pushed_request_key,
     check_dpop_nonce,
     read_dpop_proof,
     remember_dpop_proof,
-    require_dpop_proof,
 )
 from trustweft.server.checks.form import check_method_post, read_form, refuse_duplicates
 from trustweft.server.checks.grant_type import check_client_may_use_grant_type, read_grant_type
@@ -95,8 +95,14 @@ if TYPE_CHECKING:
 __all__ = ["PIPELINES"]
 
 _FORM: Final = (check_method_post, read_form, refuse_duplicates)
-_CLIENT: Final = (read_client_assertion, find_client, verify_client_assertion, check_client_id)
-_DPOP: Final = (require_dpop_proof, read_dpop_proof, check_dpop_nonce)
+_CLIENT: Final = (
+    read_client_credentials,
+    find_client,
+    verify_client_assertion,
+    verify_client_certificate,
+    check_client_id,
+)
+_BINDING: Final = (read_dpop_proof, check_dpop_nonce, establish_confirmation)
 _REPLAY: Final = (remember_client_assertion, remember_dpop_proof, refuse_replays)
 
 PIPELINES: Final[Pipelines] = {
@@ -135,7 +141,7 @@ PIPELINES: Final[Pipelines] = {
         *_CLIENT,
         read_grant_type,
         check_client_may_use_grant_type,
-        *_DPOP,
+        *_BINDING,
         # then the pipeline of the grant type: see GRANTS
     ),
     "token:authorization_code": (

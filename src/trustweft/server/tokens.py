@@ -9,22 +9,10 @@ from trustweft.protocol.http import json_response
 from trustweft.protocol.oidc import NewIdToken, create_id_token
 
 if TYPE_CHECKING:
-    from trustweft.protocol.dpop import Proof
     from trustweft.protocol.http import HttpResponse
     from trustweft.server.exchange import Exchange
 
-__all__ = ["issue_access_token", "issue_id_token", "proof_of", "token_response"]
-
-
-def proof_of(exchange: Exchange) -> Proof:
-    """Return the proof that the tokens are bound to.
-
-    Raises:
-        AttributeError: nobody established it: the pipeline has a hole, and fails closed.
-    """
-    if exchange.proof is None:
-        raise AttributeError("no proof was established")
-    return exchange.proof
+__all__ = ["issue_access_token", "issue_id_token", "token_response"]
 
 
 def issue_access_token(
@@ -35,7 +23,7 @@ def issue_access_token(
     grant_id: str | None = None,
     authenticated_at: float | None = None,
 ) -> str:
-    """Return a signed access token, bound to the key of this request's proof and to the audiences of its scope."""
+    """Return a signed access token, bound to what this request's sender holds and to the audiences of its scope."""
     deployment = exchange.deployment
     lifetime = deployment.profile.limits.access_token_lifetime
     return create_access_token(
@@ -48,7 +36,7 @@ def issue_access_token(
             issued_at=exchange.now,
             expires_at=exchange.now + lifetime,
             jti=deployment.entropy.token(),
-            jkt=proof_of(exchange).jkt,
+            confirmation=exchange.confirmation,
             grant_id=grant_id,
             auth_time=authenticated_at,
         ),
@@ -87,7 +75,8 @@ def token_response(
     """Return the answer of the token endpoint; nobody may store it."""
     members: dict[str, object] = {
         "access_token": access_token,
-        "token_type": "DPoP",
+        # RFC 8705 section 3.1 has no type of its own: the token says that it is bound.
+        "token_type": "Bearer" if exchange.confirmation.jkt is None else "DPoP",
         "expires_in": int(exchange.deployment.profile.limits.access_token_lifetime),
         "scope": " ".join(scope),
     }

@@ -49,7 +49,7 @@ NEW = NewAccessToken(
     issued_at=NOW,
     expires_at=NOW + 300,
     jti="jti-1",
-    jkt=JKT,
+    confirmation=Confirmation(jkt=JKT),
     grant_id="grant-1",
     auth_time=NOW - 5,
     acr="urn:example:gold",
@@ -146,7 +146,7 @@ def test_several_audiences_are_an_array() -> None:
 def test_a_token_that_is_not_bound_is_never_made(jkt: str) -> None:
     """FAPI 2.0 section 5.3.2.1 item 4: only sender-constrained tokens are issued."""
     with pytest.raises(ValueError, match="bound"):
-        create_access_token(msgspec.structs.replace(NEW, jkt=jkt), signer=SIGNER)
+        create_access_token(msgspec.structs.replace(NEW, confirmation=Confirmation(jkt=jkt)), signer=SIGNER)
 
 
 def test_a_token_for_nobody_is_never_made() -> None:

@@ -356,6 +356,7 @@ def test_a_resource_says_what_it_is() -> None:
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
         "dpop_bound_access_tokens_required": True,
+        "tls_client_certificate_bound_access_tokens": False,
         "resource_name": "Bank",
         "resource_documentation": "https://docs.example/bank",
     }

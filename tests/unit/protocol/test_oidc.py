@@ -12,7 +12,7 @@ import pytest
 
 from trustweft.crypto import jws
 from trustweft.crypto.keys import KeySet, LocalSigner, VerificationKey, generate_private_key
-from trustweft.protocol.access_token import NewAccessToken, create_access_token
+from trustweft.protocol.access_token import Confirmation, NewAccessToken, create_access_token
 from trustweft.protocol.oidc import (
     ExpectedIdToken,
     IdToken,
@@ -160,7 +160,7 @@ def test_1_an_access_token_is_no_id_token() -> None:
             issued_at=NOW,
             expires_at=NOW + 300,
             jti="j",
-            jkt="A" * 43,
+            confirmation=Confirmation(jkt="A" * 43),
         ),
         signer=SIGNER,
     )

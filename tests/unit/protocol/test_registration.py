@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk
+from trustweft.protocol.mtls import CertificateName
 from trustweft.protocol.registration import ClientMetadata, read_client_metadata
 from trustweft.runtime.errors import Reject
 
@@ -56,7 +57,10 @@ def test_the_good_document_is_read() -> None:
         token_endpoint_auth_method="private_key_jwt",
         token_endpoint_auth_signing_alg="ES256",
         id_token_signed_response_alg="ES256",
+        certificate_name=None,
+        tls_client_certificate_bound_access_tokens=False,
         dpop_bound_access_tokens=True,
+        use_mtls_endpoint_aliases=False,
         resource_server_for=(),
         ignored=(),
     )
@@ -90,6 +94,7 @@ def test_a_result_can_be_stored_and_read_again() -> None:
         {
             name: " ".join(value) if name == "scope" else value
             for name, value in msgspec.json.decode(stored).items()
+            if value is not None
         }
     )
     assert msgspec.structs.replace(again, ignored=()) == read_client_metadata(GOOD)
@@ -170,8 +175,8 @@ def test_2_a_name_that_people_cannot_read_is_refused(member: str, name: object) 
         ("client_secret_basic", "shared-secret"),
         ("client_secret_post", "shared-secret"),
         ("client_secret_jwt", "shared-secret"),
-        ("tls_client_auth", "mutual-tls"),
-        ("self_signed_tls_client_auth", "mutual-tls"),
+        ("tls_client_auth", "certificate"),
+        ("tls_client_attestation", "authentication"),
         ("attest_jwt_client_auth", "authentication"),
         ("PRIVATE_KEY_JWT", "authentication"),
         ("", "authentication"),
@@ -184,6 +189,80 @@ def test_2_a_name_that_people_cannot_read_is_refused(member: str, name: object) 
 def test_3_another_authentication_is_refused(method: object, expected: str) -> None:
     """Confidential clients with asymmetric keys only (FAPI 2.0 section 5.3.2.1 items 3 and 6)."""
     assert refusal(token_endpoint_auth_method=method) == (expected, "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("tls_client_auth_subject_dn", "CN=moneyview,O=MoneyView Ltd"),
+        ("tls_client_auth_san_dns", "client.moneyview.example"),
+        ("tls_client_auth_san_uri", "urn:example:moneyview"),
+        ("tls_client_auth_san_ip", "192.0.2.1"),
+        ("tls_client_auth_san_email", "client@moneyview.example"),
+    ],
+)
+def test_3_a_certificate_may_be_known_by_one_name(member: str, value: str) -> None:
+    """RFC 8705 section 2.1.2; no keys are needed then."""
+    read = read_client_metadata(
+        changed(token_endpoint_auth_method="tls_client_auth", jwks=..., **{member: value})
+    )
+    assert read.certificate_name == CertificateName(member=member, value=value)
+    assert read.token_endpoint_auth_method == "tls_client_auth"
+    assert read.ignored == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tls_client_auth_subject_dn": "moneyview"},
+        {"tls_client_auth_subject_dn": "CN=a", "tls_client_auth_san_dns": "a"},
+    ],
+)
+def test_3_a_certificate_without_one_good_name_is_refused(changes: dict[str, object]) -> None:
+    """Nobody would know which certificate is meant."""
+    expected = ("certificate", "invalid_client_metadata")
+    assert refusal(token_endpoint_auth_method="tls_client_auth", **changes) == expected
+
+
+def test_3_a_self_signed_certificate_is_known_by_its_key() -> None:
+    """RFC 8705 section 2.2.2; a set without a usable key is refused."""
+    method = "self_signed_tls_client_auth"
+    assert read_client_metadata(changed(token_endpoint_auth_method=method)).jwks == JWKS
+    assert refusal(token_endpoint_auth_method=method, jwks={"keys": []})[0] == "certificate"
+    assert refusal(token_endpoint_auth_method=method, jwks=...)[0] == "keys"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "proof_key", "bound_to_certificate"),
+    [(True, ..., True), (True, False, True), (False, True, False), (False, ..., False), (..., ..., False)],
+)
+def test_9_tokens_are_bound_in_one_way(
+    certificate: object, proof_key: object, *, bound_to_certificate: bool
+) -> None:
+    """The client's registration says which; DPoP where it says nothing."""
+    read = read_client_metadata(
+        changed(tls_client_certificate_bound_access_tokens=certificate, dpop_bound_access_tokens=proof_key)
+    )
+    assert read.tls_client_certificate_bound_access_tokens is bound_to_certificate
+    assert read.dpop_bound_access_tokens is not bound_to_certificate
+
+
+@pytest.mark.parametrize(
+    ("certificate", "proof_key"), [(True, True), (False, False), ("true", False), (1, False), (None, True)]
+)
+def test_9_other_bindings_are_refused(certificate: object, proof_key: object) -> None:
+    """Neither both, nor none, nor a guess."""
+    assert refusal(
+        tls_client_certificate_bound_access_tokens=certificate, dpop_bound_access_tokens=proof_key
+    ) == ("sender-constraint", "invalid_client_metadata")
+
+
+def test_the_use_of_aliases_is_registered() -> None:
+    """FAPI 2.0 section 5.2.2.1.1: a boolean, false where it is left out."""
+    assert read_client_metadata(GOOD).use_mtls_endpoint_aliases is False
+    assert read_client_metadata(changed(use_mtls_endpoint_aliases=True)).use_mtls_endpoint_aliases is True
+    assert refusal(use_mtls_endpoint_aliases="yes") == ("aliases", "invalid_client_metadata")
 
 
 def test_3_a_client_secret_is_refused() -> None:

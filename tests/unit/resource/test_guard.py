@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from guard_attacks import CERTIFICATE, bound_to_certificate
 from guarding import AUDIENCE, CLIENT, ISSUER_KEY, Stage, key_set
 from trustweft.crypto.keys import KeySet, LocalSigner, generate_private_key
 from trustweft.protocol import bearer, dpop
@@ -240,6 +241,25 @@ async def test_what_is_remembered_cannot_be_changed() -> None:
     context = await stage.guard.verify(stage.request())
     with pytest.raises(TypeError):
         context.token.claims["sub"] = "sub.mallory"  # type: ignore[index] # what an application may try
+
+
+# Tokens that are bound to a certificate.
+
+
+@pytest.mark.parametrize("also_to_key", [False, True])
+async def test_the_holder_of_the_certificate_passes(*, also_to_key: bool) -> None:
+    """RFC 8705 section 3: no proof is needed beside the certificate, unless the token names a key as well."""
+    stage = Stage()
+    request = bound_to_certificate(stage, CERTIFICATE, also_to_key=also_to_key)
+    assert (await stage.guard.verify(request)).subject == "sub.alice"
+
+
+async def test_a_certificate_bound_token_may_be_used_again() -> None:
+    """There is no proof that could be replayed: each connection proves the key anew."""
+    stage = Stage()
+    request = bound_to_certificate(stage, CERTIFICATE)
+    for _ in range(2):
+        assert (await stage.guard.verify(request)).client_id == "moneyview"
 
 
 # The memory for proofs.

@@ -25,6 +25,8 @@ ELSEWHERE = {
     "dpop.bad-jkt",
     "dpop.bad-nonce-header",
     "dpop.jkt-mismatch",
+    "dpop.certificate-bound",
+    "mtls.binding-missing",
     "access-token.revoked",
 }
 # Produced by the adapters and by the replay memory, in their own tests.
@@ -57,7 +59,7 @@ async def test_an_attack_is_refused_with_its_reason(attack: Attack) -> None:
 
 def test_every_reason_of_the_guard_is_produced() -> None:
     """No reason is declared for nothing, and none is untested."""
-    areas = ("bearer.", "dpop.", "access-token.", "guard.")
+    areas = ("bearer.", "dpop.", "access-token.", "guard.", "mtls.binding-")
     declared = {reason.id for reason in all_reasons() if reason.id.startswith(areas)}
     assert declared - ELSEWHERE - NOT_BY_REQUESTS == {attack.expected for attack in ATTACKS}
 

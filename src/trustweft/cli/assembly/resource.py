@@ -89,7 +89,11 @@ def assemble_resource(
         pipeline=pipeline,
     )
     bank = create_bank(
-        BankConfig(resource=resource.audience, issuer=resource.issuer),
+        BankConfig(
+            resource=resource.audience,
+            issuer=resource.issuer,
+            asks_for_certificates=settings.tls.client_authorities is not None,
+        ),
         guard=guard,
         customers=settings.customers,
         clock=clock,
@@ -103,6 +107,11 @@ def assemble_resource(
         port=settings.listen.port,
         certificate=resolve(base, settings.tls.certificate),
         private_key=resolve(base, settings.tls.private_key),
+        client_authorities=(
+            None
+            if settings.tls.client_authorities is None
+            else resolve(base, settings.tls.client_authorities)
+        ),
     )
     listeners = [
         listener,

@@ -13,10 +13,12 @@ from trustweft.cli.assembly.parts import (
     resolve,
 )
 from trustweft.crypto.keyring import KeyRing
+from trustweft.crypto.x509 import load_authorities
 from trustweft.net.serving import Listener
 from trustweft.protocol.dpop import Nonces
 from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.server.application import AuthorizationServer
+from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.pipelines import PIPELINES
@@ -28,7 +30,9 @@ from trustweft.web.static_application import with_static_files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trustweft.cli.settings import ServerSettings
+    from cryptography.x509 import Certificate
+
+    from trustweft.cli.settings import ServerSettings, TlsSettings
     from trustweft.server.pipeline import Pipelines
     from trustweft.store.sqlite.store import SqliteStore as Store
 
@@ -62,6 +66,7 @@ def assemble_server(
         profile=profile,
         store=store,
         keys=KeyRing.load_or_create(resolve(base, settings.keys.directory), now=clock.now()),
+        client_certificates=ClientCertificates(_roots(settings.tls, base=base)),
         # A nonce serves in its own step and the next, as the profile says.
         nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
         pages=ServerPages(Pages(), base_url=settings.server.issuer, notice=settings.login_notice),
@@ -104,3 +109,10 @@ def assemble_server(
     listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
     background = [reaper(store, "server", surroundings=surroundings)] if own_store else []
     return Assembled(listeners, background, [close])
+
+
+def _roots(tls: TlsSettings, *, base: Path) -> tuple[Certificate, ...]:
+    """Return the authorities whose certificates may authenticate clients by name; with none, nobody can."""
+    if tls.client_authorities is None:
+        return ()
+    return load_authorities(resolve(base, tls.client_authorities))

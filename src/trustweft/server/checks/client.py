@@ -22,13 +22,12 @@ OTHER_CLIENT = reason(
 
 
 async def find_client(exchange: Exchange) -> None:
-    """Find the client that the assertion names; whether it wrote the assertion is the next check's question."""
-    claimed = exchange.assertion.claimed_client_id
+    """Find the client that the request claims to be; whether it is true is the next checks' question."""
+    claimed = exchange.client_id
     client = await clients.find_client(exchange.deployment.store, claimed)
     if client is None:
         raise UNKNOWN.reject(f"client_id={claimed[:80]!r}")
     exchange.client = client
-    exchange.client_id = client.client_id
 
 
 def check_client_id(exchange: Exchange) -> None:

@@ -18,14 +18,20 @@ PUSHED_KEY_MISMATCH = reason(
 )
 
 
-def require_dpop_proof(exchange: Exchange) -> None:
-    """Tokens are always bound to a key, so the token endpoint always wants a proof."""
-    dpop.parse_proof_header(exchange.request.header_values("dpop"))
+CERTIFICATE_BOUND = reason(
+    "dpop.certificate-bound",
+    error="invalid_request",
+    public="The client's tokens are bound to its certificate: it sends neither a DPoP proof nor a dpop_jkt.",
+)
 
 
 def read_dpop_proof(exchange: Exchange) -> None:
     """Verify the proof, where there is one, for this endpoint's configured URLs."""
     values = exchange.request.header_values("dpop")
+    if exchange.client.metadata.tls_client_certificate_bound_access_tokens and (
+        values or exchange.form.get("dpop_jkt")
+    ):
+        raise CERTIFICATE_BOUND.reject(f"client_id={exchange.client_id}")
     if not values:
         return
     deployment = exchange.deployment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.protocol import dpop
+from trustweft.protocol import dpop, mtls
 from trustweft.protocol.access_token import verify_access_token
 from trustweft.protocol.bearer import check_scheme, check_scope, create_challenge, read_presented_token
 from trustweft.protocol.http import json_response
@@ -56,8 +56,10 @@ def check_userinfo_scheme(exchange: Exchange) -> None:
 
 
 def read_userinfo_proof(exchange: Exchange) -> None:
-    """Verify the proof for this request and this token."""
+    """Verify the proof for this request and this token; one that is bound to a certificate alone needs none."""
     deployment = exchange.deployment
+    if exchange.access_token.jkt is None:
+        return
     exchange.proof = dpop.verify_proof(
         dpop.parse_proof_header(exchange.request.header_values("dpop")),
         method=exchange.request.method,
@@ -70,10 +72,16 @@ def read_userinfo_proof(exchange: Exchange) -> None:
 
 
 def check_userinfo_binding(exchange: Exchange) -> None:
-    """The proof was made with the key that the token is bound to."""
-    if exchange.proof is None:
-        raise dpop.MISSING.reject()
-    dpop.verify_key_binding(exchange.proof, expected_jkt=exchange.access_token.jkt or "")
+    """The sender holds every key that the token is bound to: that of the proof, that of the certificate."""
+    bound_to = exchange.access_token.confirmation
+    if bound_to.jkt is not None:
+        if exchange.proof is None:
+            raise dpop.MISSING.reject()
+        dpop.verify_key_binding(exchange.proof, expected_jkt=bound_to.jkt)
+    if bound_to.certificate_thumbprint is not None:
+        mtls.verify_certificate_binding(
+            exchange.request.client_certificate, expected=bound_to.certificate_thumbprint
+        )
 
 
 def check_userinfo_scope(exchange: Exchange) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.protocol import dpop, pkce
+from trustweft.protocol import pkce
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.server.records import Redemption, RefreshToken
-from trustweft.server.tokens import issue_access_token, issue_id_token, proof_of, token_response
+from trustweft.server.tokens import issue_access_token, issue_id_token, token_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -79,8 +79,8 @@ def check_code_verifier(exchange: Exchange) -> None:
 def check_code_binding(exchange: Exchange) -> None:
     """A code that was bound to a key is redeemed with a proof of that key (RFC 9449 section 10)."""
     bound_to = exchange.authorization_code.dpop_jkt
-    if bound_to is not None:
-        dpop.verify_key_binding(proof_of(exchange), expected_jkt=bound_to, mismatch=KEY_MISMATCH)
+    if bound_to is not None and exchange.confirmation.jkt != bound_to:
+        raise KEY_MISMATCH.reject(f"bound to {bound_to}, presented {exchange.confirmation.jkt}")
 
 
 @enforces("FAPI2-SP-5.3.2.2-9")
