@@ -40,14 +40,14 @@ STEPS = {
     "login": {"login", "consent page", "cancelled login"},
     "decision": {"login page", "consent", "denial"},
     "cancel": {"cancelled login"},
-    "token": {"token"},
+    "token": {"token", "client certificate"},
     "token:authorization_code": {"token", "replayed code", "expiry"},
     "token:refresh_token": {"refresh", "narrower token", "replayed code"},
-    "token:client_credentials": {"client credentials"},
+    "token:client_credentials": {"client credentials", "client certificate"},
     "introspection": {"introspection"},
     "revocation": {"revocation"},
     "userinfo": {"userinfo", "narrower token", "refused call"},
-    "guard": {"API call", "narrower token", "replayed code"},
+    "guard": {"API call", "narrower token", "client certificate", "replayed code"},
 }
 # The tour logs in with a password; each of these pipelines has its mutants in tests/bad_input.
 PASSKEYS = {"passkey_options", "passkey", "passkeys", "passkey_registration_options", "passkey_registration"}
@@ -60,7 +60,6 @@ UNSEEN = {
     ("cancel", "find_interaction_client"),
     # only differ for clients that authenticate with a certificate
     ("pushed_authorization_request", "verify_client_certificate"),
-    ("token", "verify_client_certificate"),
     ("introspection", "verify_client_certificate"),
     ("revocation", "verify_client_certificate"),
     # only differ where an operator takes a scope out of service

@@ -21,6 +21,7 @@ from trustweft.cli.settings import (
 )
 from trustweft.cli.toml_text import to_toml
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, read_private_jwk, thumbprint
+from trustweft.crypto.x509 import load_or_create_client_certificate
 from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.runtime.files import read_private_file, write_private_file
 from trustweft.server.config import ScopeDefinition, ServerConfig
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 
     from trustweft.cli.assembly.parts import Surroundings
     from trustweft.cli.data_directory import DataDirectory
+    from trustweft.crypto.x509 import Authority
     from trustweft.server.storage import ServerStore
 
 __all__ = [
+    "CERTIFICATE_NAMES",
     "CLIENT_IDS",
     "DemoCredentials",
     "DemoPerson",
@@ -44,6 +47,8 @@ __all__ = [
 
 # The sample client, the sample bank's own identity for introspection, and the two that the tour acts as.
 CLIENT_IDS: Final = ("moneyview", "bank", "tour", "tour-stranger")
+# A client that authenticates with a certificate, and one more certificate of the same authority.
+CERTIFICATE_NAMES: Final = ("tour-certificate", "tour-stranger")
 BANK_NAME: Final = "Harbour Bank"
 PASSWORD_LENGTH: Final = 16  # 96 bits
 _TLS: Final = TlsSettings(
@@ -74,12 +79,16 @@ class DemoCredentials(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
 
 
-def prepare_keys(data: DataDirectory) -> None:
-    """Make the private keys of the clients."""
+def prepare_keys(data: DataDirectory, *, authority: Authority, now: float) -> None:
+    """Make the private keys of the clients, and renew their certificates."""
     for name in (*CLIENT_IDS, "moneyview-proof"):
         path = data.file(f"client-keys/{name}.json")
         if not path.exists():
             write_private_file(path, msgspec.json.encode(private_jwk(generate_private_key("ES256"))))
+    for name in CERTIFICATE_NAMES:
+        load_or_create_client_certificate(
+            data.file(f"client-keys/{name}.pem"), authority=authority, common_name=name, now=now
+        )
 
 
 def _public_key_set(data: DataDirectory, name: str) -> dict[str, object]:
@@ -196,11 +205,22 @@ def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
     callback = f"{ports.url(ports.home)}/tour/callback"
     flows = ["authorization_code", "refresh_token"]
     everything = "openid profile email accounts payments"
+    by_certificate: dict[str, object] = {
+        "client_id": "tour-certificate",
+        "client_name": "Trustweft tour, with a certificate",
+        "organization_name": "Trustweft",
+        "token_endpoint_auth_method": "tls_client_auth",
+        "tls_client_auth_subject_dn": "CN=tour-certificate",
+        "tls_client_certificate_bound_access_tokens": True,
+        "grant_types": ["client_credentials"],
+        "response_types": [],
+        "scope": "accounts",
+    }
     common: dict[str, object] = {
         "token_endpoint_auth_method": "private_key_jwt",
         "dpop_bound_access_tokens": True,
     }
-    return tuple(
+    by_key = tuple(
         {**common, **metadata, "jwks": _public_key_set(data, str(metadata["client_id"]))}
         for metadata in (
             {
@@ -237,6 +257,7 @@ def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
             },
         )
     )
+    return (*by_key, by_certificate)
 
 
 async def prepare_people(

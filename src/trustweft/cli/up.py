@@ -116,7 +116,7 @@ async def run_ecosystem(
     load_or_create_server_certificate(
         directory.path / "tls", authority=authority, now=surroundings.clock.now()
     )
-    prepare_keys(directory)
+    prepare_keys(directory, authority=authority, now=surroundings.clock.now())
     async with SqliteStore.open(directory.database) as store:
         credentials = await prepare_people(directory, store, surroundings=surroundings)
         prepare_settings(directory, customers=await _customers(store))

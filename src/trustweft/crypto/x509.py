@@ -57,6 +57,7 @@ __all__ = [
     "issue_client_certificate",
     "load_authorities",
     "load_or_create_authority",
+    "load_or_create_client_certificate",
     "load_or_create_server_certificate",
     "read_certificate",
     "verify_chain",
@@ -193,6 +194,23 @@ def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
     return certificates
 
 
+def load_or_create_client_certificate(
+    file: Path, *, authority: Authority, common_name: str, now: float
+) -> Path:
+    """Return the PEM file with a client's key and certificate, renewed when it is near its end.
+
+    Raises:
+        KeyFileError: others can read it.
+    """
+    if file.exists() and _is_good_client(read_private_file(file), authority, now=now):
+        return file
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = issue_client_certificate(authority, key.public_key(), common_name=common_name, now=now)
+    file.unlink(missing_ok=True)
+    write_private_file(file, _pem_of(key) + certificate.public_bytes(Encoding.PEM))
+    return file
+
+
 def certificate_fingerprint(pem: bytes) -> str:
     """Return the SHA-256 fingerprint of a certificate as browsers and tools print it, for people to compare."""
     der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
@@ -291,6 +309,17 @@ def create_self_signed(
     return _extend(builder, _leaf_extensions(key.public_key(), ExtendedKeyUsageOID.CLIENT_AUTH)).sign(
         key, SHA256()
     )
+
+
+def _is_good_client(pem: bytes, authority: Authority, *, now: float) -> bool:
+    """Tell whether the authority issued it, and it lasts a while."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        certificate.verify_directly_issued_by(authority.certificate)
+    except Exception:  # noqa: BLE001  # whatever does not fit is made anew
+        return False
+    renew_at = certificate.not_valid_after_utc - dt.timedelta(days=RENEW_DAYS_BEFORE)
+    return certificate.not_valid_before_utc <= _time(now) < renew_at
 
 
 def _is_good(certificate: x509.Certificate, authority: Authority, *, now: float) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from trustweft.cli.assembly.parts import read_key
-from trustweft.cli.first_start import DemoCredentials
+from trustweft.cli.first_start import CERTIFICATE_NAMES, DemoCredentials
 from trustweft.cli.tour.parties import Browser, Party
 from trustweft.cli.tour.wire import Draft, Wire, origin_of
+from trustweft.crypto.x509 import create_self_signed
 from trustweft.net.fetch import trust_context
 from trustweft.profile import load_profile
 from trustweft.protocol.bearer import Scheme, create_authorization
@@ -19,6 +23,7 @@ from trustweft.protocol.pkce import create_challenge, create_verifier
 from trustweft.runtime.files import read_private_file
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from trustweft.cli.data_directory import DataDirectory
@@ -31,9 +36,10 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
-__all__ = ["SCOPE", "Flow", "Tour"]
+__all__ = ["FORGED", "SCOPE", "Flow", "Tour"]
 
 SCOPE: Final = "openid profile accounts"
+FORGED: Final = "forged"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +79,7 @@ class Tour:
         self.issuer = check_issuer_identifier(ports.url(ports.server))
         self.bank = ports.url(ports.resource)
         self.redirect_uri = f"{ports.url(ports.home)}/tour/callback"
-        self.wire = Wire(trust_context(directory.authority))
+        self.wire = Wire(trust_context(directory.authority), certificates=_certificates(directory, clock))
         self.clock = clock
         self.entropy = entropy
         self.wait = wait
@@ -180,6 +186,21 @@ class Tour:
             ("redirect_uri", self.redirect_uri),
             ("code_verifier", flow.verifier),
         )
+
+
+def _certificates(directory: DataDirectory, clock: Clock) -> dict[str, ssl.SSLContext]:
+    """Return the certificates of the tour: its own, another of the same authority, and a forged one of the same name."""
+    contexts = {name: trust_context(directory.authority) for name in (*CERTIFICATE_NAMES, FORGED)}
+    for name in CERTIFICATE_NAMES:
+        contexts[name].load_cert_chain(directory.file(f"client-keys/{name}.pem"))
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = create_self_signed(key, common_name=CERTIFICATE_NAMES[0], now=clock.now())
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with NamedTemporaryFile() as file:  # the standard library loads certificates from files alone
+        file.write(secret + certificate.public_bytes(Encoding.PEM))
+        file.flush()
+        contexts[FORGED].load_cert_chain(file.name)
+    return contexts
 
 
 def _first_person(directory: DataDirectory) -> DemoPerson:

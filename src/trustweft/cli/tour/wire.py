@@ -14,6 +14,7 @@ from trustweft.protocol.dpop import NONCE_HEADER
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
 
 __all__ = ["Capture", "Draft", "Pairs", "Wire", "WireRequest", "WireResponse", "origin_of"]
 
@@ -50,12 +51,17 @@ class WireResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A request that is about to be sent; tests of a check send it with one thing changed."""
+    """A request that is about to be sent; tests of a check send it with one thing changed.
+
+    Attributes:
+        certificate: the name of the client certificate that the connection shows.
+    """
 
     method: str
     url: str
     headers: Pairs = ()
     form: Pairs | None = None
+    certificate: str | None = None
 
     def with_parameters(self, *parameters: tuple[str, str]) -> Draft:
         """Return the draft with parameters set: one that is there is replaced, another is added."""
@@ -106,15 +112,25 @@ def origin_of(url: str) -> str:
 
 
 class Wire:
-    """Sends drafts over TLS, never follows a redirect, and learns each server's nonce."""
+    """Sends drafts over TLS, never follows a redirect, and learns each server's nonce.
 
-    def __init__(self, trust: ssl.SSLContext) -> None:
-        self._http = httpx2.Client(verify=trust, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+    Args:
+        trust: for connections without a client certificate.
+        certificates: by name, for connections with one.
+    """
+
+    def __init__(self, trust: ssl.SSLContext, *, certificates: Mapping[str, ssl.SSLContext]) -> None:
+        contexts: dict[str | None, ssl.SSLContext] = {None: trust, **certificates}
+        self._http = {
+            name: httpx2.Client(verify=context, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+            for name, context in contexts.items()
+        }
         self.nonces: dict[str, str] = {}
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        for http in self._http.values():
+            http.close()
 
     def send(self, draft: Draft) -> Capture:
         """Send the draft and return what happened.
@@ -127,8 +143,9 @@ class Wire:
         if draft.form is not None:
             headers.append(("content-type", _FORM_TYPE))
             content = urlencode(draft.form).encode()
-        answer = self._http.request(draft.method, draft.url, headers=headers, content=content)
-        self._http.cookies.clear()  # cookies are the browser's, and the tour has only one browser
+        http = self._http[draft.certificate]
+        answer = http.request(draft.method, draft.url, headers=headers, content=content)
+        http.cookies.clear()  # cookies are the browser's, and the tour has only one browser
         nonce = answer.headers.get(NONCE_HEADER)
         if nonce is not None:
             self.nonces[origin_of(draft.url)] = nonce

@@ -13,6 +13,7 @@ from trustweft.cli.tour.steps.authorization import (
     see_consent,
     see_login,
 )
+from trustweft.cli.tour.steps.certificates import use_certificate
 from trustweft.cli.tour.steps.discovery import discover_server, fetch_keys
 from trustweft.cli.tour.steps.ending import (
     call_after_revocation,
@@ -210,6 +211,14 @@ ITINERARY: Final[tuple[Stop, ...]] = (
         SERVER,
         _clauses("FAPI2-SP-5.3.2.1-4", "FAPI2-SP-5.3.2.1-6.2"),
         act_for_itself,
+    ),
+    Stop(
+        "client certificate",
+        "A client without a signing key shows a certificate instead, and its token is bound to that.",
+        CLIENT,
+        SERVER,
+        _clauses("FAPI2-SP-5.2.2.1-2", "FAPI2-SP-5.3.2.1-5.1", "FAPI2-SP-5.3.2.1-6.1", "FAPI2-SP-5.3.4-5.1"),
+        use_certificate,
     ),
     Stop(
         "introspection",

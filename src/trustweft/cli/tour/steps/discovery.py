@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trustweft.cli.tour.wire import Draft
 from trustweft.protocol.metadata import read_server_metadata, well_known_urls
+from trustweft.protocol.registration import AUTHENTICATION_METHODS
 
 if TYPE_CHECKING:
     from trustweft.cli.tour.context import Tour
@@ -26,8 +27,8 @@ def discover_server(tour: Tour, step: Step) -> None:
 
     step.expect_accepted("the metadata is this issuer's, and fit for the profile", read)
     step.expect(
-        "clients authenticate with private_key_jwt alone",
-        holds=found.get("token_endpoint_auth_methods_supported") == ["private_key_jwt"],
+        "clients authenticate with a key or a certificate, and never with a shared secret",
+        holds=found.get("token_endpoint_auth_methods_supported") == list(AUTHENTICATION_METHODS),
     )
     step.expect("only codes are given out", holds=found.get("response_types_supported") == ["code"])
     step.expect("PKCE is S256 alone", holds=found.get("code_challenge_methods_supported") == ["S256"])
