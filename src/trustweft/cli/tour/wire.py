@@ -120,10 +120,9 @@ class Wire:
     """
 
     def __init__(self, trust: ssl.SSLContext, *, certificates: Mapping[str, ssl.SSLContext]) -> None:
-        contexts: dict[str | None, ssl.SSLContext] = {None: trust, **certificates}
-        self._http = {
+        self._http: dict[str | None, httpx2.Client] = {
             name: httpx2.Client(verify=context, timeout=TIMEOUT_SECONDS, follow_redirects=False)
-            for name, context in contexts.items()
+            for name, context in ((None, trust), *certificates.items())
         }
         self.nonces: dict[str, str] = {}
 
