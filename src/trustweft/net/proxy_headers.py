@@ -173,7 +173,7 @@ class ProxyHeaders:
         else:
             self._count_ignored(len(headers) - len(kept), client, own)
             if self._trusted.is_certificate_of_one(own):
-                facts = {**facts, "client_cert_der": None}
+                facts = {**facts, "client_cert_der": None, "client_cert_chain_der": ()}
         extensions = {**scope.get("extensions", {}), "tls": facts}
         return {**scope, "headers": kept, "extensions": extensions, "client": client}
 
