@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from local_tls import LocalTls, make_local_tls
+from revocations import create_issuer
 from served import served
 from tools import need
 from trustweft.crypto.x509 import certificate_thumbprint
@@ -102,6 +103,16 @@ class Site:
         file.write_bytes(certificate.public_bytes(Encoding.PEM) + pem)
         self.identities[name] = Identity(certificate.public_bytes(Encoding.DER), file)
 
+    def add_issued(self, name: str) -> None:
+        """Make an identity of an authority that nobody here knows, two steps below its root."""
+        root, key = create_issuer("root", now=time.time()), ec.generate_private_key(ec.SECP256R1())
+        issuer = root.issue_issuer("issuing")
+        chain = (issuer.issue(name, key=key), issuer.certificate, root.certificate)
+        file = self.directory / f"{name}.pem"
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in chain) + pem)
+        self.identities[name] = Identity(chain[0].public_bytes(Encoding.DER), file)
+
 
 @dataclass(frozen=True)
 class Door:
@@ -175,6 +186,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     for name, names in (("proxy", 1), ("elliptic", 1), ("another", 1), ("large", 260)):
         found.add(name, ec.generate_private_key(ec.SECP256R1()), names=names)
     found.add("expired", ec.generate_private_key(ec.SECP256R1()), ends=EXPIRED)
+    found.add_issued("issued")
     found.add("rsa-4096", rsa.generate_private_key(65537, 4096))
     thumbprint = certificate_thumbprint(found.identities["proxy"].der)
     trusted = TrustedProxies.configured(addresses=["127.0.0.1"], certificate_thumbprints=[thumbprint])
@@ -196,6 +208,8 @@ def proxy(request: pytest.FixtureRequest, site: Site) -> Iterator[Proxy]:
     """The proxy as documented, but for folder, addresses and ports."""
     name: str = request.param
     binary = need(name, package=PACKAGES[name])
+    if name == "nginx":
+        need("/usr/lib/nginx/modules/ngx_http_js_module.so", package=PACKAGES[name])
     write_files(site)
     pages, certificates = free_port(), free_port()
     if name == "nginx":
@@ -347,6 +361,12 @@ def test_clients_that_share_a_connection_behind_the_proxy_are_not_mixed_up(proxy
     seen = [proxy.certificates.ask(identity=identity)["certificate"] for identity in order]
     expected = [None if each is None else proxy.certificates.certificate_of(each) for each in order]
     assert seen == expected
+
+
+def test_a_certificate_of_an_authority_that_the_proxy_does_not_know_arrives_too(proxy: Proxy) -> None:
+    """With its issuer and the root behind it in the handshake; they go no further than the proxy."""
+    seen = proxy.certificates.ask(identity="issued")
+    assert (seen["certificate"], seen["chain"]) == (proxy.certificates.certificate_of("issued"), 0)
 
 
 def test_an_expired_certificate(proxy: Proxy) -> None:

@@ -15,7 +15,7 @@ from trustweft.net.proxy_headers import ProxyHeaders, TrustedProxies
 from trustweft.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from trustweft.cli.assembly.parts import Surroundings
@@ -78,8 +78,6 @@ def revocation_lists(
     places = [place for each in settings.authorities for place in each.lists if each.lists != "none"]
     # Whom the operator named may have an address that is not public.
     named = {urlsplit(place).hostname or "" for place in places if place.startswith(_URL)}
-    trust = trust_context(None if settings.trust is None else resolve(base, settings.trust))
-    fetcher = Fetcher(trust=trust, allowed_hosts=named, maximum_body=MAXIMUM_LIST)
     try:
         return RevocationLists(
             [
@@ -90,7 +88,7 @@ def revocation_lists(
                 for each in settings.authorities
             ],
             clock=surroundings.clock,
-            fetch=_fetch_octets(fetcher),
+            fetch=_fetch(settings, named, base=base) if named else None,
             policy=RevocationPolicy(on_outage=settings.on_outage, stale_cap=settings.stale_cap),
             observer=surroundings.observer,
         )
@@ -104,7 +102,10 @@ def _sources(lists: Sequence[str] | Literal["none"], *, base: Path) -> Sequence[
     return [place if "://" in place else resolve(base, place) for place in lists]
 
 
-def _fetch_octets(fetcher: Fetcher) -> Fetch:
+def _fetch(settings: CertificateRevocationSettings, named: Collection[str], *, base: Path) -> Fetch:
+    trust = trust_context(None if settings.trust is None else resolve(base, settings.trust))
+    fetcher = Fetcher(trust=trust, allowed_hosts=named, maximum_body=MAXIMUM_LIST)
+
     async def fetch(url: str) -> bytes:
         response = await fetcher.get(url)
         if response.status != _OK:
