@@ -37,6 +37,8 @@ _CERTIFICATE: Final = b"client-cert"
 _CHAIN: Final = b"client-cert-chain"
 _FORWARDED: Final = b"forwarded"
 _NAMES: Final = frozenset({_CERTIFICATE, _CHAIN, _FORWARDED})
+# Frameworks that write HTTP_CLIENT_CERT cannot tell hyphen and underscore apart.
+_ANY_SPELLING: Final = re.compile(rb"client[-_]cert(?:[-_]chain)?|forwarded", re.IGNORECASE)
 # Base64 of the largest certificate, and the colons around it.
 _MAXIMUM_VALUE: Final = (MAXIMUM_CERTIFICATE + 2) // 3 * 4 + 2
 _MAXIMUM_FORWARDED: Final = 1_024
@@ -161,19 +163,18 @@ class ProxyHeaders:
         await self._app(scope, receive, send)
 
     def _told(self, scope: Message) -> Message:
-        headers: list[Header] = list(scope["headers"])
-        kept = [header for header in headers if _plain(header[0]) not in _NAMES]
+        headers: Sequence[Header] = scope["headers"]
+        kept = [header for header in headers if not _ANY_SPELLING.fullmatch(header[0])]
         facts = scope.get("extensions", {}).get("tls", {})
         own, client = facts.get("client_cert_der"), scope.get("client")
-        if self._trusted.include(client[0] if client else None, own):
-            told = [header for header in headers if header[0].lower() in _NAMES]
-            self._count_ignored(len(headers) - len(kept) - len(told), client, own)
+        is_proxy = self._trusted.include(client[0] if client else None, own)
+        told = [header for header in headers if is_proxy and header[0].lower() in _NAMES]
+        self._count_ignored(len(headers) - len(kept) - len(told), client, own)
+        if is_proxy:
             facts = {**facts, **_certificates(told)}  # the proxy's own certificate goes, whatever it tells
             client = _address(told) or client
-        else:
-            self._count_ignored(len(headers) - len(kept), client, own)
-            if self._trusted.is_certificate_of_one(own):
-                facts = {**facts, "client_cert_der": None, "client_cert_chain_der": ()}
+        elif self._trusted.is_certificate_of_one(own):
+            facts = {**facts, "client_cert_der": None, "client_cert_chain_der": ()}
         extensions = {**scope.get("extensions", {}), "tls": facts}
         return {**scope, "headers": kept, "extensions": extensions, "client": client}
 
@@ -191,11 +192,6 @@ class ProxyHeaders:
                 peer=str(client[0]) if client else "",
                 certificate="none" if certificate is None else certificate_thumbprint(certificate),
             )
-
-
-def _plain(name: bytes) -> bytes:
-    """Return a name as frameworks that mix up hyphen and underscore would take it."""
-    return name.lower().replace(b"_", b"-")
 
 
 def _certificates(told: Iterable[Header]) -> dict[str, object]:
