@@ -24,7 +24,12 @@ START_SECONDS = 20.0
 
 @contextmanager
 def served(
-    create: Callable[[], Application], *, port: int, certificate: Path, private_key: Path
+    create: Callable[[], Application],
+    *,
+    port: int,
+    certificate: Path,
+    private_key: Path,
+    client_authorities: Path | None = None,
 ) -> Iterator[str]:
     """Serve what ``create`` returns (called inside the loop) on localhost, and return its base URL."""
     ready = threading.Event()
@@ -40,6 +45,7 @@ def served(
             port=port,
             certificate=certificate,
             private_key=private_key,
+            client_authorities=client_authorities,
         )
         await serve([listener], stop=stop, on_ready=ready.set)
 

@@ -115,6 +115,22 @@ async def _no_certificate_at_all(world: World) -> Answer:
     return await world.authority.send(draft)
 
 
+@story("certificate.revoked")
+async def _a_certificate_that_its_authority_took_back(world: World) -> Answer:
+    certified = world.authority.parties["certified"]
+    await world.authority.look_up_revocations(world.authority.parties["certified-bank"])
+    assert (await world.authority.send(pushed_request(world.authority, certified))).status == 201
+    await world.authority.look_up_revocations(certified)
+    return await world.authority.send(pushed_request(world.authority, certified))
+
+
+@story("certificate.revocation-unknown")
+async def _a_certificate_whose_authority_has_gone_silent(world: World) -> Answer:
+    await world.authority.look_up_revocations()
+    world.later(86_400)
+    return await world.authority.send(pushed_request(world.authority, world.authority.parties["certified"]))
+
+
 @story("mtls.not-registered")
 async def _another_certificate_that_vouches_for_itself(world: World) -> Answer:
     draft = pushed_request(world.authority, world.authority.parties["selfsigned"])
@@ -527,6 +543,7 @@ ELSEWHERE: Final = {
     "page.form-target": "no such address can be registered: tests/unit/web/test_registered_targets.py",
     "mtls.bad-": "likewise: tests/unit/protocol/test_mtls.py",
     "distinguished-name.": "likewise: tests/unit/protocol/test_distinguished_name.py",
+    "proxy-headers.": "a trusted proxy stands in front: tests/unit/net/test_proxy_headers.py",
     "issuer.": "the client compares the issuer of a response: tests/unit/protocol",
     "bearer.bad-challenge": "the client reads challenges: tests/unit/protocol",
     "introspection.": "whoever reads an introspection response: tests/unit/protocol",

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
 
 from browsing import FAST, compiled_pages
+from revocations import Issuer
 from support.drafts import Draft
 from support.wire import Answer, Sent, send
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk, thumbprint
+from trustweft.crypto.revocation_lists import ListedAuthority, RevocationLists
 from trustweft.crypto.x509 import (
     certificate_thumbprint,
     create_self_signed,
@@ -256,6 +259,7 @@ class Authority:
     clock: ManualClock
     hearing: Hearing
     server: AuthorizationServer
+    ca: CertificateAuthority
     parties: dict[str, Party] = field(default_factory=dict)
     people: dict[str, User] = field(default_factory=dict)
     codes: dict[str, IssuedCode] = field(default_factory=dict)
@@ -302,6 +306,18 @@ class Authority:
         config = self.deployment.config
         scopes = tuple(scope for scope in config.scopes if scope.name not in names)
         self.deployment = replace(self.deployment, config=msgspec.structs.replace(config, scopes=scopes))
+        self.server = AuthorizationServer(self.deployment, pipelines=self.server.pipelines)
+
+    async def look_up_revocations(self, *revoked: Party) -> None:
+        """Publish a list of the certificate authority, good for a day, and ask it from now on."""
+        own, now = self.ca.certificate, self.clock.now()
+        path = self.ca.certificate_file.with_name("revoked.crl")
+        certificates = [load_der_x509_certificate(party.certificate or b"") for party in revoked]
+        path.write_bytes(Issuer(own, self.ca.private_key, now).sign_list(*certificates))
+        lists = RevocationLists([ListedAuthority(own, [path])], clock=self.clock)
+        await lists.refresh()
+        judge = ClientCertificates((own,), lists)
+        self.deployment = replace(self.deployment, client_certificates=judge)
         self.server = AuthorizationServer(self.deployment, pipelines=self.server.pipelines)
 
     def close(self) -> None:
@@ -415,7 +431,7 @@ async def make_authority(
         observer=hearing,
     )
     server = AuthorizationServer(deployment, pipelines=pipelines)
-    authority = Authority(deployment, store, clock, hearing, server)
+    authority = Authority(deployment, store, clock, hearing, server, ca)
     for party in (*_parties(), *_certified_parties(ca, now=clock.now())):
         await authority.register(party)
     for username in ("alice", "bob"):

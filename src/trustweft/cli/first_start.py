@@ -8,8 +8,10 @@ import msgspec
 
 from trustweft.cli.registry import add_client, add_user
 from trustweft.cli.settings import (
+    CertificateRevocationSettings,
     ClientSettings,
     KeySettings,
+    ListedAuthoritySettings,
     ListenSettings,
     MoneyViewSettings,
     ResourceServerSettings,
@@ -136,6 +138,10 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
         tls=_TLS,
         storage=StorageSettings(path="trustweft.sqlite"),
         keys=KeySettings(directory="keys", nonce_secret_file="nonce-secret"),  # noqa: S106  # a file's name
+        # The local authority signs no lists: its client certificates last for weeks, on this machine only.
+        certificate_revocation=CertificateRevocationSettings(
+            authorities=(ListedAuthoritySettings(certificate="../ca/certificate.pem", lists="none"),)
+        ),
         login_notice="This is a demonstration. Its users and their passwords were printed when it started.",
     )
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
 
 __all__ = [
+    "CertificateRevocationSettings",
     "ClientSettings",
     "KeySettings",
+    "ListedAuthoritySettings",
     "ListenSettings",
     "MoneyViewSettings",
+    "ProxySettings",
     "ResourceServerSettings",
     "ResourceSettings",
     "RevocationSettings",
@@ -51,6 +56,48 @@ class TlsSettings(_Settings, frozen=True):
     client_authorities: str | None = None
 
 
+class ProxySettings(_Settings, frozen=True):
+    """Proxies that end TLS in front: their word is taken for the client's certificate and address (RFC 9440).
+
+    Attributes:
+        addresses: addresses and networks that the proxies' connections come from.
+        certificate_thumbprints: SHA-256 of the proxies' own certificates, as OpenSSL prints it or as `x5t#S256`.
+        authenticated_by: `certificate`, or `address` where whatever is at those addresses is to be believed.
+    """
+
+    addresses: tuple[str, ...]
+    certificate_thumbprints: tuple[str, ...] = ()
+    authenticated_by: Literal["certificate", "address"] = "certificate"
+
+
+class ListedAuthoritySettings(_Settings, frozen=True):
+    """An issuer of clients' certificates, and where its revocation lists are.
+
+    Attributes:
+        certificate: the issuer's own, PEM.
+        lists: files and https URLs; or `none`: its certificates are then never found revoked.
+    """
+
+    certificate: str
+    lists: tuple[str, ...] | Literal["none"]
+
+
+class CertificateRevocationSettings(_Settings, frozen=True):
+    """Revocation of clients' certificates (RFC 5280).
+
+    Attributes:
+        authorities: every issuer in the clients' chains, the root too; clients of any other are refused.
+        on_outage: `refuse` clients while no list in date can be had, or `accept-stale` the last one for longer.
+        stale_cap: for how many seconds after its nextUpdate, at most a week.
+        trust: PEM of the authorities that the https servers' certificates hang off; the system's unless named.
+    """
+
+    authorities: tuple[ListedAuthoritySettings, ...] = ()
+    on_outage: Literal["refuse", "accept-stale"] = "refuse"
+    stale_cap: float = 0.0
+    trust: str | None = None
+
+
 class StorageSettings(_Settings, frozen=True):
     """The SQLite file."""
 
@@ -72,6 +119,8 @@ class ServerSettings(_Settings, frozen=True):
     tls: TlsSettings
     storage: StorageSettings
     keys: KeySettings
+    proxy: ProxySettings | None = None
+    certificate_revocation: CertificateRevocationSettings = CertificateRevocationSettings()
     profile: str = "fapi2-security"
     login_notice: str | None = None
 
@@ -114,6 +163,7 @@ class ResourceSettings(_Settings, frozen=True):
     tls: TlsSettings
     storage: StorageSettings  # replay memory
     revocation: RevocationSettings
+    proxy: ProxySettings | None = None
     customers: dict[str, str] = {}
     profile: str = "fapi2-security"
 

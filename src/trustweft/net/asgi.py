@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
 
-__all__ = ["Application", "application", "read_request", "send_response"]
+__all__ = ["Application", "application", "read_request", "refusal_response", "send_response"]
 
 if TYPE_CHECKING:
     Message = MutableMapping[str, Any]
@@ -145,7 +145,7 @@ def application(
             headers = _encode_headers(response)
         except Reject as refusal:
             observer.refused(participant, "transport", refusal)
-            response = _refuse(refusal)
+            response = refusal_response(refusal)
             headers = _encode_headers(response)
         except Exception as cause:  # noqa: BLE001  # the last line of defence: logged, and nothing leaks
             support = entropy.octets(_SUPPORT_OCTETS).hex()
@@ -165,7 +165,8 @@ def application(
     return run
 
 
-def _refuse(refusal: Reject) -> HttpResponse:
+def refusal_response(refusal: Reject) -> HttpResponse:
+    """Return the JSON answer to a request that is refused before any participant sees it."""
     fields = {"error": refusal.reason.error, "error_description": refusal.reason.public}
     headers = (*refusal.headers, ("trustweft-reason", refusal.reason.id))
     return json_response(fields, status=refusal.reason.status, headers=headers)

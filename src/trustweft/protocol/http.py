@@ -21,7 +21,7 @@ class HttpRequest:
         body: bounded by whoever read it.
         client_certificate: DER of the TLS client certificate; authenticates nobody by itself.
         client_certificate_chain: what came with it, in DER: leads, perhaps, to an authority.
-        peer: the address that the connection came from.
+        peer: the address that the connection came from, or that a trusted proxy says it came from.
     """
 
     method: str

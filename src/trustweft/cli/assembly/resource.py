@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities
 from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
@@ -102,13 +103,13 @@ def assemble_resource(
     )
     listener = Listener(
         name="sample bank",
-        application=bank,
+        application=behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings),
         host=settings.listen.host,
         port=settings.listen.port,
         certificate=resolve(base, settings.tls.certificate),
         private_key=resolve(base, settings.tls.private_key),
         client_authorities=(
-            None
+            proxy_authorities(settings.proxy, settings.tls, base=base)
             if settings.tls.client_authorities is None
             else resolve(base, settings.tls.client_authorities)
         ),

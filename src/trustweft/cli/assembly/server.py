@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities, revocation_lists
 from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
@@ -28,6 +29,7 @@ from trustweft.web.server_pages import ServerPages
 from trustweft.web.static_application import with_static_files
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from cryptography.x509 import Certificate
@@ -61,12 +63,13 @@ def assemble_server(
     profile = read_profile(base, settings.profile)
     entropy, clock = surroundings.entropy, surroundings.clock
     secret = load_or_create_secret(resolve(base, settings.keys.nonce_secret_file), entropy=entropy)
+    revocation = revocation_lists(settings.certificate_revocation, base=base, surroundings=surroundings)
     deployment = Deployment(
         config=settings.server,
         profile=profile,
         store=store,
         keys=KeyRing.load_or_create(resolve(base, settings.keys.directory), now=clock.now()),
-        client_certificates=ClientCertificates(_roots(settings.tls, base=base)),
+        client_certificates=ClientCertificates(_roots(settings.tls, base=base), revocation),
         # A nonce serves in its own step and the next, as the profile says.
         nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
         pages=ServerPages(Pages(), base_url=settings.server.issuer, notice=settings.login_notice),
@@ -75,7 +78,12 @@ def assemble_server(
         entropy=entropy,
         observer=surroundings.observer,
     )
-    application = with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi)
+    application = behind_proxies(
+        with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi),
+        settings.proxy,
+        participant="server",
+        surroundings=surroundings,
+    )
     certificate = resolve(base, settings.tls.certificate)
     private_key = resolve(base, settings.tls.private_key)
     listeners = [
@@ -86,6 +94,7 @@ def assemble_server(
             port=settings.listen.port,
             certificate=certificate,
             private_key=private_key,
+            client_authorities=proxy_authorities(settings.proxy, settings.tls, base=base),
         )
     ]
     if settings.listen.mtls_port is not None and settings.tls.client_authorities is not None:
@@ -107,7 +116,9 @@ def assemble_server(
             await store.close()
 
     listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    background = [reaper(store, "server", surroundings=surroundings)] if own_store else []
+    background: list[Callable[[], Awaitable[None]]] = [revocation.run]
+    if own_store:
+        background.append(reaper(store, "server", surroundings=surroundings))
     return Assembled(listeners, background, [close])
 
 
