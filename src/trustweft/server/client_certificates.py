@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from trustweft.crypto.x509 import VerifiedCertificate, verify_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from cryptography.x509 import Certificate
 
@@ -18,7 +18,7 @@ __all__ = ["ClientCertificates", "RevocationCheck"]
 class RevocationCheck(Protocol):
     """Knows which certificates were revoked."""
 
-    def check(self, chain: Sequence[Certificate], *, now: float) -> None:
+    def verify(self, chain: Sequence[Certificate], /) -> Awaitable[None]:
         """Hold that no certificate of a verified chain is revoked.
 
         Raises:
@@ -39,7 +39,9 @@ class ClientCertificates:
     roots: tuple[Certificate, ...] = ()
     revocation: RevocationCheck | None = None
 
-    def verify(self, der: bytes, *, intermediates: Sequence[bytes] = (), now: float) -> VerifiedCertificate:
+    async def verify(
+        self, der: bytes, *, intermediates: Sequence[bytes] = (), now: float
+    ) -> VerifiedCertificate:
         """Verify the chain of a client's certificate, and that none of it is revoked.
 
         The caller MUST still compare the name: every client of the same authority passes here.
@@ -49,5 +51,5 @@ class ClientCertificates:
         """
         verified = verify_chain(der, roots=self.roots, intermediates=intermediates, now=now)
         if self.revocation is not None:
-            self.revocation.check(verified.chain, now=now)
+            await self.revocation.verify(verified.chain)
         return verified

@@ -10,6 +10,8 @@ from trustweft.protocol.access_token import Confirmation
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from trustweft.server.exchange import Exchange
 
 BINDING_MISSING = reason(
@@ -19,22 +21,21 @@ BINDING_MISSING = reason(
 )
 
 
-def verify_client_certificate(exchange: Exchange) -> None:
+def verify_client_certificate(exchange: Exchange) -> Awaitable[None] | None:
     """Verify the certificate of a client that is registered to authenticate with one."""
     match exchange.client.metadata.token_endpoint_auth_method:
         case "tls_client_auth":
-            _verify_name(exchange)
+            return _verify_name(exchange)
         case "self_signed_tls_client_auth":
             _verify_self_signed(exchange)
-        case _:
-            pass  # verify_client_assertion has seen to it
+    return None  # for every other client verify_client_assertion has seen to it
 
 
-def _verify_name(exchange: Exchange) -> None:
+async def _verify_name(exchange: Exchange) -> None:
     name = exchange.client.metadata.certificate_name
     if name is None:
         raise AttributeError("the client is known by no name: its registration has a hole")
-    verified = exchange.deployment.client_certificates.verify(
+    verified = await exchange.deployment.client_certificates.verify(
         _certificate(exchange), intermediates=exchange.request.client_certificate_chain, now=exchange.now
     )
     mtls.verify_certificate_name(verified.certificate, expected=name)
