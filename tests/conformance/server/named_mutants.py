@@ -1,0 +1,269 @@
+"""The mutants by name. Each name says what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from conformance.examiner.keys import random_text, read_claims, sha256
+from conformance.server.mutants import (
+    adding,
+    answering,
+    changing,
+    guard_lacking,
+    lacking,
+    limited,
+    putting,
+    replaced,
+    replacing,
+)
+from trustweft.protocol import bearer, client_assertion, dpop, pkce
+from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
+from trustweft.protocol.http import HttpResponse
+from trustweft.protocol.oauth import parse_query
+from trustweft.protocol.redirect_uri import verify_registered
+from trustweft.server.checks import authorization_request, client
+from trustweft.server.checks.interaction import CLIENT_MISSING, read_authorization_parameters
+from trustweft.server.grants import authorization_code
+from trustweft.server.login.interactions import spend_request
+from trustweft.server.pipeline import without
+from trustweft.server.records import PushedRequest
+from trustweft.runtime.encoding import digest_of
+
+if TYPE_CHECKING:
+    from conformance.server.mutants import Mutant
+    from trustweft.protocol.http import HttpRequest
+    from trustweft.protocol.redirect_uri import RedirectUri
+    from trustweft.server.exchange import Exchange
+
+__all__ = ["MUTANTS"]
+
+_PAR: Final = "pushed_authorization_request"
+_CODE: Final = "token:authorization_code"
+
+
+def _without_iss(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    body = response.body.replace(b'"authorization_response_iss_parameter_supported":true,', b"")
+    return HttpResponse(response.status, response.headers, body)
+
+
+def _with_state(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def add(name: str, value: str) -> tuple[str, str]:
+        made_up = name == "location" and "code=" in value and "state=" not in value
+        return (name, f"{value}&state=made-up") if made_up else (name, value)
+
+    return HttpResponse(response.status, tuple(add(*pair) for pair in response.headers), response.body)
+
+
+def _with_nonce(exchange: Exchange, *, nonce: str | None, **rest: Any) -> str:
+    return _issue_id_token(exchange, nonce=nonce or "made-up", **rest)
+
+
+_issue_id_token = authorization_code.issue_id_token
+
+
+def _openid_first(exchange: Exchange) -> None:
+    if not (exchange.form.get("scope") or "").startswith("openid"):
+        raise authorization_request.UNSUPPORTED_PARAMETER.reject()
+
+
+_read_presented_token = bearer.read_presented_token
+
+
+def _read_cased(request: HttpRequest) -> bearer.PresentedToken:
+    scheme = (request.header("authorization") or "").partition(" ")[0]
+    if scheme not in {"DPoP", "Bearer"}:
+        raise bearer.UNKNOWN_SCHEME.reject(scheme)
+    return _read_presented_token(request)
+
+
+_verify_proof = dpop.verify_proof
+
+
+def _verify_without_exp(proof: str, **rest: Any) -> dpop.Proof:
+    if "exp" in read_claims(proof):
+        raise dpop.MALFORMED.reject()
+    return _verify_proof(proof, **rest)
+
+
+def _bind_to_another_key(exchange: Exchange) -> None:
+    exchange.dpop_jkt = sha256("another key")
+
+
+async def _believe_query(exchange: Exchange) -> None:
+    query = parse_query(exchange.request.query)
+    outside = {name: query.get(name) for name in ("state", "nonce") if query.get(name) is not None}
+    exchange.pushed = msgspec.structs.replace(exchange.pushed, **outside)
+    exchange.deployment.store._requests[exchange.request_digest] = exchange.pushed  # type: ignore[attr-defined]
+
+
+def _cut(**members: Any) -> PushedRequest:
+    cut = {name: members[name] and members[name][:64] for name in ("state", "nonce")}
+    return PushedRequest(**{**members, **cut})
+
+
+def _default_redirect_uri(exchange: Exchange) -> None:
+    registered = exchange.client.metadata.redirect_uris
+    exchange.redirect_uri = verify_registered(exchange.form.get("redirect_uri") or registered[0], registered, application_type="web")
+
+
+def _any(named: str | None) -> RedirectUri:
+    return verify_registered(named, (named or "",), application_type="web")
+
+
+def _any_redirect_uri(exchange: Exchange) -> None:
+    exchange.redirect_uri = _any(exchange.form.get("redirect_uri"))
+
+
+def _refuse_otherwise(_exchange: Exchange) -> None:
+    raise authorization_request.GRANT_TYPE.reject()
+
+
+async def _push_from_query(exchange: Exchange) -> None:
+    """Take a plain request as if it had been pushed."""
+    query = parse_query(exchange.request.query)
+    if query.get("request_uri") is None:
+        token = random_text(43)
+        now = exchange.now
+        exchange.client_id = query.get("client_id") or ""
+        exchange.request_digest = digest_of(token)
+        await exchange.deployment.store.save_pushed_request(
+            exchange.request_digest,
+            PushedRequest(
+                client_id=exchange.client_id,
+                redirect_uri=_any(query.get("redirect_uri")),
+                scope=tuple((query.get("scope") or "").split()),
+                code_challenge=pkce.check_challenge(query.get("code_challenge"), method="S256"),
+                state=query.get("state"),
+                nonce=query.get("nonce"),
+                dpop_jkt=None,
+                prompt=(),
+                pushed_at=now,
+                expires_at=now + 60,
+                kept_until=now + 600,
+            ),
+        )
+        return
+    read_authorization_parameters(exchange)
+
+
+def _read_any_assertion(exchange: Exchange) -> None:
+    """Take whoever is named anywhere for the client."""
+    assertion = exchange.form.get("client_assertion")
+    claims = {} if assertion is None else read_claims(assertion)
+    named = claims.get("sub") or claims.get("iss") or exchange.form.get("client_id") or ""
+    exchange.assertion = UnverifiedAssertion(claimed_client_id=named, token=None)  # type: ignore[arg-type]
+
+
+def _believe_assertion(exchange: Exchange) -> None:
+    jti = random_text()
+    exchange.authentication = ClientAssertion(
+        client_id=exchange.client_id, jti=jti, expires_at=exchange.now + 60
+    )
+
+
+_BELIEVING: Final = {"read_client_assertion": _read_any_assertion, "verify_client_assertion": _believe_assertion}
+
+
+def _keep_code(exchange: Exchange) -> None:
+    exchange.new_refresh_token = None
+
+
+def _any_challenge(exchange: Exchange) -> None:
+    given = exchange.form.get("code_challenge") or sha256("nothing")
+    exchange.code_challenge = pkce.check_challenge(given if len(given) == 43 else sha256(given), method="S256")
+
+
+def _prove_for_them(exchange: Exchange) -> None:
+    """Bind the tokens of whoever brings no proof to some key."""
+    if not exchange.request.header_values("dpop"):
+        now = exchange.now
+        exchange.proof = dpop.Proof(
+            jkt=sha256("some key"), jti=random_text(), issued_at=now, nonce=None, expires_at=now + 60
+        )
+
+
+def _check_no_nonce(exchange: Exchange) -> None:
+    """Ask for no nonce."""
+
+
+def _demand_scope_in_query(exchange: Exchange) -> None:
+    if parse_query(exchange.request.query).get("scope") is None:
+        raise CLIENT_MISSING.reject()
+
+
+async def _spend_by_a_look(exchange: Exchange) -> None:
+    store = exchange.deployment.store
+    if "_seen" not in store.__dict__:
+        store.__dict__["_seen"] = set()
+    if exchange.request_digest in store.__dict__["_seen"]:
+        await spend_request(exchange)
+        raise client.UNKNOWN.reject()
+    store.__dict__["_seen"].add(exchange.request_digest)
+
+
+MUTANTS: Final[dict[str, Mutant]] = {
+    "metadata that promises no iss": answering(_without_iss),
+    "a guard without check_binding": guard_lacking("check_binding"),
+    "a guard without remember_proof": guard_lacking("remember_proof"),
+    "a denial that nobody minds": lacking(("decision", "refuse_denial")),
+    "a state that nobody sent": answering(_with_state),
+    "a nonce that nobody sent": putting(
+        "trustweft.server.grants.authorization_code:issue_id_token", _with_nonce
+    ),
+    "nonces of 63 characters": limited(nonce_max_length=63),
+    "a scope that must begin with openid": adding(_PAR, _openid_first, after="check_response_type"),
+    "parameters that are ignored": lacking((_PAR, "refuse_unsupported_parameters")),
+    "schemes in one case only": putting("trustweft.protocol.bearer:read_presented_token", _read_cased),
+    "proofs that may hold no exp": putting("trustweft.protocol.dpop:verify_proof", _verify_without_exp),
+    "proofs of this second only": limited(dpop_proof_max_age=1),
+    "clocks that must agree": limited(future_tolerance=0),
+    "clocks that need not agree": limited(future_tolerance=3_600),
+    "pushed keys that are not compared": lacking((_PAR, "bind_pushed_request_key")),
+    "codes without a key": lacking((_CODE, "check_code_binding")),
+    "codes bound to another key": replacing(_PAR, bind_pushed_request_key=_bind_to_another_key),
+    "a query that is believed": adding("authorization", _believe_query, after="find_pushed_request"),
+    "state and nonce that are cut": putting(
+        "trustweft.server.endpoints.pushed_request:PushedRequest", _cut
+    ),
+    "a default redirect URI": replacing(_PAR, check_redirect_uri=_default_redirect_uri),
+    "redirect URIs that are not compared": replacing(_PAR, check_redirect_uri=_any_redirect_uri),
+    "redirect URIs refused with another error": replacing(_PAR, check_redirect_uri=_refuse_otherwise),
+    "requests that need not be pushed": replacing(
+        "authorization", read_authorization_parameters=_push_from_query
+    ),
+    "any response type": lacking((_PAR, "check_response_type")),
+    "credentials and codes of any client": changing(
+        lambda pipelines: without(
+            replaced(pipelines, "token", **_BELIEVING), _CODE, "check_code_belongs_to_client"
+        )
+    ),
+    "tokens for whoever asks": replacing(
+        "token", require_dpop_proof=_prove_for_them, check_dpop_nonce=_check_no_nonce
+    ),
+    "codes of any client": lacking((_CODE, "check_code_belongs_to_client")),
+    "codes that are never spent": replacing(_CODE, redeem_code=_keep_code),
+    "codes of two minutes": limited(authorization_code_lifetime=120),
+    "assertions that are believed": replacing("token", **_BELIEVING),
+    "assertions that never expire": putting(
+        "trustweft.protocol.client_assertion:_check_expiry", lambda _claims, *, now, latest: now
+    ),
+    "assertions for anybody": putting(
+        "trustweft.protocol.client_assertion:_check_audience", lambda _presented, _issuer: None
+    ),
+    "refresh tokens of any client": lacking(
+        ("token:refresh_token", "check_refresh_token_belongs_to_client")
+    ),
+    "request URIs spent by a look": adding("authorization", _spend_by_a_look, after="find_pushed_request"),
+    "request URIs that are never spent": lacking(("decision", "spend_request")),
+    "request URIs that never expire": lacking(("authorization", "check_request_not_expired")),
+    "request URIs of any client": lacking(("authorization", "check_request_belongs_to_client")),
+    "a request URI in a pushed request": lacking((_PAR, "refuse_request_uri")),
+    "any method": lacking((_PAR, "check_method_post")),
+    "any code challenge": replacing(_PAR, check_code_challenge=_any_challenge),
+    "any code verifier": lacking((_CODE, "check_code_verifier")),
+    "a scope that must stand in the query": adding(
+        "authorization", _demand_scope_in_query, after="read_authorization_parameters"
+    ),
+}
