@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -13,7 +14,7 @@ from conformance.examiner.parties import scope_of
 from conformance.examiner.wire import FORM, Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from conformance.examiner.browser import Callback
     from conformance.examiner.examination import Examination
@@ -27,7 +28,8 @@ __all__ = ["ASSERTION_TYPE", "RICH_REQUEST", "Conversation", "leave_alone"]
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 RICH_REQUEST: Final = [{"type": "account_information"}]
-_DUPLICATES: Final = ("response_type", "client_id", "scope", "redirect_uri")
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_DUPLICATES: Final[tuple[str, ...]] = ("response_type", "client_id", "scope", "redirect_uri")
 
 
 def leave_alone(_token: Token) -> None:
@@ -119,7 +121,9 @@ class Conversation:
             return {"client_id": self.party.client_id}
         return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": self.assertion()}
 
-    def proof(self, method: str, url: str, *, access_token: str | None = None, edit: Edit = leave_alone) -> str:
+    def proof(
+        self, method: str, url: str, *, access_token: str | None = None, edit: Edit = leave_alone
+    ) -> str:
         """Return a fresh proof of possession, with the nonce that was given last."""
         key = self.proof_key
         claims: dict[str, Any] = {
@@ -195,10 +199,12 @@ class Conversation:
         """Push the request, and hold that it is taken."""
         self.request_uri, self.expires_in = judging.check_pushed(self.push())
 
-    def authorization_url(self, *, duplicates: bool = True, backwards: bool = False, **outside: str) -> str:
-        """Return where the browser is sent: with the parameters that the suite repeats beside the request URI."""
+    def authorization_url(
+        self, outside: Mapping[str, str] = NOTHING, *, duplicates: bool = True, backwards: bool = False
+    ) -> str:
+        """Return where the browser is sent: with the parameters that the suite repeats, and what else it brings."""
         repeated = {name: self.request[name] for name in _DUPLICATES if name in self.request}
-        parameters = {"client_id": self.party.client_id, **(repeated if duplicates else {})}
+        parameters: dict[str, str] = {"client_id": self.party.client_id, **(repeated if duplicates else {})}
         parameters |= {"request_uri": self.request_uri, **outside}
         ordered = dict(sorted(parameters.items(), reverse=backwards))
         return f"{self.examination.metadata['authorization_endpoint']}?{urlencode(ordered)}"

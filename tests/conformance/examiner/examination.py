@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from conformance.examiner.browser import Person
     from conformance.examiner.parties import Party
-    from conformance.examiner.variants import Variant
+    from conformance.examiner.variants import Constraint, Method, Variant
 
 __all__ = ["Examination", "Subject"]
 
@@ -36,12 +36,24 @@ class Subject(Protocol):
         """Let time go by."""
         ...
 
-    def parties(self, authentication: str, constraint: str) -> tuple[Party, Party]:
+    def parties(self, authentication: Method, constraint: Constraint) -> tuple[Party, Party]:
         """Return two registered clients of this kind."""
         ...
 
     def wire(self, party: Party | None = None) -> Wire:
         """Return connections; with the client's certificate if one is named."""
+        ...
+
+    def announce_key(self) -> str:
+        """Let the server publish a new signing key, and return its identifier."""
+        ...
+
+    def use_key(self, key_id: str) -> None:
+        """Let the server sign with a key that it announced."""
+        ...
+
+    def forget_key(self, key_id: str) -> None:
+        """Let the server no longer publish a key that it signs with no more."""
         ...
 
 

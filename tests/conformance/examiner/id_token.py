@@ -12,7 +12,25 @@ if TYPE_CHECKING:
 __all__ = ["check_id_token", "check_same_person"]
 
 _ALWAYS: Final = frozenset(
-    "iss sub aud exp iat auth_time nonce acr amr azp at_hash c_hash nbf jti sid s_hash txn".split()
+    [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "azp",
+        "at_hash",
+        "c_hash",
+        "nbf",
+        "jti",
+        "sid",
+        "s_hash",
+        "txn",
+    ]
 )
 _SKEW: Final = 300
 _LONGEST_SUBJECT: Final = 255

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     Private = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
-__all__ = ["Key", "Token", "decode", "encode", "random_text", "read_claims", "sha256", "verify"]
+__all__ = [
+    "Key",
+    "Token",
+    "decode",
+    "encode",
+    "random_text",
+    "read_claims",
+    "read_header",
+    "sha256",
+    "verify",
+]
 
 _COORDINATE: Final = 32
 _SALTED: Final = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
@@ -81,7 +91,11 @@ class Key:
         if isinstance(public, ed25519.Ed25519PublicKey):
             raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
             return {"kty": "OKP", "crv": "Ed25519", "x": encode(raw)}
-        return {"kty": "RSA", "n": _number(public.public_numbers().n), "e": _number(public.public_numbers().e)}
+        return {
+            "kty": "RSA",
+            "n": _number(public.public_numbers().n),
+            "e": _number(public.public_numbers().e),
+        }
 
     @property
     def private_jwk(self) -> dict[str, str]:
@@ -128,6 +142,12 @@ class Token:
         return f"{signed}.{encode(self.key.signature(signed.encode(), algorithm=algorithm))}"
 
 
+def read_header(token: str) -> dict[str, Any]:
+    """Return the header of a token, believed for nothing."""
+    header: dict[str, Any] = json.loads(decode(token.split(".", maxsplit=1)[0]))
+    return header
+
+
 def read_claims(token: str) -> dict[str, Any]:
     """Return what a token claims, believed for nothing."""
     claims: dict[str, Any] = json.loads(decode(token.split(".")[1]))
@@ -141,7 +161,7 @@ def verify(token: str, jwks: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
         AssertionError: it was signed by none.
     """
     assert token.count(".") == 2, "not a compact JWS"
-    header: dict[str, Any] = json.loads(decode(token.split(".")[0]))
+    header = read_header(token)
     assert header.get("alg") in {"PS256", "ES256", "EdDSA", "Ed25519"}, header
     assert header.get("kid"), "the header names no key"
     found = [jwk for jwk in jwks["keys"] if jwk.get("kid") == header["kid"]]

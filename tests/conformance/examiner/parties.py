@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["CALLBACKS", "Party", "make_parties", "scope_of"]
 
 # Nobody listens there: the examiner reads where the browser is sent, and does not go.
-CALLBACKS: Final = ("https://client.example/callback", "https://client.example/callback?dummy1=lorem&dummy2=ipsum")
+CALLBACKS: Final = (
+    "https://client.example/callback",
+    "https://client.example/callback?dummy1=lorem&dummy2=ipsum",
+)
 _ALGORITHMS: Final = ("PS256", "ES256")  # the first has an RSA key, so that RS256 can be tried with it
 
 

@@ -17,7 +17,9 @@ __all__ = ["check_tls"]
 _SECONDS: Final = 10.0
 # RFC 9325 section 4.2: all that FAPI 2.0 leaves of TLS 1.2, as OpenSSL calls them.
 _RECOMMENDED: Final = frozenset(
-    f"ECDHE-{key}-{cipher}" for key in ("RSA", "ECDSA") for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384")
+    f"ECDHE-{key}-{cipher}"
+    for key in ("RSA", "ECDSA")
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384")
 )
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["CLIENT_CREDENTIALS", "CLIENT_KINDS", "RICH_REQUESTS", "VARIANTS", "Method", "Variant"]
+__all__ = [
+    "CLIENT_CREDENTIALS",
+    "CLIENT_KINDS",
+    "RICH_REQUESTS",
+    "VARIANTS",
+    "Constraint",
+    "Method",
+    "Variant",
+]
 
 Method = Literal["private_key_jwt", "mtls"]
 Constraint = Literal["dpop", "mtls"]

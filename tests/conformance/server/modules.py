@@ -14,7 +14,7 @@ from conformance.examiner.variants import CLIENT_CREDENTIALS, RICH_REQUESTS, VAR
 if TYPE_CHECKING:
     from conformance.examiner.variants import Variant
 
-__all__ = ["EXAMINED", "MODULES", "Examined"]
+__all__ = ["BEYOND", "EXAMINED", "MODULES", "Examined"]
 
 _PREFIX: Final = "fapi2-security-profile-final-"
 _FOLDER: Final = "tests/conformance/server"
@@ -105,6 +105,22 @@ EXAMINED: Final = (
     Examined("par-test-array-as-audience-fails", "test_client_assertions", "assertions for anybody", "P"),
     Examined("par-test-par-endpoint-url-as-audience-fails", "test_client_assertions", "assertions for anybody", "P"),
     Examined("par-test-token-endpoint-url-as-audience-fails", "test_client_assertions", "assertions for anybody", "P"),
+)  # fmt: skip
+
+# What the suite has no module for.
+BEYOND: Final = (
+    Examined("resources-refuse-foreign-tokens", "test_resources", "tokens that anybody signed", "C"),
+    Examined("resources-refuse-tokens-for-others", "test_resources", "tokens for any audience", "C"),
+    Examined("resources-refuse-a-lesser-scope", "test_resources", "a guard without check_scope", "O"),
+    Examined("resources-see-a-revocation-in-five-seconds", "test_resources", "a guard without check_status"),
+    Examined("resources-follow-a-new-key", "test_resources", "a guard that looks up keys once"),
+    Examined("redirects-are-303", "test_beyond_the_suite", "redirects with 302"),
+    Examined("authorization-endpoint-sends-no-cors", "test_beyond_the_suite", "an authorization endpoint with CORS"),
+    Examined("request-uris-live-less-than-600-seconds", "test_beyond_the_suite", "request URIs of ten minutes"),
+    Examined("assertions-serve-once-at-all-endpoints", "test_beyond_the_suite", "assertions without a memory", "P"),
+    Examined("errors-name-the-issuer", "test_beyond_the_suite", "errors of nobody"),
+    Examined("codes-are-bound-to-their-redirect-uri", "test_beyond_the_suite", "codes for any redirect URI"),
+    Examined("pushing-needs-credentials", "test_beyond_the_suite", "pushed requests of anybody"),
 )  # fmt: skip
 
 _ELSEWHERE: Final = {

@@ -10,7 +10,6 @@ import importlib
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import msgspec
 
@@ -33,6 +32,7 @@ __all__ = [
     "Mutant",
     "adding",
     "answering",
+    "both",
     "changing",
     "guard_lacking",
     "lacking",
@@ -98,7 +98,9 @@ def limited(**limits: Any) -> Mutant:
     def mutate(site: Site) -> AbstractContextManager[None]:
         profile = site.deployment.profile
         changed = msgspec.structs.replace(profile.limits, **limits)
-        other = msgspec.structs.replace(profile, limits=changed, requirements=())  # else it is refused as too weak
+        other = msgspec.structs.replace(
+            profile, limits=changed, requirements=()
+        )  # else it is refused as too weak
         return _serving(site, AuthorizationServer(replace(site.deployment, profile=other)))
 
     return mutate
@@ -116,12 +118,20 @@ def answering(change: Callable[[HttpRequest, HttpResponse], HttpResponse]) -> Mu
 
 def putting(target: str, value: Any) -> Mutant:
     """Return the participants with something else in the place of ``module:name``."""
-    module, _, name = target.partition(":")
+    path, _, names = target.partition(":")
+    *owners, name = names.split(".")
 
     @contextmanager
     def mutate(_site: Site) -> Iterator[None]:
-        with patch.object(importlib.import_module(module), name, value):
+        owner: Any = importlib.import_module(path)
+        for part in owners:
+            owner = getattr(owner, part)
+        real = getattr(owner, name)
+        setattr(owner, name, value)
+        try:
             yield
+        finally:
+            setattr(owner, name, real)
 
     return mutate
 
@@ -142,3 +152,13 @@ def guard_lacking(check: str) -> Mutant:
 
     return mutate
 
+
+def both(first: Mutant, second: Mutant) -> Mutant:
+    """Return participants that lack two things, where either alone would make up for the other."""
+
+    @contextmanager
+    def mutate(site: Site) -> Iterator[None]:
+        with first(site), second(site):
+            yield
+
+    return mutate

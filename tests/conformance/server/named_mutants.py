@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from conformance.examiner.keys import random_text, read_claims, sha256
 from conformance.server.mutants import (
     adding,
     answering,
+    both,
     changing,
     guard_lacking,
     lacking,
@@ -18,21 +20,23 @@ from conformance.server.mutants import (
     replaced,
     replacing,
 )
-from trustweft.protocol import bearer, client_assertion, dpop, pkce
+from trustweft.protocol import access_token, bearer, dpop, pkce
 from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.oauth import parse_query
 from trustweft.protocol.redirect_uri import verify_registered
+from trustweft.resource.issuer_keys import RemoteKeys
+from trustweft.runtime.encoding import digest_of
+from trustweft.server import tokens
 from trustweft.server.checks import authorization_request, client
 from trustweft.server.checks.interaction import CLIENT_MISSING, read_authorization_parameters
-from trustweft.server.grants import authorization_code
 from trustweft.server.login.interactions import spend_request
 from trustweft.server.pipeline import without
 from trustweft.server.records import PushedRequest
-from trustweft.runtime.encoding import digest_of
 
 if TYPE_CHECKING:
     from conformance.server.mutants import Mutant
+    from trustweft.crypto.keys import KeySet
     from trustweft.protocol.http import HttpRequest
     from trustweft.protocol.redirect_uri import RedirectUri
     from trustweft.server.exchange import Exchange
@@ -60,7 +64,7 @@ def _with_nonce(exchange: Exchange, *, nonce: str | None, **rest: Any) -> str:
     return _issue_id_token(exchange, nonce=nonce or "made-up", **rest)
 
 
-_issue_id_token = authorization_code.issue_id_token
+_issue_id_token = tokens.issue_id_token
 
 
 def _openid_first(exchange: Exchange) -> None:
@@ -105,7 +109,9 @@ def _cut(**members: Any) -> PushedRequest:
 
 def _default_redirect_uri(exchange: Exchange) -> None:
     registered = exchange.client.metadata.redirect_uris
-    exchange.redirect_uri = verify_registered(exchange.form.get("redirect_uri") or registered[0], registered, application_type="web")
+    exchange.redirect_uri = verify_registered(
+        exchange.form.get("redirect_uri") or registered[0], registered, application_type="web"
+    )
 
 
 def _any(named: str | None) -> RedirectUri:
@@ -163,7 +169,10 @@ def _believe_assertion(exchange: Exchange) -> None:
     )
 
 
-_BELIEVING: Final = {"read_client_assertion": _read_any_assertion, "verify_client_assertion": _believe_assertion}
+_BELIEVING: Final = {
+    "read_client_assertion": _read_any_assertion,
+    "verify_client_assertion": _believe_assertion,
+}
 
 
 def _keep_code(exchange: Exchange) -> None:
@@ -172,7 +181,9 @@ def _keep_code(exchange: Exchange) -> None:
 
 def _any_challenge(exchange: Exchange) -> None:
     given = exchange.form.get("code_challenge") or sha256("nothing")
-    exchange.code_challenge = pkce.check_challenge(given if len(given) == 43 else sha256(given), method="S256")
+    exchange.code_challenge = pkce.check_challenge(
+        given if len(given) == 43 else sha256(given), method="S256"
+    )
 
 
 def _prove_for_them(exchange: Exchange) -> None:
@@ -203,6 +214,38 @@ async def _spend_by_a_look(exchange: Exchange) -> None:
     store.__dict__["_seen"].add(exchange.request_digest)
 
 
+def _read_unsigned(token: str, _keys: KeySet) -> dict[str, object]:
+    return read_claims(token)
+
+
+_verify_access_token = access_token.verify_access_token
+
+
+def _for_anybody(token: str, *, audience: str, **rest: Any) -> access_token.AccessToken:
+    named = read_claims(token)["aud"]
+    audience = named if isinstance(named, str) else named[0]
+    return _verify_access_token(token, audience=audience, **rest)
+
+
+_suitable = RemoteKeys._suitable
+
+
+async def _first_keys(self: RemoteKeys, token: str) -> KeySet | None:
+    return self._keys or await _suitable(self, token)
+
+
+def _with_cors(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    headers = (*response.headers, ("access-control-allow-origin", "*"))
+    return HttpResponse(response.status, headers, response.body)
+
+
+def _of_nobody(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def strip(name: str, value: str) -> tuple[str, str]:
+        return name, re.sub(r"&iss=[^&]*", "", value) if name == "location" and "error=" in value else value
+
+    return HttpResponse(response.status, tuple(strip(*pair) for pair in response.headers), response.body)
+
+
 MUTANTS: Final[dict[str, Mutant]] = {
     "metadata that promises no iss": answering(_without_iss),
     "a guard without check_binding": guard_lacking("check_binding"),
@@ -224,9 +267,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "codes without a key": lacking((_CODE, "check_code_binding")),
     "codes bound to another key": replacing(_PAR, bind_pushed_request_key=_bind_to_another_key),
     "a query that is believed": adding("authorization", _believe_query, after="find_pushed_request"),
-    "state and nonce that are cut": putting(
-        "trustweft.server.endpoints.pushed_request:PushedRequest", _cut
-    ),
+    "state and nonce that are cut": putting("trustweft.server.endpoints.pushed_request:PushedRequest", _cut),
     "a default redirect URI": replacing(_PAR, check_redirect_uri=_default_redirect_uri),
     "redirect URIs that are not compared": replacing(_PAR, check_redirect_uri=_any_redirect_uri),
     "redirect URIs refused with another error": replacing(_PAR, check_redirect_uri=_refuse_otherwise),
@@ -252,9 +293,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "assertions for anybody": putting(
         "trustweft.protocol.client_assertion:_check_audience", lambda _presented, _issuer: None
     ),
-    "refresh tokens of any client": lacking(
-        ("token:refresh_token", "check_refresh_token_belongs_to_client")
-    ),
+    "refresh tokens of any client": lacking(("token:refresh_token", "check_refresh_token_belongs_to_client")),
     "request URIs spent by a look": adding("authorization", _spend_by_a_look, after="find_pushed_request"),
     "request URIs that are never spent": lacking(("decision", "spend_request")),
     "request URIs that never expire": lacking(("authorization", "check_request_not_expired")),
@@ -266,4 +305,25 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a scope that must stand in the query": adding(
         "authorization", _demand_scope_in_query, after="read_authorization_parameters"
     ),
+    "a guard without check_scope": guard_lacking("check_scope"),
+    "a guard without check_status": guard_lacking("check_status"),
+    "tokens that anybody signed": both(
+        guard_lacking("check_status"),
+        putting("trustweft.protocol.access_token:_verify_signature", _read_unsigned),
+    ),
+    "tokens for any audience": both(
+        guard_lacking("check_status"), putting("trustweft.resource.tokens:verify_access_token", _for_anybody)
+    ),
+    "a guard that looks up keys once": putting(
+        "trustweft.resource.issuer_keys:RemoteKeys._suitable", _first_keys
+    ),
+    "redirects with 302": limited(redirect_status=302),
+    "an authorization endpoint with CORS": answering(_with_cors),
+    "request URIs of ten minutes": limited(request_uri_lifetime=600),
+    "assertions without a memory": lacking(
+        (_PAR, "remember_client_assertion"), (_CODE, "remember_client_assertion")
+    ),
+    "errors of nobody": answering(_of_nobody),
+    "codes for any redirect URI": lacking((_CODE, "check_code_redirect_uri")),
+    "pushed requests of anybody": replacing(_PAR, **_BELIEVING),
 }

@@ -20,8 +20,8 @@ import uvloop
 from browsing import FAST, compiled_pages
 from conformance.examiner.browser import Person
 from conformance.examiner.parties import make_parties
-from conformance.examiner.wire import Wire
 from conformance.examiner.variants import CLIENT_KINDS
+from conformance.examiner.wire import Wire
 from ecosystem import free_base_port
 from local_tls import make_local_tls
 from support.authority import Hearing
@@ -50,10 +50,11 @@ from trustweft.web.server_pages import ServerPages
 from trustweft.web.static_application import with_static_files
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conformance.examiner.parties import Party
+    from conformance.examiner.variants import Constraint, Method
     from local_tls import LocalTls
     from trustweft.net.asgi import Application, Message, Receive, Send
 
@@ -109,7 +110,7 @@ class Site:
         """Turn the clock."""
         self.clock.advance(seconds)
 
-    def parties(self, authentication: str, constraint: str) -> tuple[Party, Party]:
+    def parties(self, authentication: Method, constraint: Constraint) -> tuple[Party, Party]:
         """Return two registered clients of this kind."""
         return self._parties[authentication, constraint]
 
@@ -120,6 +121,28 @@ class Site:
         if name not in self._wires:
             self._wires[name] = Wire(make_trust(self.tls, certified))
         return self._wires[name]
+
+    def announce_key(self) -> str:
+        """Publish a new signing key."""
+        new: str = self._in_loop(lambda keys, now: keys.add_pending(algorithm="ES256", now=now).key_id)
+        return new
+
+    def use_key(self, key_id: str) -> None:
+        """Sign with another key."""
+        self._in_loop(lambda keys, now: keys.activate(key_id, now=now))
+
+    def forget_key(self, key_id: str) -> None:
+        """Publish a key no longer."""
+        self._in_loop(lambda keys, now: keys.forget(key_id, now=now))
+
+    def _in_loop(self, step: Callable[[KeyRing, float], Any]) -> Any:
+        """Do something with the keys where nobody else looks at them in the meantime."""
+
+        async def work() -> Any:
+            return step(self.deployment.keys, self.clock.now())
+
+        assert self.loop is not None
+        return asyncio.run_coroutine_threadsafe(work(), self.loop).result(START_SECONDS)
 
     # How it is built.
 
@@ -249,11 +272,6 @@ class Site:
             private_key=self.tls.server.private_key_file,
             client_authorities=self.authority if asks else None,
         )
-
-    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do something in the participants' loop, and wait for it."""
-        assert self.loop is not None
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(START_SECONDS)
 
     def close(self) -> None:
         """Let its threads and connections end."""

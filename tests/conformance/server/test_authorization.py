@@ -67,7 +67,7 @@ def test_ensure_different_nonce_inside_and_outside_request_object(examination: E
     """The nonce that was pushed counts, not one in the query."""
     conversation = examination.begin()
     conversation.pushed()
-    conversation.authorized(conversation.authorization_url(nonce=random_text()))
+    conversation.authorized(conversation.authorization_url({"nonce": random_text()}))
     conversation.got_tokens()
     conversation.used()
 
@@ -77,7 +77,7 @@ def test_ensure_different_state_inside_and_outside_request_object(examination: E
     """The state that was pushed counts, not one in the query."""
     conversation = examination.begin()
     conversation.pushed()
-    conversation.authorized(conversation.authorization_url(state=random_text()))
+    conversation.authorized(conversation.authorization_url({"state": random_text()}))
     conversation.got_tokens()
     conversation.used()
 
@@ -88,7 +88,7 @@ def test_state_only_outside_request_object_not_used(examination: Examination) ->
     conversation = examination.begin()
     del conversation.request["state"]
     conversation.pushed()
-    conversation.authorized(conversation.authorization_url(state=random_text()))
+    conversation.authorized(conversation.authorization_url({"state": random_text()}))
     conversation.got_tokens()
     conversation.used()
 
@@ -195,7 +195,7 @@ def _check_refused(conversation: Conversation, *errors: str, **outside: str) -> 
         judging.check_pushed_error(answer, *errors)
         return
     conversation.request_uri, conversation.expires_in = judging.check_pushed(answer)
-    _check_error_page_or_redirect(conversation, conversation.authorization_url(**outside), *errors)
+    _check_error_page_or_redirect(conversation, conversation.authorization_url(outside), *errors)
 
 
 def _check_error_page_or_redirect(conversation: Conversation, url: str, *errors: str) -> None:

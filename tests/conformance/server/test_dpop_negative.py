@@ -61,6 +61,11 @@ def _foreign_and_named(proof: Token) -> None:
     proof.header["jwk"] = proof.key.public_jwk
 
 
+def _extended(proof: Token) -> None:
+    proof.header["tx_id"] = 1
+    proof.claims["tx_id_key"] = 1
+
+
 def _upper_case(url: str) -> str:
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition(":")
@@ -84,7 +89,7 @@ _BAD_PROOFS: Final[dict[str, Edit]] = {
 _GOOD_PROOFS: Final[dict[str, Edit]] = {
     "query and fragment": _url(lambda url: f"{url}?allthedoors#programmed"),
     "no query and no fragment": _url(lambda url: url.partition("?")[0]),
-    "unknown members": lambda proof: (proof.header.update(tx_id=1), proof.claims.update(tx_id_key=1)),  # type: ignore[func-returns-value]
+    "unknown members": _extended,
     "scheme and host in upper case": _url(_upper_case),
 }
 
@@ -120,6 +125,8 @@ def test_dpop_negative_tests(examination: Examination) -> None:
         check_resource(conversation.call(url))
         _check_headers(conversation, url)
         for name, edit in _BAD_PROOFS.items():
+            if "hour" in name:  # the suite looks here for servers that judge by the nonce alone
+                conversation.forget_nonces()
             assert conversation.call(url, edit=edit).status in _REFUSED, name
         for name, edit in _GOOD_PROOFS.items():
             assert conversation.call(url, edit=edit).status == 200, name

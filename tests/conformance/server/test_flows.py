@@ -29,7 +29,11 @@ def test_discovery_end_point_verification(examination: Examination) -> None:
     assert metadata["issuer"] == examination.subject.issuer
     _check_endpoints(metadata)
     methods = metadata["token_endpoint_auth_methods_supported"]
-    expected = {"private_key_jwt"} if variant.signs_assertions else {"tls_client_auth", "self_signed_tls_client_auth"}
+    expected = (
+        {"private_key_jwt"}
+        if variant.signs_assertions
+        else {"tls_client_auth", "self_signed_tls_client_auth"}
+    )
     assert expected & set(methods), methods
     _check_algorithms(metadata, "token_endpoint_auth_signing_alg_values_supported")
     if variant.dpop:

@@ -54,7 +54,9 @@ def _get_and_refresh(conversation: Conversation, *, names_scope: bool) -> None:
 def _refresh(conversation: Conversation, *, names_scope: bool) -> None:
     earlier, claims = conversation.access_token, conversation.id_claims
     conversation.examination.wait(1)
-    conversation.proof_key = Key.make()  # the client is confidential: its refresh token is bound to it, not to a key
+    conversation.proof_key = (
+        Key.make()
+    )  # the client is confidential: its refresh token is bound to it, not to a key
     answer = conversation.ask_for_tokens(_refresh_form(conversation, names_scope=names_scope))
     conversation.take(judging.check_token_response(answer, conversation.variant))
     assert conversation.access_token != earlier
@@ -76,9 +78,7 @@ def _check_needs_credentials(conversation: Conversation) -> None:
 
 def _check_needs_possession(conversation: Conversation) -> None:
     variant = conversation.variant
-    answer = conversation.ask_for_tokens(
-        _refresh_form(conversation), proves=False, certified=variant.dpop
-    )
+    answer = conversation.ask_for_tokens(_refresh_form(conversation), proves=False, certified=variant.dpop)
     if variant.dpop:
         assert answer.status == 400, answer
         judging.check_token_error(answer, "invalid_request", "invalid_grant", "invalid_dpop_proof")

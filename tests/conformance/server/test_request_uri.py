@@ -67,7 +67,7 @@ def _check_no_use(conversation: Conversation, **outside: str) -> None:
     The suite would let the error travel to the client too. Ours does not: nothing that is not this client's request
     has a redirect URI to be trusted.
     """
-    shown = conversation.examination.browser().open(conversation.authorization_url(**outside))
+    shown = conversation.examination.browser().open(conversation.authorization_url(outside))
     assert isinstance(shown, Page), shown
     assert shown.is_error, "somebody is asked to log in"
 
