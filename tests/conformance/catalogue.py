@@ -1,4 +1,4 @@
-"""One row of what is examined: a module of the outside suite, the test that stands for it, and a mutant it notices."""
+"""What the OpenID Foundation's conformance suite examines, module by module, and where we do the same ourselves."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Literal
 __all__ = ["Module"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """One module.
+    """One module of the suite.
 
     Attributes:
-        name: as the outside suite calls it.
-        role: which participant it examines.
-        test: the pytest node id, without parameters.
-        mutant: the name of a mutant of that participant, against which the test fails.
-        not_applicable: why it can never apply here; None where it does.
+        name: as the suite has it.
+        role: who is examined.
+        test: the test that does what the module does.
+        mutant: our participant minus one check, with which that test fails.
+        not_applicable: why there is no test; None where there is one.
     """
 
     name: str
     role: Literal["server", "client"]
     test: str
     mutant: str
-    not_applicable: str | None
+    not_applicable: str | None = None

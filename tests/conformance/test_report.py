@@ -14,7 +14,7 @@ from conformance.server.named_mutants import MUTANTS
 
 NAME = SERVER_MODULES[0]
 TEST = "tests/conformance/server/test_flows.py::test_it"
-ROW = Module(NAME, "server", TEST, "a mutant", None)
+ROW = Module(name=NAME, role="server", test=TEST, mutant="a mutant")
 
 
 def state_of(rows: list[Module], faults: dict[str, str]) -> str:
@@ -50,7 +50,8 @@ def test_a_state_is_what_pytest_saw(faults: dict[str, str], expected: str) -> No
 
 def test_a_national_module_is_not_applicable() -> None:
     """What belongs to another ecosystem needs no test, and says why."""
-    row = judge([Module(NAME, "server", "", "", "only elsewhere")], {})[0]
+    elsewhere = Module(name=NAME, role="server", test="", mutant="", not_applicable="only elsewhere")
+    row = judge([elsewhere], {})[0]
     assert (row.state, row.reason) == ("not_applicable", "only elsewhere")
 
 

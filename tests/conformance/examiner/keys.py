@@ -86,8 +86,7 @@ class Key:
         """The public half, with nothing in it but the key."""
         public = self.private.public_key()
         if isinstance(public, ec.EllipticCurvePublicKey):
-            numbers = public.public_numbers()
-            return {"kty": "EC", "crv": "P-256", "x": _coordinate(numbers.x), "y": _coordinate(numbers.y)}
+            return self.public_jwk_of(public)
         if isinstance(public, ed25519.Ed25519PublicKey):
             raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
             return {"kty": "OKP", "crv": "Ed25519", "x": encode(raw)}
@@ -96,6 +95,12 @@ class Key:
             "n": _number(public.public_numbers().n),
             "e": _number(public.public_numbers().e),
         }
+
+    @staticmethod
+    def public_jwk_of(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
+        """Return a key of a certificate as a JWK."""
+        numbers = public.public_numbers()
+        return {"kty": "EC", "crv": "P-256", "x": _coordinate(numbers.x), "y": _coordinate(numbers.y)}
 
     @property
     def private_jwk(self) -> dict[str, str]:

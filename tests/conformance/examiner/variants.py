@@ -57,8 +57,12 @@ class Variant:
         return "mtls" in (self.authentication, self.constraint)
 
 
-# Mutual TLS is switched on here once both participants have it.
-CLIENT_KINDS: Final[tuple[tuple[Method, Constraint], ...]] = (("private_key_jwt", "dpop"),)
+CLIENT_KINDS: Final[tuple[tuple[Method, Constraint], ...]] = (
+    ("private_key_jwt", "dpop"),
+    ("private_key_jwt", "mtls"),
+    ("mtls", "dpop"),
+    ("mtls", "mtls"),
+)
 VARIANTS: Final = tuple(
     Variant(authentication, constraint, openid)
     for authentication, constraint in CLIENT_KINDS

@@ -132,6 +132,9 @@ _ELSEWHERE: Final = {
 }
 
 MODULES: Final = (
-    *(Module(_PREFIX + row.name, "server", row.test, row.mutant, None) for row in EXAMINED),
-    *(Module(_PREFIX + name, "server", "", "", why) for name, why in _ELSEWHERE.items()),
+    *(Module(name=_PREFIX + row.name, role="server", test=row.test, mutant=row.mutant) for row in EXAMINED),
+    *(
+        Module(name=_PREFIX + name, role="server", test="", mutant="", not_applicable=why)
+        for name, why in _ELSEWHERE.items()
+    ),
 )

@@ -21,7 +21,7 @@ from conformance.server.mutants import (
     replacing,
 )
 from trustweft.protocol import access_token, bearer, dpop, pkce
-from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
+from trustweft.protocol.client_assertion import ClientAssertion
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.oauth import parse_query
 from trustweft.protocol.redirect_uri import verify_registered
@@ -159,7 +159,7 @@ def _read_any_assertion(exchange: Exchange) -> None:
     assertion = exchange.form.get("client_assertion")
     claims = {} if assertion is None else read_claims(assertion)
     named = claims.get("sub") or claims.get("iss") or exchange.form.get("client_id") or ""
-    exchange.assertion = UnverifiedAssertion(claimed_client_id=named, token=None)  # type: ignore[arg-type]
+    exchange.assertion, exchange.client_id = None, named
 
 
 def _believe_assertion(exchange: Exchange) -> None:
@@ -170,7 +170,7 @@ def _believe_assertion(exchange: Exchange) -> None:
 
 
 _BELIEVING: Final = {
-    "read_client_assertion": _read_any_assertion,
+    "read_client_credentials": _read_any_assertion,
     "verify_client_assertion": _believe_assertion,
 }
 
@@ -186,17 +186,10 @@ def _any_challenge(exchange: Exchange) -> None:
     )
 
 
-def _prove_for_them(exchange: Exchange) -> None:
-    """Bind the tokens of whoever brings no proof to some key."""
-    if not exchange.request.header_values("dpop"):
-        now = exchange.now
-        exchange.proof = dpop.Proof(
-            jkt=sha256("some key"), jti=random_text(), issued_at=now, nonce=None, expires_at=now + 60
-        )
-
-
-def _check_no_nonce(exchange: Exchange) -> None:
-    """Ask for no nonce."""
+def _bind_to_some_key(exchange: Exchange) -> None:
+    """Bind the tokens of whoever proves nothing to a key that nobody has."""
+    jkt = sha256("nobody's key") if exchange.proof is None else exchange.proof.jkt
+    exchange.confirmation = access_token.Confirmation(jkt=jkt)
 
 
 def _demand_scope_in_query(exchange: Exchange) -> None:
@@ -280,9 +273,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
             replaced(pipelines, "token", **_BELIEVING), _CODE, "check_code_belongs_to_client"
         )
     ),
-    "tokens for whoever asks": replacing(
-        "token", require_dpop_proof=_prove_for_them, check_dpop_nonce=_check_no_nonce
-    ),
+    "tokens for whoever asks": replacing("token", establish_confirmation=_bind_to_some_key),
     "codes of any client": lacking((_CODE, "check_code_belongs_to_client")),
     "codes that are never spent": replacing(_CODE, redeem_code=_keep_code),
     "codes of two minutes": limited(authorization_code_lifetime=120),

@@ -19,6 +19,7 @@ import uvloop
 
 from browsing import FAST, compiled_pages
 from conformance.examiner.browser import Person
+from conformance.examiner.certificates import CertificateAuthority
 from conformance.examiner.parties import make_parties
 from conformance.examiner.variants import CLIENT_KINDS
 from conformance.examiner.wire import Wire
@@ -40,6 +41,7 @@ from trustweft.resource.issuer_keys import RemoteKeys
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.server.application import AuthorizationServer
+from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.config import ScopeDefinition, ServerConfig
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
@@ -50,12 +52,12 @@ from trustweft.web.server_pages import ServerPages
 from trustweft.web.static_application import with_static_files
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conformance.examiner.parties import Party
     from conformance.examiner.variants import Constraint, Method
-    from local_tls import LocalTls
     from trustweft.net.asgi import Application, Message, Receive, Send
 
 __all__ = ["Site", "running_site"]
@@ -92,7 +94,9 @@ class Site:
         self.store = MemoryStore()
         self._entropy = SystemEntropy()
         self._wires: dict[str, Wire] = {}
-        self._parties = {kind: make_parties(*kind) for kind in CLIENT_KINDS}
+        self.client_authority = CertificateAuthority()
+        self._parties = {kind: make_parties(*kind, authority=self.client_authority) for kind in CLIENT_KINDS}
+        self._directory = directory
         self._bank_signer = LocalSigner("ES256", generate_private_key("ES256"), "bank-key")
         self.deployment = self._deploy(directory)
         self.server = AuthorizationServer(self.deployment)
@@ -119,7 +123,7 @@ class Site:
         certified = party if party is not None and party.certificate is not None else None
         name = "" if certified is None else certified.client_id
         if name not in self._wires:
-            self._wires[name] = Wire(make_trust(self.tls, certified))
+            self._wires[name] = Wire(self._trust(certified))
         return self._wires[name]
 
     def announce_key(self) -> str:
@@ -144,6 +148,15 @@ class Site:
         assert self.loop is not None
         return asyncio.run_coroutine_threadsafe(work(), self.loop).result(START_SECONDS)
 
+    def _trust(self, party: Party | None) -> ssl.SSLContext:
+        """Return a client's TLS context."""
+        context = self.tls.client_context()
+        if party is not None and party.certificate is not None:
+            file = self._directory / f"{party.client_id}.pem"
+            file.write_bytes(party.certificate.pem)
+            context.load_cert_chain(file)
+        return context
+
     # How it is built.
 
     def _deploy(self, directory: Path) -> Deployment:
@@ -152,6 +165,7 @@ class Site:
             profile=load_profile("fapi2-security"),
             store=self.store,
             keys=KeyRing.load_or_create(directory / "keys", now=self.clock.now()),
+            client_certificates=ClientCertificates((self.client_authority.certificate,)),
             nonces=Nonces(self._entropy.octets(32), step=60, window=120),
             pages=ServerPages(compiled_pages(), base_url=self.issuer),
             passwords=Passwords(entropy=self._entropy, hasher=FAST, concurrency=1),
@@ -248,7 +262,7 @@ class Site:
         self.guard = self.create_guard()
         clients = [party.client_id for pair in self._parties.values() for party in pair]
         bank = create_bank(
-            BankConfig(resource=self.resource, issuer=self.issuer),
+            BankConfig(resource=self.resource, issuer=self.issuer, asks_for_certificates=True),
             guard=self.guard,
             customers=dict.fromkeys([subject, *clients], "alice"),
             clock=self.clock,
@@ -258,7 +272,7 @@ class Site:
         listeners = [
             self._listener("server", self.front, self.issuer),
             self._listener("server with certificates", self.front, self.mtls_base, asks=True),
-            self._listener("bank", bank, self.resource),
+            self._listener("bank", bank, self.resource, asks=True),
         ]
         await serve(listeners, stop=stop, on_ready=ready.set)
 
@@ -278,15 +292,6 @@ class Site:
         for wire in self._wires.values():
             wire.close()
         self.deployment.passwords.close()
-
-
-def make_trust(tls: LocalTls, party: Party | None) -> Any:
-    """Return a client's TLS context."""
-    context = tls.client_context()
-    if party is not None:
-        assert party.certificate is not None
-        context.load_cert_chain(party.certificate)
-    return context
 
 
 @contextmanager
