@@ -8,6 +8,7 @@ import pytest
 
 from conformance.__main__ import judge, modules
 from conformance.catalogue import Module
+from conformance.examiner.variants import Variant
 from conformance.names import CLIENT_MODULES, SERVER_MODULES
 from conformance.server.modules import BEYOND, EXAMINED, MODULES, Examined
 from conformance.server.named_mutants import MUTANTS
@@ -75,6 +76,27 @@ def test_every_row_names_a_test_and_a_mutant(row: Examined) -> None:
     root = Path(__file__).parents[2]
     assert f"def {function}(" in (root / path).read_text(encoding="utf-8")
     assert row.mutant in MUTANTS
+
+
+@pytest.mark.parametrize(
+    ("variant", "modules_of_the_suite"),
+    [
+        (Variant("private_key_jwt", "dpop", openid=True), 56),
+        (Variant("private_key_jwt", "mtls", openid=True), 47),
+        (Variant("mtls", "dpop", openid=True), 46),
+        (Variant("mtls", "mtls", openid=True), 37),
+        (Variant("private_key_jwt", "dpop", openid=False), 50),
+        (Variant("private_key_jwt", "mtls", openid=False), 41),
+        (Variant("mtls", "dpop", openid=False), 40),
+        (Variant("mtls", "mtls", openid=False), 31),
+        (Variant("private_key_jwt", "dpop", openid=False, client_credentials=True), 14),
+    ],
+    ids=str,
+)
+def test_each_variant_runs_what_the_suite_runs(variant: Variant, modules_of_the_suite: int) -> None:
+    """As many modules as the suite's plan has in this variant, and registered redirect URIs as one more."""
+    more = 0 if variant.client_credentials else 1
+    assert sum(variant in row.variants for row in EXAMINED) == modules_of_the_suite + more
 
 
 def test_every_mutant_is_noticed_somewhere() -> None:

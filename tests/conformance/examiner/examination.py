@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.examiner.browser import Person
+    from conformance.examiner.certificates import ClientCertificate
     from conformance.examiner.parties import Party
     from conformance.examiner.variants import Constraint, Method, Variant
 
@@ -42,6 +43,10 @@ class Subject(Protocol):
 
     def wire(self, party: Party | None = None) -> Wire:
         """Return connections; with the client's certificate if one is named."""
+        ...
+
+    def issue_certificate(self, name: str) -> ClientCertificate:
+        """Return a certificate with that subject, of the authority that issues those of clients."""
         ...
 
     def announce_key(self) -> str:

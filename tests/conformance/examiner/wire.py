@@ -17,6 +17,7 @@ __all__ = ["FORM", "JSON", "Answer", "Wire", "read_object"]
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
 JSON = "application/json"
+_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,13 @@ class Wire:
         self, method: str, url: str, headers: Iterable[tuple[str, str]] = (), content: bytes = b""
     ) -> Answer:
         """Send a request with these headers and what HTTP needs, and nothing else."""
-        request = httpx2.Request(method, url, headers=list(headers), content=content or None)
+        request = httpx2.Request(
+            method,
+            url,
+            headers=list(headers),
+            content=content or None,
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), _SECONDS)},
+        )
         response = self._transport.handle_request(request)
         try:
             body = response.read()

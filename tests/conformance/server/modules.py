@@ -1,7 +1,8 @@
 """The server's modules on one screen: where each is tested, which variants it is for, and which mutant it notices.
 
 Marks, as in the suite: D for tokens bound by DPoP only, P for clients that sign assertions only, O for OpenID Connect
-only, C for the client credentials grant too.
+only, C for the client credentials grant too. Beside the suite's: M for tokens bound by certificates only, T for
+clients that authenticate by certificate only.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Examined(NamedTuple):
             variant
             for variant in every
             if ("D" not in self.marks or variant.dpop)
+            and ("M" not in self.marks or not variant.dpop)
+            and ("T" not in self.marks or not variant.signs_assertions)
             and ("P" not in self.marks or variant.signs_assertions)
             and ("O" not in self.marks or variant.openid)
         )
@@ -114,6 +117,8 @@ BEYOND: Final = (
     Examined("resources-refuse-a-lesser-scope", "test_resources", "a guard without check_scope", "O"),
     Examined("resources-see-a-revocation-in-five-seconds", "test_resources", "a guard without check_status"),
     Examined("resources-follow-a-new-key", "test_resources", "a guard that looks up keys once"),
+    Examined("tokens-are-bound-to-certificates", "test_certificates", "a guard without check_binding", "M"),
+    Examined("certificates-authenticate-their-client-alone", "test_certificates", "certificates that nobody looks at", "T"),
     Examined("redirects-are-303", "test_beyond_the_suite", "redirects with 302"),
     Examined("authorization-endpoint-sends-no-cors", "test_beyond_the_suite", "an authorization endpoint with CORS"),
     Examined("request-uris-live-less-than-600-seconds", "test_beyond_the_suite", "request URIs of ten minutes"),

@@ -308,6 +308,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a guard that looks up keys once": putting(
         "trustweft.resource.issuer_keys:RemoteKeys._suitable", _first_keys
     ),
+    "certificates that nobody looks at": lacking(
+        (_PAR, "verify_client_certificate"), ("token", "verify_client_certificate")
+    ),
     "redirects with 302": limited(redirect_status=302),
     "an authorization endpoint with CORS": answering(_with_cors),
     "request URIs of ten minutes": limited(request_uri_lifetime=600),

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from conformance.examiner.certificates import ClientCertificate
     from conformance.examiner.parties import Party
     from conformance.examiner.variants import Constraint, Method
     from trustweft.net.asgi import Application, Message, Receive, Send
@@ -93,7 +94,7 @@ class Site:
         self.hearing = Hearing()
         self.store = MemoryStore()
         self._entropy = SystemEntropy()
-        self._wires: dict[str, Wire] = {}
+        self._wires: dict[ClientCertificate | None, Wire] = {}
         self.client_authority = CertificateAuthority()
         self._parties = {kind: make_parties(*kind, authority=self.client_authority) for kind in CLIENT_KINDS}
         self._directory = directory
@@ -120,11 +121,14 @@ class Site:
 
     def wire(self, party: Party | None = None) -> Wire:
         """Return connections that are kept open; with the client's certificate if it has one."""
-        certified = party if party is not None and party.certificate is not None else None
-        name = "" if certified is None else certified.client_id
-        if name not in self._wires:
-            self._wires[name] = Wire(self._trust(certified))
-        return self._wires[name]
+        certificate = None if party is None else party.certificate
+        if certificate not in self._wires:
+            self._wires[certificate] = Wire(self._trust(certificate))
+        return self._wires[certificate]
+
+    def issue_certificate(self, name: str) -> ClientCertificate:
+        """Return a certificate with that subject, of the authority that issues those of clients."""
+        return self.client_authority.issue(name)
 
     def announce_key(self) -> str:
         """Publish a new signing key."""
@@ -148,12 +152,14 @@ class Site:
         assert self.loop is not None
         return asyncio.run_coroutine_threadsafe(work(), self.loop).result(START_SECONDS)
 
-    def _trust(self, party: Party | None) -> ssl.SSLContext:
+    def _trust(self, certificate: ClientCertificate | None) -> ssl.SSLContext:
         """Return a client's TLS context."""
         context = self.tls.client_context()
-        if party is not None and party.certificate is not None:
-            file = self._directory / f"{party.client_id}.pem"
-            file.write_bytes(party.certificate.pem)
+        if certificate is not None:
+            file = (
+                self._directory / "client.pem"
+            )  # the library reads files only; it has read it when this returns
+            file.write_bytes(certificate.pem)
             context.load_cert_chain(file)
         return context
 
