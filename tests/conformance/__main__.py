@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from conformance.catalogue import Module
 
-__all__ = ["Collected", "Row", "judge", "main", "modules"]
+__all__ = ["Collected", "Row", "judge", "main", "modules", "others"]
 
 FOLDER: Final = Path(__file__).parent
 ROOT: Final = FOLDER.parent.parent
@@ -83,13 +83,26 @@ def _judge(name: str, role: str, module: Module | None, faults: Mapping[str, str
         return Row(name, role, "missing", "no test is named for it", None, None)
     if module.not_applicable is not None:
         return Row(name, role, "not_applicable", module.not_applicable, None, None)
-    ran = [
-        fault for test, fault in faults.items() if test == module.test or test.startswith(f"{module.test}[")
-    ]
+    ran = [fault for test, fault in faults.items() if _belongs(test, module.test)]
     wrong = [fault for fault in ran if fault]
     state: State = "missing" if not ran else "failed" if wrong else "passed"
     reason = "its test did not run" if not ran else wrong[0] if wrong else None
     return Row(name, role, state, reason, module.test, module.mutant)
+
+
+def _belongs(test: str, function: str) -> bool:
+    """Tell whether a test is this function, with whatever parameters."""
+    return test == function or test.startswith(f"{function}[")
+
+
+def others(rows: Iterable[Row], faults: Mapping[str, str]) -> dict[str, str]:
+    """Return what is examined beyond the suite's modules, and what was wrong with it."""
+    functions = [row.test for row in rows if row.test]
+    return {
+        test: fault
+        for test, fault in faults.items()
+        if not any(_belongs(test, function) for function in functions)
+    }
 
 
 def run_tests(arguments: Sequence[str] = ()) -> Mapping[str, str]:
@@ -102,7 +115,7 @@ def run_tests(arguments: Sequence[str] = ()) -> Mapping[str, str]:
     return collected.faults
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row], beyond: Mapping[str, str]) -> str:
     """Return the rows for people."""
     lines = []
     for row in rows:
@@ -112,22 +125,30 @@ def table(rows: Sequence[Row]) -> str:
         if row.mutant:
             lines.append(f"{'':<14}   fails against: {row.mutant}")
     counts = {state: sum(row.state == state for row in rows) for state in sorted({row.state for row in rows})}
+    wrong = [fault for fault in beyond.values() if fault]
     return "\n".join(
-        [*lines, "", f"{len(rows)} modules: " + ", ".join(f"{n} {s}" for s, n in counts.items())]
+        [
+            *lines,
+            "",
+            f"{len(rows)} modules: " + ", ".join(f"{number} {state}" for state, number in counts.items()),
+            f"Beyond the suite: {len(beyond) - len(wrong)} tests passed, {len(wrong)} did not.",
+            *wrong,
+        ]
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, print, and return 0 if nothing failed and nothing is missing."""
+    """Run, print, and return 0 if no test of this folder failed and none is missing."""
     parser = argparse.ArgumentParser(prog="script/conformance", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the states as JSON, and nothing else")
     options = parser.parse_args(arguments)
     with contextlib.redirect_stdout(sys.stderr):
         faults = run_tests()
     rows = judge(modules(), faults)
-    shown = json.dumps([dataclasses.asdict(row) for row in rows], indent=1) if options.json else table(rows)
-    sys.stdout.write(f"{shown}\n")
-    return 0 if all(row.state in _GOOD for row in rows) else 1
+    beyond = others(rows, faults)
+    as_json = [dataclasses.asdict(row) for row in rows]
+    sys.stdout.write(f"{json.dumps(as_json, indent=1) if options.json else table(rows, beyond)}\n")
+    return 0 if all(row.state in _GOOD for row in rows) and not any(beyond.values()) else 1
 
 
 if __name__ == "__main__":

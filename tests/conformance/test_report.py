@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.__main__ import judge, modules
+from conformance.__main__ import judge, modules, others
 from conformance.catalogue import Module
 from conformance.examiner.variants import Variant
 from conformance.names import CLIENT_MODULES, SERVER_MODULES
@@ -47,6 +47,12 @@ def test_every_expected_module_has_a_row() -> None:
 def test_a_state_is_what_pytest_saw(faults: dict[str, str], expected: str) -> None:
     """One variant that failed or was skipped fails the module; a test that did not run is missing."""
     assert state_of([ROW], faults) == expected
+
+
+def test_what_belongs_to_no_module_counts_too() -> None:
+    """A fault beyond the suite's modules is not lost."""
+    faults = {f"{TEST}[openid]": "", f"{TEST}_too": "failed: it"}
+    assert others(judge([ROW], faults), faults) == {f"{TEST}_too": "failed: it"}
 
 
 def test_a_national_module_is_not_applicable() -> None:

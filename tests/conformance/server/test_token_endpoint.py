@@ -65,6 +65,8 @@ def test_attempt_reuse_authorization_code_after_one_second(examination: Examinat
     answer = conversation.ask_for_tokens()
     assert answer.status == 400, answer
     judging.check_token_error(answer, "invalid_grant")
+    refreshing = {"grant_type": "refresh_token", "refresh_token": conversation.refresh_token}
+    judging.check_token_error(conversation.ask_for_tokens(refreshing), "invalid_grant")
     examination.wait(5)  # the bank asks the server about a token, and believes an answer that long
     for url in examination.resources:
         judging.check_status(conversation.call(url))
