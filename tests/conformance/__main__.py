@@ -1,7 +1,7 @@
 """Runs the tests of every module of the outside suite's plans, and says which passed: `python -m conformance`.
 
 What is expected is the list of names; what happened is what pytest says. Nothing else decides a state: a module
-passed if its test ran in every variant, and against its mutant, and all of that passed.
+passed if its test passed in every variant, and failed in every variant against its mutant.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes a test of each module: once in every variant it is for, and once against its mutant, which must fail it."""
+"""Makes a test of each module: in every variant that it is for, of the participants and of its mutant, which must fail."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def examines(name: str) -> Callable[[Examine], Test]:
     """Turn what a module does into its tests. With no mutant's name it must pass, with one it must not."""
     row = _BY_NAME[name]
     rows = [pytest.param(variant, "", id=str(variant)) for variant in row.variants]
-    rows.append(pytest.param(row.variants[0], row.mutant, id=f"mutant: {row.mutant}"))
+    rows += [
+        pytest.param(variant, row.mutant, id=f"{variant}, mutant: {row.mutant}") for variant in row.variants
+    ]
 
     def decorate(examine: Examine) -> Test:
         @pytest.mark.parametrize(("variant", "mutant"), rows)

@@ -47,9 +47,9 @@ _PAR: Final = "pushed_authorization_request"
 _CODE: Final = "token:authorization_code"
 
 
-def _without_iss(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    body = response.body.replace(b'"authorization_response_iss_parameter_supported":true,', b"")
-    return HttpResponse(response.status, response.headers, body)
+def _with_rs256(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    offer = b'"token_endpoint_auth_signing_alg_values_supported":['
+    return HttpResponse(response.status, response.headers, response.body.replace(offer, offer + b'"RS256",'))
 
 
 def _with_state(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -169,9 +169,14 @@ def _believe_assertion(exchange: Exchange) -> None:
     )
 
 
+def _pass(_exchange: Exchange) -> None:
+    """Judge nothing."""
+
+
 _BELIEVING: Final = {
     "read_client_credentials": _read_any_assertion,
     "verify_client_assertion": _believe_assertion,
+    "verify_client_certificate": _pass,
 }
 
 
@@ -240,7 +245,7 @@ def _of_nobody(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 MUTANTS: Final[dict[str, Mutant]] = {
-    "metadata that promises no iss": answering(_without_iss),
+    "metadata that offers RS256": answering(_with_rs256),
     "a guard without check_binding": guard_lacking("check_binding"),
     "a guard without remember_proof": guard_lacking("remember_proof"),
     "a denial that nobody minds": lacking(("decision", "refuse_denial")),
@@ -268,16 +273,18 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "authorization", read_authorization_parameters=_push_from_query
     ),
     "any response type": lacking((_PAR, "check_response_type")),
-    "credentials and codes of any client": changing(
+    "credentials of anybody, codes of any client": changing(
         lambda pipelines: without(
             replaced(pipelines, "token", **_BELIEVING), _CODE, "check_code_belongs_to_client"
         )
     ),
-    "tokens for whoever asks": replacing("token", establish_confirmation=_bind_to_some_key),
+    "tokens for whoever asks": replacing(
+        "token", verify_client_certificate=_pass, establish_confirmation=_bind_to_some_key
+    ),
     "codes of any client": lacking((_CODE, "check_code_belongs_to_client")),
     "codes that are never spent": replacing(_CODE, redeem_code=_keep_code),
     "codes of two minutes": limited(authorization_code_lifetime=120),
-    "assertions that are believed": replacing("token", **_BELIEVING),
+    "credentials of anybody": replacing("token", **_BELIEVING),
     "assertions that never expire": putting(
         "trustweft.protocol.client_assertion:_check_expiry", lambda _claims, *, now, latest: now
     ),
@@ -303,7 +310,11 @@ MUTANTS: Final[dict[str, Mutant]] = {
         putting("trustweft.protocol.access_token:_verify_signature", _read_unsigned),
     ),
     "tokens for any audience": both(
-        guard_lacking("check_status"), putting("trustweft.resource.tokens:verify_access_token", _for_anybody)
+        guard_lacking("check_status"),
+        both(
+            putting("trustweft.resource.tokens:verify_access_token", _for_anybody),
+            putting("trustweft.server.endpoints.userinfo:verify_access_token", _for_anybody),
+        ),
     ),
     "a guard that looks up keys once": putting(
         "trustweft.resource.issuer_keys:RemoteKeys._suitable", _first_keys
