@@ -99,7 +99,9 @@ async def _believe_query(exchange: Exchange) -> None:
     query = parse_query(exchange.request.query)
     outside = {name: query.get(name) for name in ("state", "nonce") if query.get(name) is not None}
     exchange.pushed = msgspec.structs.replace(exchange.pushed, **outside)
-    exchange.deployment.store._requests[exchange.request_digest] = exchange.pushed  # type: ignore[attr-defined]
+    store = exchange.deployment.store
+    await store.spend_pushed_request(exchange.request_digest, now=exchange.now)
+    await store.save_pushed_request(exchange.request_digest, exchange.pushed)
 
 
 def _cut(**members: Any) -> PushedRequest:
@@ -202,14 +204,14 @@ def _demand_scope_in_query(exchange: Exchange) -> None:
         raise CLIENT_MISSING.reject()
 
 
+_looked_at: Final[set[bytes]] = set()
+
+
 async def _spend_by_a_look(exchange: Exchange) -> None:
-    store = exchange.deployment.store
-    if "_seen" not in store.__dict__:
-        store.__dict__["_seen"] = set()
-    if exchange.request_digest in store.__dict__["_seen"]:
+    if exchange.request_digest in _looked_at:
         await spend_request(exchange)
         raise client.UNKNOWN.reject()
-    store.__dict__["_seen"].add(exchange.request_digest)
+    _looked_at.add(exchange.request_digest)
 
 
 def _read_unsigned(token: str, _keys: KeySet) -> dict[str, object]:

@@ -47,7 +47,7 @@ from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.login.people import create_user
 from trustweft.store.guard import StoreReplayMemory
-from trustweft.store.memory import MemoryStore
+from trustweft.store.sqlite.store import SqliteStore
 from trustweft.web.server_pages import ServerPages
 from trustweft.web.static_application import with_static_files
 
@@ -92,7 +92,8 @@ class Site:
         self.person = Person("alice", PASSWORD)
         self.clock = ManualClock(time.time())
         self.hearing = Hearing()
-        self.store = MemoryStore()
+        self.store = SqliteStore.open(directory / "server.db")
+        self._replays = SqliteStore.open(directory / "bank.db")
         self._entropy = SystemEntropy()
         self._wires: dict[ClientCertificate | None, Wire] = {}
         self.client_authority = CertificateAuthority()
@@ -220,7 +221,7 @@ class Site:
                 base_urls=(self.resource,),
                 resource_metadata=resource_well_known_url(self.resource),
                 keys=RemoteKeys(issuer=self.issuer, fetch=fetcher.get, clock=self.clock),
-                replays=StoreReplayMemory(MemoryStore(), space=self.resource),
+                replays=StoreReplayMemory(self._replays, space=self.resource),
                 revocations=IntrospectedRevocations(
                     introspection,
                     post=fetcher.post,
@@ -280,7 +281,11 @@ class Site:
             self._listener("server with certificates", self.front, self.mtls_base, asks=True),
             self._listener("bank", bank, self.resource, asks=True),
         ]
-        await serve(listeners, stop=stop, on_ready=ready.set)
+        try:
+            await serve(listeners, stop=stop, on_ready=ready.set)
+        finally:
+            await self.store.close()
+            await self._replays.close()
 
     def _listener(self, name: str, application: Any, base: str, *, asks: bool = False) -> Listener:
         return Listener(
