@@ -72,4 +72,5 @@ CLIENT_CREDENTIALS: Final = tuple(
     Variant(authentication, constraint, openid=False, client_credentials=True)
     for authentication, constraint in CLIENT_KINDS
 )
+# The suite's `authorization_request_type=rar`; none as long as the server refuses the parameter.
 RICH_REQUESTS: Final[tuple[Variant, ...]] = ()
