@@ -36,6 +36,7 @@ from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.server.application import AuthorizationServer
+from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.exchange import Deployment
 from trustweft.server.key_watch import KeyWatch
 from trustweft.server.login.passwords import Passwords
@@ -110,6 +111,7 @@ class Town:
             profile=load_profile("fapi2-security"),
             store=self.store,
             keys=ring,
+            client_certificates=ClientCertificates(),
             nonces=nonces,
             pages=ServerPages(compiled_pages(), base_url=self.issuer),
             passwords=self.passwords,
