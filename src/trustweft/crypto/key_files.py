@@ -81,17 +81,21 @@ class KeyDirectory:
         return tuple(self._known.values())
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the only one who writes; others wait the few milliseconds that it takes.
+    def writing(self, *, wait: bool = True) -> Iterator[None]:
+        """Be the only one who writes.
+
+        Args:
+            wait: for somebody else who is writing; it takes milliseconds, unless that process is held up.
 
         Raises:
+            BlockingIOError: somebody else is writing, and is not waited for.
             KeyFileError: others can reach the directory.
             OSError: it cannot be written.
         """
         make_private_directory(self.path)
         lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._remove_remains()
             yield
         finally:

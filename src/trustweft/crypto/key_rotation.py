@@ -136,13 +136,14 @@ def retire(directory: KeyDirectory, key_id: str, *, compromised: bool = False, n
 
 
 def erase_spent(directory: KeyDirectory, *, now: float) -> None:
-    """Erase the secrets of the keys that sign no more.
+    """Erase the secrets of the keys that sign no more; a running server calls this, so it waits for nobody.
 
     Raises:
+        BlockingIOError: somebody else is writing.
         KeyFileError: the directory or a file cannot be used.
         OSError: it cannot be written.
     """
-    with directory.writing():
+    with directory.writing(wait=False):
         _erase(directory, states_at(directory.read(), now))
 
 

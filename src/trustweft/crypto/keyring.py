@@ -6,6 +6,7 @@ a file in it changed, and lets the clock move what it read (`key_states`). A req
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -146,13 +147,15 @@ class KeyRing:
         return changes
 
     def erase_spent(self, now: float) -> None:
-        """Erase the secrets of keys that sign no more, where any is left.
+        """Erase the secrets of keys that sign no more, where any is left; while somebody else writes, leave it for later.
 
         Raises:
             KeyFileError: the directory or a file cannot be used.
             OSError: it cannot be written.
         """
-        if any(each.record.has_secret and each.state in _SPENT for each in self.statuses):
+        if not any(each.record.has_secret and each.state in _SPENT for each in self.statuses):
+            return
+        with contextlib.suppress(BlockingIOError):
             erase_spent(self.directory, now=now)
             self.reload(now)
 

@@ -191,6 +191,17 @@ def test_secrets_that_are_spent_are_erased_by_whoever_comes_first(ring: KeyRing,
     ] * 2
 
 
+def test_a_server_waits_for_no_command_that_is_held_up(ring: KeyRing) -> None:
+    """Somebody stopped it in the middle of its writing: requests go on, and secrets are erased later."""
+    begins = rotate(ring.directory, algorithm="ES256", now=NOW + 1).active_from
+    ring.reload(begins)
+    with ring.directory.writing():
+        ring.erase_spent(begins)
+        assert [status.record.has_secret for status in ring.statuses] == [True, True]
+    ring.erase_spent(begins + 1)
+    assert [status.record.has_secret for status in ring.statuses] == [False, True]
+
+
 def test_a_file_that_cannot_be_used_stops_no_server(ring: KeyRing, directory: Path) -> None:
     """What was read before goes on by the clock, and the mended file counts again."""
     second = rotate(ring.directory, algorithm="ES256", now=NOW)
