@@ -35,6 +35,10 @@ COMMANDS = (
     ("users", "add"),
     ("users", "list"),
     ("users", "remove"),
+    ("keys",),
+    ("keys", "list"),
+    ("keys", "rotate"),
+    ("keys", "retire"),
     ("config",),
     ("config", "explain"),
 )
@@ -232,12 +236,23 @@ def test_an_unknown_setting_is_an_error_with_the_nearest_name(ecosystem: Ecosyst
 def test_a_client_cannot_be_promised_an_algorithm_that_the_server_does_not_sign_with(
     ecosystem: Ecosystem,
 ) -> None:
-    """What was registered would be broken by the first ID token."""
+    """What was registered would be broken by the first ID token; what it signs with may be registered."""
     data = ("--data", str(ecosystem.data))
     shown = json.loads(run_trustweft("clients", "show", "moneyview", *data).stdout)
-    metadata = {**shown, "client_id": "other-algorithm", "id_token_signed_response_alg": "PS256"}
-    added = run_trustweft("clients", "add", *data, "-", text=json.dumps(metadata))
-    assert (added.returncode, "signs ID tokens with ES256" in added.stderr) == (1, True)
+    metadata = {**shown, "client_id": "other-algorithm"}
+    asked = {
+        algorithm: run_trustweft(
+            "clients",
+            "add",
+            *data,
+            "-",
+            text=json.dumps({**metadata, "id_token_signed_response_alg": algorithm}),
+        )
+        for algorithm in ("EdDSA", "PS256")
+    }
+    assert {name: done.returncode for name, done in asked.items()} == {"EdDSA": 1, "PS256": 0}
+    assert "signs ID tokens with ES256 and PS256, not with EdDSA" in asked["EdDSA"].stderr
+    assert run_trustweft("clients", "remove", "other-algorithm", *data).returncode == 0
 
 
 def test_a_taken_port_leaves_nothing_behind(ecosystem: Ecosystem, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ _COMMANDS = {
     "tour": ("tour", "Walk one complete flow against the running ecosystem, and show every message."),
     "clients": ("clients", "Register, list, show and remove clients."),
     "users": ("users", "Add, list and remove users."),
+    "keys": ("keys", "List, rotate and retire the server's signing keys."),
     "config": ("configuration", "Explain where each setting comes from."),
 }
 

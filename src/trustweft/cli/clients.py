@@ -12,6 +12,7 @@ from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.data_directory import data_option
 from trustweft.cli.output import examples, json_option, preformatted, print_json, print_table
 from trustweft.cli.registry import add_client, open_store
+from trustweft.cli.signing_keys import open_keys
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
@@ -63,7 +64,10 @@ def add(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
 
     async def run() -> None:
         async with open_store(data) as store:
-            added = await add_client(store, metadata.read(), surroundings=_SURROUNDINGS)
+            algorithms = open_keys(data).signing_algorithms(now=_SURROUNDINGS.clock.now())
+            added = await add_client(
+                store, metadata.read(), surroundings=_SURROUNDINGS, signing_algorithms=algorithms
+            )
         if as_json:
             print_json(msgspec.to_builtins(added))
             return

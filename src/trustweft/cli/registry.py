@@ -69,19 +69,30 @@ def _is_text(value: str) -> bool:
     return True
 
 
-async def add_client(store: ServerStore, raw: bytes, *, surroundings: Surroundings) -> ClientMetadata:
+async def add_client(
+    store: ServerStore,
+    raw: bytes,
+    *,
+    surroundings: Surroundings,
+    signing_algorithms: tuple[str, ...] = (DEFAULT_ALGORITHM,),
+) -> ClientMetadata:
     """Register a client.
+
+    Args:
+        store: where.
+        raw: its metadata.
+        surroundings: clock, entropy, observer.
+        signing_algorithms: what the server signs ID tokens with.
 
     Raises:
         click.ClickException: the metadata is refused, or the identifier is taken.
     """
     stored, metadata = read_client(raw, entropy_token=surroundings.entropy.token())
-    if (
-        metadata.id_token_signed_response_alg != DEFAULT_ALGORITHM
-    ):  # promised to the client, so it must be kept
+    wanted = metadata.id_token_signed_response_alg
+    if wanted not in signing_algorithms:  # promised to the client, so it must be kept
         raise click.ClickException(
-            f"client-metadata.algorithm: this server signs ID tokens with {DEFAULT_ALGORITHM}; leave out "
-            f"id_token_signed_response_alg {metadata.id_token_signed_response_alg}"
+            f"client-metadata.algorithm: this server signs ID tokens with {' and '.join(signing_algorithms)}, not with "
+            f"{wanted}: register another id_token_signed_response_alg, or add {wanted} to keys.algorithms of the server"
         )
     if not await store.add_client(metadata.client_id, stored):
         raise click.ClickException(

@@ -105,10 +105,21 @@ class StorageSettings(_Settings, frozen=True):
 
 
 class KeySettings(_Settings, frozen=True):
-    """Signing keys and the secret behind DPoP nonces."""
+    """Signing keys and the secret behind DPoP nonces.
+
+    Attributes:
+        algorithms: what there are keys for. The first signs access tokens, and ID tokens of clients that ask for no
+            other. One that is taken off the list keeps its keys: clients were promised it.
+    """
 
     directory: str
     nonce_secret_file: str
+    algorithms: tuple[Literal["ES256", "PS256", "EdDSA"], ...] = ("ES256", "PS256")
+
+    def __post_init__(self) -> None:
+        """Refuse a list that says nothing, or something twice."""
+        if not self.algorithms or len(set(self.algorithms)) != len(self.algorithms):
+            raise ValueError("keys.algorithms names one algorithm or more, each once")
 
 
 class ServerSettings(_Settings, frozen=True):

@@ -32,6 +32,7 @@ MINIMUM_RSA_BITS: Final = 2048
 MAXIMUM_RSA_BITS: Final = 4096  # our choice: a larger modulus makes every verification a denial of service
 MAXIMUM_KEYS: Final = 100
 _PRIVATE_MEMBERS: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
+_KINDS: Final = (("EC", "P-256", "ES256"), ("OKP", "Ed25519", "EdDSA"), ("RSA", None, "PS256"))
 _P256_OCTETS: Final = 32
 _ED25519_OCTETS: Final = 32
 _ED25519_PRIME: Final = 2**255 - 19
@@ -163,18 +164,20 @@ class KeySet:
 
 
 def _verifies(member: Mapping[str, object]) -> bool:
-    """Say whether a key of a set is one of ours to use: others may stand in a set that many read."""
-    # Tuples, not sets: a member may be of any type, and a list cannot be looked up in a set.
-    usable_type = member.get("kty") in ("RSA", "EC", "OKP") and member.get("crv", "P-256") in (
-        "P-256",
-        "Ed25519",
-    )
+    """Say whether a key of a set is one of ours to use: others may stand in a set that many read.
+
+    One that contradicts itself, such as an elliptic key meant for PS256, verifies nothing, whatever its ``kid``.
+    """
     operations = member.get("key_ops")
     permitted = member.get("use", "sig") == "sig" and (
         not isinstance(operations, list) or "verify" in operations
     )
-    return (
-        usable_type and permitted and ("alg" not in member or canonical_algorithm(member["alg"]) is not None)
+    # Compared, not looked up: a member may be of any type, and a list cannot be looked up.
+    return permitted and any(
+        member.get("kty") == kind
+        and member.get("crv") == curve
+        and ("alg" not in member or canonical_algorithm(member["alg"]) == algorithm)
+        for kind, curve, algorithm in _KINDS
     )
 
 

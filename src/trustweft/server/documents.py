@@ -1,4 +1,4 @@
-"""What the server publishes about itself: metadata and keys, as constant octets (RFC 8414, RFC 7517)."""
+"""What the server publishes about itself: metadata and keys, as octets that are kept (RFC 8414, RFC 7517)."""
 
 from __future__ import annotations
 
@@ -26,35 +26,53 @@ KEY_SET_MAXIMUM_AGE: Final = 300
 
 
 class Documents:
-    """The documents of one deployment, by path."""
+    """The documents of one deployment, by path; made anew only where the keys that they speak of have changed."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        metadata = HttpResponse(
-            200,
-            (("content-type", "application/json"), ("cache-control", "public, max-age=300")),
-            msgspec.json.encode(create_server_metadata(_describe(deployment))),
-        )
-        known = well_known_urls(deployment.config.issuer)
-        self._constant = {urlsplit(url).path: metadata for url in (known.oauth, known.openid)}
+        self._known = well_known_urls(deployment.config.issuer)
+        self._metadata_paths = {urlsplit(url).path for url in (self._known.oauth, self._known.openid)}
         # Whoever opens the bare address is curious: what the server says of itself is the best answer.
-        self._constant["/"] = HttpResponse(
-            deployment.profile.limits.redirect_status, (("location", known.openid),)
+        self._home = HttpResponse(
+            deployment.profile.limits.redirect_status, (("location", self._known.openid),)
         )
+        self._algorithms, self._metadata = deployment.keys.algorithms, _metadata(deployment)
+        self._public, self._key_set = deployment.keys.public_jwks(), _key_set(deployment)
 
     def find(self, path: str) -> HttpResponse | None:
         """Return the document at this path."""
         if path == PATHS["jwks"]:
-            return self._key_set()
-        return self._constant.get(path)
+            return self._current_key_set()
+        if path in self._metadata_paths:
+            return self._current_metadata()
+        return self._home if path == "/" else None
 
-    def _key_set(self) -> HttpResponse:
-        # Published before use: a client that keeps the set this long never meets a key that it cannot know.
-        headers = (
-            ("content-type", "application/jwk-set+json"),
-            ("cache-control", f"public, max-age={KEY_SET_MAXIMUM_AGE}"),
-        )
-        return HttpResponse(200, headers, msgspec.json.encode(self._deployment.keys.public_jwks()))
+    def _current_metadata(self) -> HttpResponse:
+        algorithms = self._deployment.keys.algorithms
+        if algorithms is not self._algorithms:
+            self._algorithms, self._metadata = algorithms, _metadata(self._deployment)
+        return self._metadata
+
+    def _current_key_set(self) -> HttpResponse:
+        public = self._deployment.keys.public_jwks()
+        if public is not self._public:
+            self._public, self._key_set = public, _key_set(self._deployment)
+        return self._key_set
+
+
+def _metadata(deployment: Deployment) -> HttpResponse:
+    headers = (("content-type", "application/json"), ("cache-control", "public, max-age=300"))
+    body = msgspec.json.encode(create_server_metadata(_describe(deployment)))
+    return HttpResponse(200, headers, body)
+
+
+def _key_set(deployment: Deployment) -> HttpResponse:
+    # Published before use: a client that keeps the set this long never meets a key that it cannot know.
+    headers = (
+        ("content-type", "application/jwk-set+json"),
+        ("cache-control", f"public, max-age={KEY_SET_MAXIMUM_AGE}"),
+    )
+    return HttpResponse(200, headers, msgspec.json.encode(deployment.keys.public_jwks()))
 
 
 def _describe(deployment: Deployment) -> ServerDescription:
@@ -75,7 +93,7 @@ def _describe(deployment: Deployment) -> ServerDescription:
         scopes=scopes,
         grant_types=limits.grant_types,
         claims=("sub", *(name for name in _TOLD if any(name in CLAIMS_OF_SCOPE.get(s, ()) for s in scopes))),
-        id_token_algorithms=(deployment.keys.signer().algorithm,),
+        id_token_algorithms=deployment.keys.algorithms,
         mtls_endpoint_aliases=aliases,
         certificate_bound_access_tokens=bool(aliases),
         authentication_methods=AUTHENTICATION_METHODS if aliases else ("private_key_jwt",),

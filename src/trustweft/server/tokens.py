@@ -47,7 +47,7 @@ def issue_access_token(
 def issue_id_token(
     exchange: Exchange, *, subject: str, nonce: str | None, authenticated_at: float, access_token: str
 ) -> str:
-    """Return a signed ID token (OpenID Connect Core section 2) with no claim that was not asked for."""
+    """Return an ID token (OpenID Connect Core section 2), signed as the client registered, with no claim unasked for."""
     deployment = exchange.deployment
     return create_id_token(
         NewIdToken(
@@ -60,7 +60,7 @@ def issue_id_token(
             auth_time=authenticated_at,
             access_token=access_token,
         ),
-        signer=deployment.keys.signer(),
+        signer=deployment.keys.signer(exchange.client.metadata.id_token_signed_response_alg),
     )
 
 

@@ -49,16 +49,8 @@ class Subject(Protocol):
         """Return a certificate with that subject, of the authority that issues those of clients."""
         ...
 
-    def announce_key(self) -> str:
-        """Let the server publish a new signing key, and return its identifier."""
-        ...
-
-    def use_key(self, key_id: str) -> None:
-        """Let the server sign with a key that it announced."""
-        ...
-
-    def forget_key(self, key_id: str) -> None:
-        """Let the server no longer publish a key that it signs with no more."""
+    def rotate_key(self) -> str:
+        """Let the server publish its next signing key, and return its identifier; time does the rest."""
         ...
 
 

@@ -26,6 +26,7 @@ from conformance.examiner.wire import Wire
 from ecosystem import free_base_port
 from local_tls import make_local_tls
 from support.authority import Hearing
+from trustweft.crypto.key_rotation import rotate
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
 from trustweft.demo.bank import BankConfig, create_bank
@@ -113,8 +114,9 @@ class Site:
         return self.clock.now()
 
     def wait(self, seconds: float) -> None:
-        """Turn the clock."""
+        """Turn the clock, and let the server look at it."""
         self.clock.advance(seconds)
+        self._in_loop(lambda keys, now: keys.reload(now))
 
     def parties(self, authentication: Method, constraint: Constraint) -> tuple[Party, Party]:
         """Return two registered clients of this kind."""
@@ -131,18 +133,12 @@ class Site:
         """Return a certificate with that subject, of the authority that issues those of clients."""
         return self.client_authority.issue(name)
 
-    def announce_key(self) -> str:
-        """Publish a new signing key."""
-        new: str = self._in_loop(lambda keys, now: keys.add_pending(algorithm="ES256", now=now).key_id)
+    def rotate_key(self) -> str:
+        """Publish the next signing key, as the command does."""
+        keys = self.deployment.keys
+        new = rotate(keys.directory, algorithm="ES256", now=self.clock.now()).key_id
+        self.wait(0)
         return new
-
-    def use_key(self, key_id: str) -> None:
-        """Sign with another key."""
-        self._in_loop(lambda keys, now: keys.activate(key_id, now=now))
-
-    def forget_key(self, key_id: str) -> None:
-        """Publish a key no longer."""
-        self._in_loop(lambda keys, now: keys.forget(key_id, now=now))
 
     def _in_loop(self, step: Callable[[KeyRing, float], Any]) -> Any:
         """Do something with the keys where nobody else looks at them in the meantime."""

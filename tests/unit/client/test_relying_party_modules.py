@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of, query_of
+from trustweft.client.discovery import KEYS_COOL_DOWN, KEYS_LIFETIME
 from trustweft.crypto import jws
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
 from trustweft.runtime.errors import Reject
@@ -162,6 +163,23 @@ def test_an_id_token_signed_by_somebody_else_ends_the_flow(server: ScriptedServe
     thief = LocalSigner("ES256", generate_private_key("ES256"), "op-key")
     server.sign = lambda claims: jws.sign(claims, signer=thief)
     assert refused(server) == "id-token.bad-signature"
+
+
+def test_a_key_that_the_server_retired_verifies_no_id_token(server: ScriptedServer) -> None:
+    """A stolen key, after five minutes at the latest; the same client goes on with the new one at once."""
+    client = complete(server)
+    stolen, new = server.signer, LocalSigner("ES256", generate_private_key("ES256"), "op-key-2")
+    server.keys[:] = [{**public_jwk(new.public_key), "kid": "op-key-2", "alg": "ES256", "use": "sig"}]
+    server.clock.advance(KEYS_COOL_DOWN)
+    server.signer = new
+    started = client.begin()
+    client.finish(started.pending, server.query(started), name="alice")
+    server.signer = stolen
+    server.clock.advance(KEYS_LIFETIME)
+    started = client.begin()
+    with pytest.raises(Reject) as refusal:
+        client.finish(started.pending, server.query(started), name="alice")
+    assert refusal.value.reason.id == "id-token.unknown-key"
 
 
 def test_an_audience_in_an_array_of_one_is_accepted(server: ScriptedServer) -> None:

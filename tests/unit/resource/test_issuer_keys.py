@@ -242,6 +242,24 @@ async def test_a_removed_key_is_gone_with_the_next_fetch() -> None:
     assert refused.value.reason.id == "access-token.unknown-key"
 
 
+async def test_a_remembered_token_does_not_outlive_its_key() -> None:
+    """The attack: a token of a stolen key was verified and is remembered; the key is retired, the token lives on."""
+    world = World(ISSUER_KEY, SECOND)
+    stage = world.stage
+    await stage.guard.verify(stage.request())  # fetches the keys
+    world.clock.advance(200)
+    stolen, good = stage.token(), stage.token(signer=SECOND, jti="token-2")
+    for token in (stolen, good, stolen):
+        await stage.guard.verify(stage.request(token))
+    world.issuer.publish(SECOND)
+    world.clock.advance(100)
+    await stage.guard.verify(stage.request(good))
+    with pytest.raises(Reject) as refused:
+        await stage.guard.verify(stage.request(stolen))
+    assert refused.value.reason.id == "access-token.unknown-key"
+    assert world.issuer.asked.count(JWKS) == 2
+
+
 async def test_the_set_is_the_same_object_until_its_content_changes() -> None:
     """Memories that hang on the set are not thrown away at every fetch."""
     world = World()

@@ -21,6 +21,7 @@ from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.exchange import Deployment
+from trustweft.server.key_watch import KeyWatch
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.pipelines import PIPELINES
 from trustweft.store.sqlite.store import SqliteStore
@@ -68,7 +69,9 @@ def assemble_server(
         config=settings.server,
         profile=profile,
         store=store,
-        keys=KeyRing.load_or_create(resolve(base, settings.keys.directory), now=clock.now()),
+        keys=KeyRing.load_or_create(
+            resolve(base, settings.keys.directory), algorithms=settings.keys.algorithms, now=clock.now()
+        ),
         client_certificates=ClientCertificates(_roots(settings.tls, base=base), revocation),
         # A nonce serves in its own step and the next, as the profile says.
         nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
@@ -116,7 +119,8 @@ def assemble_server(
             await store.close()
 
     listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    background: list[Callable[[], Awaitable[None]]] = [revocation.run]
+    watch = KeyWatch(deployment.keys, clock=clock, observer=surroundings.observer)
+    background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run]
     if own_store:
         background.append(reaper(store, "server", surroundings=surroundings))
     return Assembled(listeners, background, [close])

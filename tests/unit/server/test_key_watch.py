@@ -1,0 +1,192 @@
+"""A server's keys follow the files and the clock, and what is published follows the keys."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.authority import BANK, make_authority
+from support.requests import access_token, code_request, introspection_request, userinfo_request
+from trustweft.crypto import jws
+from trustweft.crypto.key_rotation import HANDOVER, make_missing, retire, rotate
+from trustweft.crypto.key_states import PUBLISHED_AFTER_USE, PUBLISHED_BEFORE_USE
+from trustweft.crypto.keyring import KeyRing
+from trustweft.runtime.clock import ManualClock
+from trustweft.runtime.observability import SilentObserver
+from trustweft.server.key_watch import INTERVAL, KeyWatch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from support.authority import Authority
+    from trustweft.protocol.http import HttpResponse
+
+pytestmark = pytest.mark.anyio
+
+
+class Hearing(SilentObserver):
+    """Keeps what it is told of keys."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str, str]] = []
+        self.failures: list[str] = []
+
+    def happened(self, participant: str, event: str, **facts: str | float) -> None:
+        """Keep a change."""
+        assert (participant, event) == ("server", "signing key changed")
+        self.changes.append((str(facts["key_id"]), str(facts["before"]), str(facts["after"])))
+
+    def failed(self, participant: str, support: str, cause: BaseException) -> None:
+        """Keep a failure."""
+        self.failures.append(str(cause))
+
+
+class Watched:
+    """A ring, its watch, and a clock that is turned by hand."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = ManualClock()
+        self.hearing = Hearing()
+        self.ring = KeyRing.load_or_create(directory, now=self.clock.now())
+        self.pauses: asyncio.Queue[float] = asyncio.Queue()
+        self.watch = KeyWatch(self.ring, clock=self.clock, observer=self.hearing, pause=self._pause)
+
+    async def _pause(self, seconds: float) -> None:
+        await self.pauses.put(seconds)
+        await self.pauses.join()  # until the test says that the time has passed
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    """A ring that is watched."""
+    return Watched(tmp_path / "keys")
+
+
+async def test_each_step_of_a_key_is_told_once(watched: Watched) -> None:
+    """To whoever keeps the log: published, signing, retiring, retired."""
+    first = str(watched.ring.signer().key_id)
+    second = rotate(watched.ring.directory, algorithm="ES256", now=watched.clock.now()).key_id
+    for seconds in (0, 0, PUBLISHED_BEFORE_USE, 1, PUBLISHED_AFTER_USE):
+        watched.clock.advance(seconds)
+        watched.watch.look()
+    assert sorted(watched.hearing.changes) == sorted(
+        [
+            (second, "unknown", "pending"),
+            (second, "pending", "active"),
+            (first, "active", "retiring"),
+            (first, "retiring", "retired"),
+        ]
+    )
+    assert watched.hearing.failures == []
+
+
+async def test_spent_secrets_are_erased_by_the_watch(watched: Watched) -> None:
+    """As soon as the key signs no more."""
+    path = watched.ring.directory.path / f"{watched.ring.signer().key_id}.json"
+    rotate(watched.ring.directory, algorithm="ES256", now=watched.clock.now())
+    watched.watch.look()
+    assert "d" in json.loads(path.read_bytes())["jwk"]
+    watched.clock.advance(PUBLISHED_BEFORE_USE)
+    watched.watch.look()
+    assert "d" not in json.loads(path.read_bytes())["jwk"]
+
+
+async def test_a_file_that_cannot_be_used_is_told_once_and_the_clock_goes_on(watched: Watched) -> None:
+    """Not twice a second; and again when it breaks again."""
+    second = rotate(watched.ring.directory, algorithm="ES256", now=watched.clock.now()).key_id
+    watched.watch.look()
+    path = watched.ring.directory.path / f"{second}.json"
+    for _ in range(2):
+        path.chmod(0o644)
+        for _ in range(3):
+            watched.watch.look()
+        path.chmod(0o600)
+        watched.watch.look()
+    assert len(watched.hearing.failures) == 2
+    path.chmod(0o644)
+    watched.clock.advance(PUBLISHED_BEFORE_USE)
+    watched.watch.look()
+    assert watched.ring.signer().key_id == second
+
+
+async def test_it_looks_twice_a_second_and_at_the_moment_of_a_change(watched: Watched) -> None:
+    """All processes begin to use a key at the same moment."""
+    task = asyncio.ensure_future(watched.watch.run())
+    assert await watched.pauses.get() == INTERVAL
+    rotate(watched.ring.directory, algorithm="ES256", now=watched.clock.now())
+    watched.clock.advance(PUBLISHED_BEFORE_USE - 0.1)
+    watched.pauses.task_done()
+    assert await watched.pauses.get() == pytest.approx(0.1)
+    task.cancel()
+    assert INTERVAL * 2 <= HANDOVER
+
+
+@pytest.fixture
+async def authority(tmp_path: Path) -> AsyncIterator[Authority]:
+    """A server in memory."""
+    made = await make_authority(tmp_path / "keys")
+    yield made
+    made.close()
+
+
+async def document(authority: Authority, path: str) -> dict[str, object]:
+    """Read what the server publishes."""
+    found: HttpResponse | None = authority.server.documents.find(path)
+    assert found is not None
+    assert authority.server.documents.find(path) is found
+    content: dict[str, object] = json.loads(found.body)
+    return content
+
+
+async def test_the_documents_follow_the_keys(authority: Authority) -> None:
+    """Key set and algorithms, without a restart; each is the same answer until it changes."""
+    keys, metadata = "/jwks", "/.well-known/openid-configuration"
+    ring, now = authority.deployment.keys, authority.clock.now()
+    assert (await document(authority, metadata))["id_token_signing_alg_values_supported"] == ["ES256"]
+    assert await document(authority, keys) == ring.public_jwks()
+    make_missing(ring.directory, algorithms=("ES256", "PS256"), now=now)
+    ring.reload(now)
+    published = (await document(authority, keys))["keys"]
+    assert isinstance(published, list)
+    assert [key["alg"] for key in published] == ["ES256", "PS256"]
+    assert (await document(authority, metadata))["id_token_signing_alg_values_supported"] == ["ES256"]
+    ring.turn_to(now + PUBLISHED_BEFORE_USE)
+    algorithms = (await document(authority, metadata))["id_token_signing_alg_values_supported"]
+    assert algorithms == ["ES256", "PS256"]
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "PS256", "EdDSA"])
+async def test_an_id_token_is_signed_as_the_client_registered(authority: Authority, algorithm: str) -> None:
+    """With the active key of that algorithm; the access token beside it with the default (Core section 2)."""
+    ring, now = authority.deployment.keys, authority.clock.now()
+    make_missing(ring.directory, algorithms=("ES256", "PS256", "EdDSA"), now=now - PUBLISHED_BEFORE_USE)
+    ring.reload(now)
+    party = await authority.register(
+        replace(authority.moneyview, client_id="particular"), id_token_signed_response_alg=algorithm
+    )
+    answer = await authority.send(code_request(authority, await authority.issue_code(party)))
+    headers = [jws.parse(answer.json[name]).header for name in ("id_token", "access_token")]
+    assert [(header["alg"], header["kid"]) for header in headers] == [
+        (algorithm, ring.signer(algorithm).key_id),
+        ("ES256", ring.signer().key_id),
+    ]
+
+
+async def test_a_compromised_key_is_refused_by_the_server_itself(authority: Authority) -> None:
+    """At userinfo and introspection, as soon as its successor signs."""
+    ring, now = authority.deployment.keys, authority.clock.now()
+    own, foreign = access_token(authority), access_token(authority, audience=(BANK,), scope=("accounts",))
+    assert (await authority.send(userinfo_request(authority, own))).status == 200
+    assert (await authority.send(introspection_request(authority, foreign))).json["active"] is True
+    stale = [userinfo_request(authority, own), introspection_request(authority, foreign)]
+    retire(ring.directory, str(ring.signer().key_id), compromised=True, now=now)
+    ring.reload(now + HANDOVER)
+    answers = [await authority.send(draft) for draft in stale]
+    assert (answers[0].status, answers[0].reason) == (401, "access-token.unknown-key")
+    assert answers[1].json == {"active": False}
+    assert (await authority.send(userinfo_request(authority))).status == 200
