@@ -11,8 +11,10 @@ import pytest
 
 from support.wire import Answer, Sent, send
 from trustweft.client import ServerRefusedError
-from trustweft.client.core import PendingAuthorization, StartedAuthorization
+from trustweft.client.pending import PendingAuthorization, StartedAuthorization
+from trustweft.client.publishing import PublishedKeys
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
+from trustweft.crypto.keys import LocalSigner, generate_private_key
 from trustweft.demo import moneyview_sessions
 from trustweft.demo.moneyview import COOKIE, MoneyViewConfig, create_moneyview
 from trustweft.protocol.http import HttpResponse
@@ -32,7 +34,7 @@ CONFIG = MoneyViewConfig(
     bank_url=BANK,
     bank_name="Harbour Bank",
     authorization_origin=ISSUER,
-    jwks={"keys": []},
+    keys=PublishedKeys(LocalSigner("ES256", generate_private_key("ES256"), "key-1")),
 )
 PENDING = PendingAuthorization(issuer=ISSUER, state="s", nonce="n", code_verifier="v", expires_at=1e12)
 
@@ -55,7 +57,7 @@ class ScriptedClient:
         """Wait for the word, then have tokens."""
         self.finishing.set()
         await self.may_finish.wait()
-        self.store.save(name, TokenSet(access_token="t", expires_at=1e12, scope=()))
+        self.store.save(name, TokenSet(issuer=ISSUER, access_token="t", expires_at=1e12, scope=()))
 
     async def call(self, _method: str, _url: str, *, name: str, headers: object) -> HttpResponse:
         """Answer as the bank does."""
