@@ -142,8 +142,7 @@ class ClientCore:
             raise OTHER_SERVER.reject(f"begun with {pending.issuer[:200]!r}")
         if self._clock.now() >= pending.expires_at:
             raise EXPIRED.reject()
-        if form.get("state") != pending.state:  # (4)
-            raise STATE.reject()
+        _check_state(form.get("state"), expected=pending.state)  # (4)
         code = _code_of(form)  # (5)
         return (yield from self._redeem(pending, code))
 
@@ -254,6 +253,12 @@ class ClientCore:
             requested=scope,
             now=self._clock.now(),
         )
+
+
+def _check_state(presented: str | None, *, expected: str) -> None:
+    """Refuse the answer to another request, or to whichever (RFC 6749 section 10.12)."""
+    if presented != expected:
+        raise STATE.reject()
 
 
 def _code_of(form: Form) -> str:
