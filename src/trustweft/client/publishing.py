@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from trustweft.crypto.keys import KeySet, VerificationKey, public_jwk
+from trustweft.crypto.keys import KeySet, VerificationKey, public_jwk, thumbprint
 from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
@@ -82,9 +82,13 @@ def publish(keys: SigningKeys) -> dict[str, object]:
         ValueError: a key has no ``kid``, two have the same, or the one that signs is missing.
     """
     document = keys.public_jwks()
-    names = [key.key_id for key in KeySet.read(document).keys]
+    published = KeySet.read(document).keys
+    names = [key.key_id for key in published]
     if None in names or len(set(names)) != len(names):
         raise ValueError(f"each published key needs a kid of its own: {names}")
-    if keys.signer().key_id not in names:
+    signer = keys.signer()
+    if (signer.key_id, thumbprint(signer.public_key)) not in [
+        (key.key_id, thumbprint(key.key)) for key in published
+    ]:
         raise ValueError("the key that signs is not among the published ones")
     return document

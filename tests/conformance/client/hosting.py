@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -53,7 +54,7 @@ class Host:
             Listener(
                 name="examiner",
                 application=application(
-                    lambda request, mutual=mutual: self._respond(request, mutual_tls=mutual),
+                    partial(self._respond, mutual_tls=mutual),
                     participant="examiner",
                     observer=_Watching(self.errors),
                     body_limit=65_536,

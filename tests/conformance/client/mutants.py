@@ -15,6 +15,7 @@ from conformance.client.modules import MODULES
 from conformance.client.walking import CLIENT_ID
 from trustweft.client import core, sending, tokens
 from trustweft.protocol import dpop, metadata, oidc
+from trustweft.protocol.issuer import check_response_issuer
 from trustweft.runtime.encoding import decode_base64url
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pytest
 
     from trustweft.crypto.keys import KeySet
+    from trustweft.protocol.bearer import Scheme
     from trustweft.protocol.http import HttpResponse
 
     Patch = Callable[[pytest.MonkeyPatch], None]
@@ -98,7 +100,7 @@ def _demanded_lifetime(value: object) -> float:
     return float(value)
 
 
-def _exact_type(presented: object, expected: sending.Scheme) -> None:
+def _exact_type(presented: object, expected: Scheme) -> None:
     if presented != expected.value:
         raise tokens.NOT_BOUND.reject()
 
@@ -133,7 +135,7 @@ _PATCHES: Final[dict[str, Patch]] = {
         core, "check_response_issuer", lambda *_, **__: None
     ),
     "a response without iss is the server's": _replacing(
-        core, "check_response_issuer", _unless(core.check_response_issuer)
+        core, "check_response_issuer", _unless(check_response_issuer)
     ),
     "the state of the response is not compared": _replacing(core, "_check_state", lambda *_, **__: None),
     "a response without state is of this request": _replacing(
