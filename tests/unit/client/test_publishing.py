@@ -70,8 +70,9 @@ def test_at_every_step_of_a_rotation_kept_key_sets_verify(step: int) -> None:
         PublishedKeys(NEXT, previous=[VerificationKey(NOW.public_key, "ES256", "now")]),
     ]
     kept, current = KeySet.read(publish(steps[step])), KeySet.read(publish(steps[step + 1]))
-    assert kept.find(key_id=steps[step + 1].signer().key_id, algorithm="ES256")
-    assert current.find(key_id=steps[step].signer().key_id, algorithm="ES256")
+    before, after = steps[step].signer(), steps[step + 1].signer()
+    assert kept.find(key_id=after.key_id, algorithm="ES256").key == after.public_key
+    assert current.find(key_id=before.key_id, algorithm="ES256").key == before.public_key
 
 
 BAD: dict[str, tuple[list[dict[str, Any]], type[Exception]]] = {
@@ -142,4 +143,5 @@ def test_a_key_ring_can_be_passed_as_it_is(tmp_path: Path) -> None:
     """It says what `SigningKeys` asks for."""
     ring: SigningKeys = KeyRing.load_or_create(tmp_path / "keys", now=0.0)
     published = KeySet.read(publish(ring))
-    assert published.find(key_id=ring.signer().key_id, algorithm="ES256")
+    signer = ring.signer()
+    assert published.find(key_id=signer.key_id, algorithm="ES256").key == signer.public_key

@@ -43,7 +43,7 @@ class StrictServer:
 
     def is_off(self, token: str) -> bool:
         """Tell whether a token is dated wrongly."""
-        return abs(claims_of(token)["iat"] - self.now()) > 10
+        return bool(abs(claims_of(token)["iat"] - self.now()) > 10)
 
     def refuse(self, request: httpx2.Request) -> httpx2.Response | None:
         """Refuse what is dated wrongly."""
