@@ -8,6 +8,7 @@ from trustweft.client.configuration import CertificateBound, Dpop, PrivateKeyJwt
 from trustweft.crypto import jws
 from trustweft.crypto.keys import NO_KEY, KeySet
 from trustweft.protocol.metadata import ClientNeeds, read_server_metadata
+from trustweft.protocol.mtls import MUTUAL_TLS_METHODS
 from trustweft.protocol.well_known import well_known_urls
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
@@ -26,7 +27,7 @@ MAXIMUM_DOCUMENT: Final = 262_144
 METADATA_LIFETIME: Final = 3_600.0  # our choice
 KEYS_LIFETIME: Final = 300.0  # our choice: a removed key is gone soon
 KEYS_COOL_DOWN: Final = 30.0  # our choice: tokens with unknown keys do not make us hammer the server
-_CERTIFICATE_METHODS: Final = ("tls_client_auth", "self_signed_tls_client_auth")  # RFC 8705 section 2
+
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 
@@ -119,7 +120,7 @@ class Discovery:
 def _needs_of(configuration: ClientConfiguration) -> ClientNeeds:
     asserts = isinstance(configuration.authentication, PrivateKeyJwt)
     return ClientNeeds(
-        authentication_methods=("private_key_jwt",) if asserts else _CERTIFICATE_METHODS,
+        authentication_methods=("private_key_jwt",) if asserts else MUTUAL_TLS_METHODS,
         dpop=isinstance(configuration.sender_constraint, Dpop),
         certificate_bound=isinstance(configuration.sender_constraint, CertificateBound),
         keys=configuration.asks_for_identity,
