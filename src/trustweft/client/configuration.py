@@ -93,8 +93,16 @@ class ClientConfiguration:
     future_tolerance: float = 30.0
 
     def __post_init__(self) -> None:
-        """Refuse an issuer that is none, before anything is sent."""
+        """Refuse an issuer that is none, and one key for two purposes, before anything is sent.
+
+        Raises:
+            Reject: ``issuer.malformed``.
+            ValueError: one key signs both assertions and proofs.
+        """
         check_issuer_identifier(self.issuer)
+        match self.authentication, self.sender_constraint:
+            case PrivateKeyJwt(keys), Dpop(signer) if keys.signer().public_key == signer.public_key:
+                raise ValueError("assertions and proofs are signed with keys of their own")
 
     @property
     def checked_issuer(self) -> Issuer:

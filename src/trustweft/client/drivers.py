@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from trustweft.client.auth import SenderConstrained
 from trustweft.client.core import ClientCore
@@ -104,7 +105,8 @@ class Client(_Base):
     ) -> None:
         super().__init__(configuration, clock=clock, entropy=entropy, store=store)
         self._http = http
-        self._refreshing: dict[str, threading.Lock] = {}
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._locks_lock = threading.Lock()
 
     def begin(self) -> StartedAuthorization:
         """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
@@ -121,14 +123,17 @@ class Client(_Base):
         tokens = self._load(name)
         if self._is_fresh(tokens):
             return tokens
-        try:
-            with self._refreshing.setdefault(name, threading.Lock()):
-                tokens = self._load(name)
-                if not self._is_fresh(tokens):
-                    tokens = self._refresh(name, tokens)
-        finally:
-            self._refreshing.pop(name, None)
-        return tokens
+        with self._lock(name):
+            tokens = self._load(name)
+            return tokens if self._is_fresh(tokens) else self._refresh(name, tokens)
+
+    def _lock(self, name: str) -> threading.Lock:
+        """Return the one lock of a name, which lasts as long as anybody holds it or waits for it."""
+        with self._locks_lock:
+            lock = self._locks.get(name)
+            if lock is None:
+                lock = self._locks[name] = threading.Lock()
+            return lock
 
     def _refresh(self, name: str, tokens: TokenSet) -> TokenSet:
         try:
@@ -209,7 +214,7 @@ class AsyncClient(_Base):
     ) -> None:
         super().__init__(configuration, clock=clock, entropy=entropy, store=store)
         self._http = http
-        self._refreshing: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self) -> StartedAuthorization:
         """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
@@ -226,15 +231,16 @@ class AsyncClient(_Base):
         tokens = self._load(name)
         if self._is_fresh(tokens):
             return tokens
-        lock = self._refreshing.setdefault(name, asyncio.Lock())
-        try:
-            async with lock:
-                tokens = self._load(name)
-                if not self._is_fresh(tokens):
-                    tokens = await self._refresh(name, tokens)
-        finally:
-            self._refreshing.pop(name, None)
-        return tokens
+        async with self._lock(name):
+            tokens = self._load(name)
+            return tokens if self._is_fresh(tokens) else await self._refresh(name, tokens)
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        """Return the one lock of a name, which lasts as long as anybody holds it or waits for it."""
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock
 
     async def _refresh(self, name: str, tokens: TokenSet) -> TokenSet:
         try:

@@ -11,25 +11,30 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from msgspec.structs import replace
 
+from conformance.client import walking
+from conformance.client.examiner import Variant
 from conformance.client.modules import MODULES
 from conformance.client.walking import CLIENT_ID
-from trustweft.client import core, sending, tokens
-from trustweft.protocol import dpop, metadata, oidc
+from trustweft.client import ClientConfiguration, core, sending, tls_context, tokens
+from trustweft.protocol import dpop, metadata, oidc, par, pkce
+from trustweft.protocol.bearer import Scheme, create_authorization
+from trustweft.protocol.client_assertion import create_client_assertion
 from trustweft.protocol.issuer import check_response_issuer
+from trustweft.protocol.par import create_authorization_url
 from trustweft.runtime.encoding import decode_base64url
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     import pytest
 
     from trustweft.crypto.keys import KeySet
-    from trustweft.protocol.bearer import Scheme
     from trustweft.protocol.http import HttpResponse
 
     Patch = Callable[[pytest.MonkeyPatch], None]
 
-__all__ = ["MUTANTS"]
+__all__ = ["MUTANTS", "SLIPS"]
 
 
 def _claims_of(token: str) -> dict[str, Any]:
@@ -152,4 +157,72 @@ MUTANTS: Final[dict[str, tuple[str, Patch]]] = {
     module.name: (module.mutant, _PATCHES[module.mutant])
     for module in MODULES
     if module.not_applicable is None
+}
+
+
+def _assertion(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Patch:
+    return _replacing(
+        sending,
+        "create_client_assertion",
+        lambda signer, **named: create_client_assertion(signer, **{**named, **change(named)}),
+    )
+
+
+def _proof(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Patch:
+    return _replacing(
+        sending, "create_proof", lambda signer, **named: dpop.create_proof(signer, **change(named))
+    )
+
+
+def _below_alias(named: dict[str, Any]) -> dict[str, Any]:
+    """Have the proof name the first of the examiner's two ports, whichever is called."""
+    head, _, path = named["url"].partition("/test/")
+    host, _, port = head.rpartition(":")
+    return {**named, "url": f"{host}:{int(port) - 1}/test/{path}"}
+
+
+def _without_certificate(**named: Any) -> ssl.SSLContext:
+    return tls_context(authorities=named["authorities"])
+
+
+def _more_in_the_browser(endpoint: str, **named: Any) -> str:
+    return f"{create_authorization_url(endpoint, **named)}&scope=accounts"
+
+
+def _as_bearer(token: str, **_named: Any) -> tuple[str, str]:
+    return create_authorization(token, scheme=Scheme.BEARER)
+
+
+_JWT_AND_DPOP: Final = Variant("oidc", "private_key_jwt", "dpop")
+_ALL_BY_CERTIFICATE: Final = Variant("oidc", "mtls", "mtls")
+_CERTIFICATE_AND_DPOP: Final = Variant("plain_oauth", "mtls", "dpop")
+
+# What the examiner looks at on the way: slips of a client that would come to the end of the happy path all the same.
+SLIPS: Final[dict[str, tuple[Variant, Patch]]] = {
+    "aud in an array": (_JWT_AND_DPOP, _assertion(lambda named: {"issuer": [named["issuer"]]})),
+    "an assertion for ten minutes": (_JWT_AND_DPOP, _assertion(lambda _: {"lifetime": 600})),
+    "an assertion that serves twice": (_JWT_AND_DPOP, _assertion(lambda _: {"jti": "always-this-one"})),
+    "another client's assertion": (_JWT_AND_DPOP, _assertion(lambda _: {"client_id": "another"})),
+    "a proof for no token": (_JWT_AND_DPOP, _proof(lambda named: {**named, "access_token": None})),
+    "a proof for another method": (_JWT_AND_DPOP, _proof(lambda named: {**named, "method": "PUT"})),
+    "an old proof": (_JWT_AND_DPOP, _proof(lambda named: {**named, "now": named["now"] - 400})),
+    "a proof for the top-level address": (_CERTIFICATE_AND_DPOP, _proof(_below_alias)),
+    "a bound token shown as bearer token": (
+        _JWT_AND_DPOP,
+        _replacing(sending, "create_authorization", _as_bearer),
+    ),
+    "a plain challenge": (_JWT_AND_DPOP, _replacing(pkce, "create_challenge", str)),
+    "a parameter too many": (
+        _JWT_AND_DPOP,
+        _replacing(par, "create_authorization_url", _more_in_the_browser),
+    ),
+    "aliases that are not taken": (
+        _ALL_BY_CERTIFICATE,
+        _replacing(ClientConfiguration, "takes_aliases", property(lambda _: False)),
+    ),
+    "aliases that are taken without need": (
+        _JWT_AND_DPOP,
+        _replacing(ClientConfiguration, "takes_aliases", property(lambda _: True)),
+    ),
+    "no certificate": (_ALL_BY_CERTIFICATE, _replacing(walking, "tls_context", _without_certificate)),
 }

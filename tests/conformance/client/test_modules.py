@@ -6,6 +6,7 @@ request on the way is looked at as the suite does it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,14 @@ def test_happy_path(host: Host, variant: Variant) -> None:
 def test_happy_path_with_another_algorithm(host: Host, variant: Variant, algorithm: str) -> None:
     """Whichever algorithm is registered: the right one of three keys with one kid is found."""
     Examination(host, variant, algorithm=algorithm).must_pass(Script())
+
+
+@every_variant
+def test_happy_path_with_the_asynchronous_driver(host: Host, variant: Variant) -> None:
+    """The same conversations, driven by a loop."""
+    examination = Examination(host, variant)
+    asyncio.run(examination.run_asynchronously(Script()))
+    examination.hold_good()
 
 
 @every_dpop_variant

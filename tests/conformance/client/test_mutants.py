@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.client import test_modules
+from conformance.client.examiner import Script
 from conformance.client.modules import MODULES, PREFIX, function_of
-from conformance.client.mutants import MUTANTS
+from conformance.client.mutants import MUTANTS, SLIPS
+from conformance.client.walking import Examination
 from trustweft.client import ServerRefusedError
 from trustweft.runtime.errors import Reject
 
 if TYPE_CHECKING:
     from conformance.catalogue import Module
+    from conformance.client.examiner import Variant
     from conformance.client.hosting import Host
+    from conformance.client.mutants import Patch
+
+# The profile allows both names of Ed25519 signatures; the examiner's library warns about the older one.
+pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated:joserfc.errors.SecurityWarning")
 
 EXAMINED = [module for module in MODULES if module.not_applicable is None]
 
@@ -33,6 +40,17 @@ def test_a_module_fails_without_the_check(
     patch(monkeypatch)
     with pytest.raises((AssertionError, Reject, ServerRefusedError, pytest.fail.Exception)):
         test(host, variant)
+
+
+@pytest.mark.parametrize(("variant", "patch"), SLIPS.values(), ids=SLIPS)
+def test_the_examiner_notices_a_slip_on_the_way(
+    host: Host, variant: Variant, patch: Patch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that reaches the accounts by a request that is not as it should be has not passed."""
+    examination = Examination(host, variant)
+    patch(monkeypatch)
+    examination.run(Script())
+    assert examination.exam.inspection.problems != []
 
 
 def test_the_catalogue_is_the_plan_of_the_suite() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from joserfc.jwk import ECKey
 from conformance.client.examiner import REDIRECT_URI, Exam, Script, Variant
 from conformance.client.inspection import Inspection
 from trustweft.client import (
+    AsyncClient,
     CertificateBound,
     Client,
     ClientCertificate,
@@ -27,8 +29,9 @@ from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
 
 if TYPE_CHECKING:
+    import ssl
+
     from conformance.client.hosting import Host
-    from trustweft.runtime.clock import Clock
 
 __all__ = ["CLIENT_ID", "Examination"]
 
@@ -78,30 +81,52 @@ class Examination:
             id_token_algorithm=self.exam.algorithm,
         )
 
-    def run(self, script: Script, *, clock: Clock | None = None) -> None:
+    def run(self, script: Script) -> None:
         """Walk the whole flow: discovery, pushed request, browser, tokens, accounts."""
-        self.exam.script = script
-        self._host.exam = self.exam
-        authorities = self._host.tls.authority.certificate_file
-        uses_certificate = "mtls" in self.exam.variant
-        trust = tls_context(
-            authorities=authorities,
-            certificate=self._host.client_certificate if uses_certificate else None,
-        )
-        with httpx2.Client(verify=trust, trust_env=False) as http:
-            client = Client(self.configuration(), http, clock=clock or SystemClock(), entropy=SystemEntropy())
+        self._begin(script)
+        with httpx2.Client(verify=self._trust(), trust_env=False) as http:
+            client = Client(self.configuration(), http, clock=SystemClock(), entropy=SystemEntropy())
             started = client.begin()
-            with httpx2.Client(verify=tls_context(authorities=authorities), trust_env=False) as browser:
-                answer = browser.get(started.url)
-            assert answer.status_code == 302
-            query = urlsplit(answer.headers["location"]).query.removeprefix("bank=examiner&")
-            client.finish(started.pending, query, name="alice")
+            client.finish(started.pending, self._browse(started.url), name="alice")
             accounts = http.get(self.exam.resource, auth=client.auth("alice"))
             assert accounts.status_code == 200
+
+    async def run_asynchronously(self, script: Script) -> None:
+        """Walk the whole flow with the other driver."""
+        self._begin(script)
+        async with httpx2.AsyncClient(verify=self._trust(), trust_env=False) as http:
+            client = AsyncClient(self.configuration(), http, clock=SystemClock(), entropy=SystemEntropy())
+            started = await client.begin()
+            query = await asyncio.to_thread(self._browse, started.url)
+            await client.finish(started.pending, query, name="alice")
+            accounts = await http.get(self.exam.resource, auth=await client.auth("alice"))
+            assert accounts.status_code == 200
+
+    def _begin(self, script: Script) -> None:
+        self.exam.script = script
+        self._host.exam = self.exam
+
+    def _trust(self) -> ssl.SSLContext:
+        """Return the client's TLS context, with its certificate where that is of use."""
+        return tls_context(
+            authorities=self._host.tls.authority.certificate_file,
+            certificate=self._host.client_certificate if "mtls" in self.exam.variant else None,
+        )
+
+    def _browse(self, url: str) -> str:
+        """Open an address as a person's browser does, without a certificate; return the query of the callback."""
+        with httpx2.Client(verify=self._host.tls.client_context(), trust_env=False) as browser:
+            answer = browser.get(url)
+        assert answer.status_code == 302
+        return urlsplit(answer.headers["location"]).query.removeprefix("bank=examiner&")
 
     def must_pass(self, script: Script) -> None:
         """Hold that the client comes to the end, and that every request on the way was as it should be."""
         self.run(script)
+        self.hold_good()
+
+    def hold_good(self) -> None:
+        """Hold that the flow that was walked is good."""
         assert self._host.errors == []
         assert self.exam.inspection.problems == []
         assert self.exam.calls[-1] == "accounts"

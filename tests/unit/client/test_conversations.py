@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace as configured
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -10,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of
-from trustweft.client import AuthorizationDeniedError, ServerRefusedError
+from trustweft.client import AuthorizationDeniedError, Dpop, PrivateKeyJwt, ServerRefusedError
 from trustweft.runtime.encoding import sha256_base64url
 from trustweft.runtime.errors import Reject
 
@@ -234,3 +235,11 @@ def test_nothing_secret_is_printed(server: ScriptedServer) -> None:
         secret for secret in (started.pending.code_verifier, tokens.access_token) if secret in shown
     ] == []
     assert ISSUER in shown
+
+
+def test_one_key_serves_one_purpose(server: ScriptedServer) -> None:
+    """A proof must never be taken for an assertion, nor the other way round."""
+    authentication = server.configuration.authentication
+    assert isinstance(authentication, PrivateKeyJwt)
+    with pytest.raises(ValueError, match="keys of their own"):
+        configured(server.configuration, sender_constraint=Dpop(authentication.keys.signer()))

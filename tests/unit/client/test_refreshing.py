@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -294,3 +295,70 @@ def test_tasks_that_ask_at_once_refresh_once(server: ScriptedServer) -> None:
             return {tokens.access_token for tokens in found}
 
     assert (len(asyncio.run(run())), server.refreshed) == (1, 1)
+
+
+def test_whoever_waits_while_a_refresh_fails_is_still_one_at_a_time(server: ScriptedServer) -> None:
+    """A lost answer must not let two send the same refresh token at once: a server that rotates would see a replay."""
+    client = authorized(server, server.client())
+    server.clock.advance(291)
+    locked: list[bool] = []
+    waiting = threading.Barrier(2, timeout=20)
+
+    def lose(request: httpx2.Request) -> None:
+        if form_of(request).get("grant_type") == "refresh_token":
+            if not locked:
+                waiting.wait()  # until the other one is on its way
+            locked.append(client._lock("alice").locked())
+            raise httpx2.ReadError("the connection broke", request=request)
+
+    def ask() -> None:
+        with contextlib.suppress(httpx2.ReadError):
+            client.tokens("alice")
+
+    def come_second() -> None:
+        lock = client._lock("alice")  # as a thread has it that waits
+        waiting.wait()
+        with lock:
+            later = client._lock("alice")
+            locked.append(later is lock and later.locked())
+
+    server.refuse = lose
+    threads = [threading.Thread(target=run) for run in (ask, come_second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert locked == [True, True]
+    assert len(client._locks) == 0
+
+
+def test_tasks_that_wait_while_a_refresh_fails_are_still_one_at_a_time(server: ScriptedServer) -> None:
+    """The asynchronous client does the same."""
+    under_way, most = 0, 0
+
+    async def lose(request: httpx2.Request) -> httpx2.Response:
+        nonlocal under_way, most
+        if form_of(request).get("grant_type") != "refresh_token":
+            return server.answer(request)
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        under_way -= 1
+        raise httpx2.ReadError("the connection broke", request=request)
+
+    async def run() -> list[TokenSet | BaseException]:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(lose)) as http:
+            client = AsyncClient(server.configuration, http, clock=server.clock, entropy=SystemEntropy())
+            started = await client.begin()
+            await client.finish(started.pending, server.query(started), name="alice")
+            server.clock.advance(291)
+            first = asyncio.gather(*[client.tokens("alice") for _ in range(3)], return_exceptions=True)
+            for _ in range(30):  # into the second of them
+                await asyncio.sleep(0)
+            later = asyncio.gather(*[client.tokens("alice") for _ in range(3)], return_exceptions=True)
+            return [*await first, *await later]
+
+    outcomes = asyncio.run(run())
+    assert {type(outcome) for outcome in outcomes} == {httpx2.ReadError}
+    assert (len(outcomes), most) == (6, 1)

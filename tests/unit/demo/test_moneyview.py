@@ -236,3 +236,12 @@ async def test_a_form_without_a_session_starts_nothing(stage: Stage) -> None:
     for body in ("csrf=", "x=1"):
         refused = await stage.ask("/connect", method="POST", body=body)
         assert (refused.status, refused.header("trustweft-reason")) == (403, "moneyview.forged")
+
+
+async def test_the_keys_of_the_assertions_are_published(stage: Stage) -> None:
+    """FAPI 2.0 SP section 5.4.2: at the address that servers look at; the public half, for as long as five minutes."""
+    answer = await stage.ask("/jwks")
+    assert (answer.status, answer.header("content-type")) == (200, "application/jwk-set+json")
+    assert answer.header("cache-control") == "public, max-age=300"
+    assert json.loads(answer.body) == CONFIG.keys.public_jwks()
+    assert "d" not in json.loads(answer.body)["keys"][0]
