@@ -6,7 +6,7 @@ from typing import Final
 
 from conformance.catalogue import Module
 
-__all__ = ["MODULES", "PREFIX", "function_of"]
+__all__ = ["MODULES", "PREFIX", "module_of"]
 
 PREFIX: Final = "fapi2-security-profile-final-client-test-"
 _TESTS: Final = "tests/conformance/client/test_modules.py::"
@@ -21,13 +21,8 @@ def _elsewhere(name: str, why: str) -> Module:
     return Module(name=name, role="client", test="", mutant="", not_applicable=why)
 
 
-def function_of(module: Module) -> str:
-    """Return the name of the test that does what the module does."""
-    return module.test.removeprefix(_TESTS)
-
-
 MODULES: Final[tuple[Module, ...]] = (
-    _module("happy-path", mutant="the server's nonce is not put into the proof"),
+    _module("happy-path", mutant="the code challenge is the verifier itself"),
     _module("discovery-issuer-mismatch", mutant="the issuer in the metadata is not compared"),
     _module("invalid-iss", mutant="the iss of the ID token is not compared"),
     _module("invalid-aud", mutant="the aud of the ID token is not compared"),
@@ -65,3 +60,9 @@ MODULES: Final[tuple[Module, ...]] = (
         " tests/unit/client/test_refreshing.py.",
     ),
 )
+_BY_FUNCTION: Final = {module.test.removeprefix(_TESTS): module for module in MODULES if module.test}
+
+
+def module_of(function: str) -> Module:
+    """Return the module that a test function does."""
+    return _BY_FUNCTION[function]

@@ -120,7 +120,7 @@ def _same_jti(*arguments: Any, **named: Any) -> str:
 
 
 _PATCHES: Final[dict[str, Patch]] = {
-    "the server's nonce is not put into the proof": _replacing(sending, "_wants_nonce", lambda _: False),
+    "the code challenge is the verifier itself": _replacing(pkce, "create_challenge", str),
     "the issuer in the metadata is not compared": _replacing(metadata, "_check_issuer", lambda *_: None),
     "the iss of the ID token is not compared": _expecting("issuer"),
     "the aud of the ID token is not compared": _repairing(lambda claims: {**claims, "aud": CLIENT_ID}),
@@ -211,7 +211,6 @@ SLIPS: Final[dict[str, tuple[Variant, Patch]]] = {
         _JWT_AND_DPOP,
         _replacing(sending, "create_authorization", _as_bearer),
     ),
-    "a plain challenge": (_JWT_AND_DPOP, _replacing(pkce, "create_challenge", str)),
     "a parameter too many": (
         _JWT_AND_DPOP,
         _replacing(par, "create_authorization_url", _more_in_the_browser),
