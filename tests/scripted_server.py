@@ -5,12 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 
-from trustweft.client import Client, ClientConfiguration
+from trustweft.client import (
+    Client,
+    ClientConfiguration,
+    Dpop,
+    PrivateKeyJwt,
+    PublishedKeys,
+)
 from trustweft.crypto import jws
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
 from trustweft.runtime.clock import ManualClock
@@ -22,9 +29,10 @@ if TYPE_CHECKING:
     from trustweft.client import StartedAuthorization
     from trustweft.client.tokens import TokenStore
 
-__all__ = ["ISSUER", "RESOURCE", "ScriptedServer", "claims_of", "form_of", "query_of"]
+__all__ = ["ALIASES", "ISSUER", "RESOURCE", "ScriptedServer", "claims_of", "form_of", "query_of"]
 
 ISSUER: Final = "https://op.example"
+ALIASES: Final = "https://mtls.op.example"
 RESOURCE: Final = "https://api.example/accounts"
 REDIRECT_URI: Final = "https://app.example/callback"
 
@@ -45,6 +53,10 @@ def _leave(_members: dict[str, Any]) -> None:
     """Change nothing."""
 
 
+def _never(_request: httpx2.Request) -> None:
+    """Refuse nothing."""
+
+
 @dataclass
 class ScriptedServer:
     """Answers as a good server would, but for what a test changes.
@@ -54,6 +66,8 @@ class ScriptedServer:
         id_token: edits the claims of ID tokens; ``sign`` signs them.
         tokens: edits the answer of the token endpoint.
         callback: edits the parameters of the authorization response.
+        date: what the server's clock says; None where answers are not dated.
+        refuse: looks at a request, and answers in the server's place where it likes.
         nonces: how often each of token, PAR and resource asks for yet another nonce.
         calls: the paths that were asked, in order.
     """
@@ -68,6 +82,10 @@ class ScriptedServer:
     keys: list[dict[str, Any]] = field(default_factory=list)
     nonces: int = 0
     challenge_scheme: str = "DPoP"
+    issuer: str = ISSUER
+    code: str = "the-code"
+    date: Callable[[], float] | None = None
+    refuse: Callable[[httpx2.Request], httpx2.Response | None] = _never
     requests: list[httpx2.Request] = field(default_factory=list)
     refreshed: int = 0
 
@@ -78,10 +96,12 @@ class ScriptedServer:
             {**public_jwk(self.signer.public_key), "kid": "op-key", "alg": "ES256", "use": "sig"}
         )
         self.configuration = ClientConfiguration(
-            issuer=ISSUER,
+            issuer=self.issuer,
             client_id="moneyview",
-            signer=LocalSigner("ES256", generate_private_key("ES256"), "rp-key"),
-            proof_signer=LocalSigner("ES256", generate_private_key("ES256")),
+            authentication=PrivateKeyJwt(
+                PublishedKeys(LocalSigner("ES256", generate_private_key("ES256"), "rp-key"))
+            ),
+            sender_constraint=Dpop(LocalSigner("ES256", generate_private_key("ES256"))),
             redirect_uri=REDIRECT_URI,
             scope=("openid", "accounts"),
         )
@@ -101,14 +121,23 @@ class ScriptedServer:
     def query(self, started: StartedAuthorization) -> str:
         """Return the query that the browser brings back."""
         self._nonce = started.pending.nonce
-        parameters: dict[str, Any] = {"code": "the-code", "state": started.pending.state, "iss": ISSUER}
+        parameters: dict[str, Any] = {"code": self.code, "state": started.pending.state, "iss": self.issuer}
         self.callback(parameters)
         return urlencode(parameters, doseq=True)
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request."""
         self.requests.append(request)
+        answer = self._answer(request)
+        if self.date is not None:
+            answer.headers["date"] = formatdate(self.date(), usegmt=True)
+        return answer
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
+        refused = self.refuse(request)
+        if refused is not None:
+            return refused
         wanted = self._wants_nonce(request)
         if wanted is not None:
             return wanted
@@ -144,13 +173,13 @@ class ScriptedServer:
 
     def _metadata(self) -> dict[str, Any]:
         document: dict[str, Any] = {
-            "issuer": ISSUER,
-            "authorization_endpoint": f"{ISSUER}/authorize",
-            "pushed_authorization_request_endpoint": f"{ISSUER}/par",
-            "token_endpoint": f"{ISSUER}/token",
-            "userinfo_endpoint": f"{ISSUER}/userinfo",
-            "revocation_endpoint": f"{ISSUER}/revoke",
-            "jwks_uri": f"{ISSUER}/jwks",
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "pushed_authorization_request_endpoint": f"{self.issuer}/par",
+            "token_endpoint": f"{self.issuer}/token",
+            "userinfo_endpoint": f"{self.issuer}/userinfo",
+            "revocation_endpoint": f"{self.issuer}/revoke",
+            "jwks_uri": f"{self.issuer}/jwks",
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
@@ -170,7 +199,7 @@ class ScriptedServer:
         self.refreshed += refreshes
         answer: dict[str, Any] = {
             "access_token": f"access-{len(self.requests)}",
-            "token_type": "DPoP",
+            "token_type": "DPoP" if "dpop" in self.requests[-1].headers else "Bearer",
             "expires_in": 300,
             "scope": "openid accounts",
         }
@@ -180,9 +209,9 @@ class ScriptedServer:
         return answer
 
     def _id_token(self) -> str:
-        now = int(self.clock.now())
+        now = int(self.clock.now() if self.date is None else self.date())
         claims: dict[str, Any] = {
-            "iss": ISSUER,
+            "iss": self.issuer,
             "sub": "u-1",
             "aud": "moneyview",
             "iat": now,

@@ -12,7 +12,15 @@ import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from peers import AUDIENCE, NONCE_SECRET, REDIRECT_URI, Peers, client_key, jwk_of, provider_config, sign_in
-from trustweft.client import AsyncClient, Client, ClientConfiguration, ServerRefusedError
+from trustweft.client import (
+    AsyncClient,
+    Client,
+    ClientConfiguration,
+    Dpop,
+    PrivateKeyJwt,
+    PublishedKeys,
+    ServerRefusedError,
+)
 from trustweft.crypto.keys import LocalSigner, generate_private_key, read_private_jwk
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -30,8 +38,10 @@ def configuration(issuer: str, key: Key, algorithm: str) -> ClientConfiguration:
     return ClientConfiguration(
         issuer=issuer,
         client_id="moneyview",
-        signer=LocalSigner(algorithm, read_private_jwk(jwk), jwk["kid"]),
-        proof_signer=LocalSigner("ES256", generate_private_key("ES256")),
+        authentication=PrivateKeyJwt(
+            PublishedKeys(LocalSigner(algorithm, read_private_jwk(jwk), jwk["kid"]))
+        ),
+        sender_constraint=Dpop(LocalSigner("ES256", generate_private_key("ES256"))),
         redirect_uri=REDIRECT_URI,
         scope=("openid", "accounts"),
     )

@@ -17,7 +17,7 @@ from browsing import FAST, compiled_pages
 from ecosystem import free_base_port
 from local_tls import make_local_tls
 from support.authority import CONFIG, Hearing, make_party
-from trustweft.client import AsyncClient, ClientConfiguration
+from trustweft.client import AsyncClient, ClientConfiguration, Dpop, PrivateKeyJwt, PublishedKeys
 from trustweft.crypto import jws
 from trustweft.crypto.keyring import KeyRing
 from trustweft.demo.bank import BankConfig, create_bank
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from local_tls import LocalTls
     from support.authority import Party
     from trustweft.client import TokenSet
-    from trustweft.client.core import PendingAuthorization
+    from trustweft.client.pending import PendingAuthorization
     from trustweft.net.asgi import Application
     from trustweft.server.records import User
 
@@ -201,8 +201,8 @@ class Town:
             configuration = ClientConfiguration(
                 issuer=self.issuer,
                 client_id=party.client_id,
-                signer=party.signer,
-                proof_signer=party.holder,
+                authentication=PrivateKeyJwt(PublishedKeys(party.signer)),
+                sender_constraint=Dpop(party.holder),
                 redirect_uri=CALLBACK,
                 scope=SCOPE,
                 id_token_algorithm=algorithm,

@@ -3,14 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from trustweft.protocol.issuer import Issuer, check_issuer_identifier
+from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
+    from trustweft.client.publishing import SigningKeys
     from trustweft.crypto.keys import Signer
 
-__all__ = ["ClientConfiguration"]
+__all__ = [
+    "Authentication",
+    "CertificateBound",
+    "ClientCertificate",
+    "ClientConfiguration",
+    "Dpop",
+    "PrivateKeyJwt",
+    "SenderConstraint",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKeyJwt:
+    """The client authenticates with assertions that it signs (OpenID Connect Core section 9).
+
+    Attributes:
+        keys: the registered or published ones; asked for the signer of every assertion, so that they may change.
+    """
+
+    keys: SigningKeys
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """The client authenticates with the certificate of its TLS connection (RFC 8705 section 2).
+
+    Whether that is issued by an authority or self-signed is a matter of registration. The certificate is in the TLS
+    context of the httpx2 client that is passed in: see `trustweft.client.tls`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Dpop:
+    """Access tokens are bound to a key that signs a proof for each request (RFC 9449).
+
+    Attributes:
+        proof_signer: another key than that of assertions, and another one for each server (FAPI 2.0 SP section 6.3).
+    """
+
+    proof_signer: Signer
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateBound:
+    """Access tokens are bound to the certificate of the TLS connection (RFC 8705 section 3)."""
+
+
+Authentication: TypeAlias = PrivateKeyJwt | ClientCertificate
+SenderConstraint: TypeAlias = Dpop | CertificateBound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,30 +70,56 @@ class ClientConfiguration:
     Attributes:
         issuer: of the authorization server, from an authoritative source.
         client_id: as registered.
-        signer: signs client assertions; its ``key_id`` is that of the registered key.
-        proof_signer: signs DPoP proofs: another key than ``signer``.
+        authentication: how the client proves who it is.
+        sender_constraint: what its access tokens are bound to.
         redirect_uri: as registered, octet by octet.
         scope: what to ask for, no more than the purpose needs.
         id_token_algorithm: the registered ``id_token_signed_response_alg``.
+        use_mtls_endpoint_aliases: take the endpoints for client certificates although neither authentication nor
+            tokens need one (FAPI 2.0 SP section 5.2.2.1.1).
         assertion_lifetime: seconds that an assertion is good for.
         future_tolerance: seconds that the server's clock may be ahead.
     """
 
     issuer: str
     client_id: str
-    signer: Signer
-    proof_signer: Signer
+    authentication: Authentication
+    sender_constraint: SenderConstraint
     redirect_uri: str
     scope: tuple[str, ...]
     id_token_algorithm: str = "ES256"  # noqa: S105  # an algorithm, not a password
+    use_mtls_endpoint_aliases: bool = False
     assertion_lifetime: float = 60.0
     future_tolerance: float = 30.0
 
     def __post_init__(self) -> None:
-        """Refuse an issuer that is none, before anything is sent."""
+        """Refuse an issuer that is none, and one key for two purposes, before anything is sent.
+
+        Raises:
+            Reject: ``issuer.malformed``.
+            ValueError: one key signs both assertions and proofs.
+        """
         check_issuer_identifier(self.issuer)
+        match self.authentication, self.sender_constraint:
+            case PrivateKeyJwt(keys), Dpop(signer) if keys.signer().public_key == signer.public_key:
+                raise ValueError("assertions and proofs are signed with keys of their own")
 
     @property
     def checked_issuer(self) -> Issuer:
         """Return the issuer that discovery starts from: the configured one."""
         return check_issuer_identifier(self.issuer)
+
+    @property
+    def asks_for_identity(self) -> bool:
+        """Tell whether an ID token must come with the tokens."""
+        return "openid" in self.scope
+
+    @property
+    @enforces("FAPI2-SP-5.3.3.1-7")
+    def takes_aliases(self) -> bool:
+        """Tell whether ``mtls_endpoint_aliases`` are where this client's requests go (RFC 8705 section 5)."""
+        return (
+            self.use_mtls_endpoint_aliases
+            or isinstance(self.authentication, ClientCertificate)
+            or isinstance(self.sender_constraint, CertificateBound)
+        )

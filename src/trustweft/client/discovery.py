@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trustweft.client.wire import Call
+from trustweft.client.configuration import CertificateBound, Dpop, PrivateKeyJwt
 from trustweft.crypto import jws
 from trustweft.crypto.keys import NO_KEY, KeySet
-from trustweft.protocol.metadata import read_server_metadata, well_known_urls
+from trustweft.protocol.metadata import ClientNeeds, read_server_metadata
+from trustweft.protocol.mtls import MUTUAL_TLS_METHODS
+from trustweft.protocol.well_known import well_known_urls
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
     from trustweft.client.configuration import ClientConfiguration
+    from trustweft.client.sending import Sending
     from trustweft.client.wire import Flow
     from trustweft.protocol.metadata import ServerMetadata
     from trustweft.runtime.clock import Clock
@@ -24,6 +27,7 @@ MAXIMUM_DOCUMENT: Final = 262_144
 METADATA_LIFETIME: Final = 3_600.0  # our choice
 KEYS_LIFETIME: Final = 300.0  # our choice: a removed key is gone soon
 KEYS_COOL_DOWN: Final = 30.0  # our choice: tokens with unknown keys do not make us hammer the server
+
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 
@@ -33,13 +37,17 @@ UNAVAILABLE = reason(
     public="The metadata or keys of the authorization server could not be fetched.",
     status=502,
 )
+NO_ENDPOINT = reason(
+    "client.no-endpoint", error="server_error", public="The server does not offer this endpoint.", status=502
+)
 
 
 class Discovery:
     """Metadata and keys of one authorization server."""
 
-    def __init__(self, configuration: ClientConfiguration, *, clock: Clock) -> None:
+    def __init__(self, configuration: ClientConfiguration, sending: Sending, *, clock: Clock) -> None:
         self._configuration = configuration
+        self._sending = sending
         self._clock = clock
         self._metadata: ServerMetadata | None = None
         self._metadata_until = 0.0
@@ -56,12 +64,29 @@ class Discovery:
         if self._metadata is None or self._clock.now() >= self._metadata_until:
             issuer = self._configuration.checked_issuer
             known = well_known_urls(issuer)
-            document = yield from _fetch(known.oauth, optional=True)
+            document = yield from self._fetch(known.oauth, optional=True)
             if document is None:
-                document = yield from _fetch(known.openid)
-            self._metadata = read_server_metadata(document or {}, issuer=issuer)
+                document = yield from self._fetch(known.openid)
+            self._metadata = read_server_metadata(
+                document or {}, issuer=issuer, needs=_needs_of(self._configuration)
+            )
             self._metadata_until = self._clock.now() + METADATA_LIFETIME
         return self._metadata
+
+    def endpoint(self, name: str) -> Flow[str]:
+        """Return where a request goes: for a client that shows its certificate to the alias, if there is one.
+
+        The authorization endpoint has no alias: it is the browser's, which has no certificate of ours.
+
+        Raises:
+            Reject: as for ``metadata``; ``client.no-endpoint``.
+        """
+        metadata = yield from self.metadata()
+        aliases = metadata.mtls_endpoint_aliases if self._configuration.takes_aliases else {}
+        url: str | None = aliases.get(name, getattr(metadata, name))
+        if url is None:
+            raise NO_ENDPOINT.reject(name)
+        return url
 
     def keys_for(self, token: str) -> Flow[KeySet]:
         """Return the server's keys; fetched anew, within a cool-down, where the token names an unknown one.
@@ -75,23 +100,31 @@ class Discovery:
             or age >= KEYS_LIFETIME
             or (age >= KEYS_COOL_DOWN and not _knows(self._keys, token))
         ):
-            metadata = yield from self.metadata()
-            document = yield from _fetch(metadata.jwks_uri)
+            document = yield from self._fetch((yield from self.endpoint("jwks_uri")))
             self._keys = KeySet.read(document or {})
             self._keys_fetched_at = self._clock.now()
         return self._keys
 
+    def _fetch(self, url: str, *, optional: bool = False) -> Flow[dict[str, object] | None]:
+        response = yield from self._sending.fetch(url)
+        if response.status == _NOT_FOUND and optional:
+            return None
+        if response.status != _OK:
+            raise UNAVAILABLE.reject(f"{url}: status {response.status}")
+        try:
+            return load_object(response.body, limit=MAXIMUM_DOCUMENT)
+        except Reject as cause:
+            raise UNAVAILABLE.reject(f"{url}: {cause.reason.id}") from cause
 
-def _fetch(url: str, *, optional: bool = False) -> Flow[dict[str, object] | None]:
-    response = yield Call(method="GET", url=url, headers=(("accept", "application/json"),))
-    if response.status == _NOT_FOUND and optional:
-        return None
-    if response.status != _OK:
-        raise UNAVAILABLE.reject(f"{url}: status {response.status}")
-    try:
-        return load_object(response.body, limit=MAXIMUM_DOCUMENT)
-    except Reject as cause:
-        raise UNAVAILABLE.reject(f"{url}: {cause.reason.id}") from cause
+
+def _needs_of(configuration: ClientConfiguration) -> ClientNeeds:
+    asserts = isinstance(configuration.authentication, PrivateKeyJwt)
+    return ClientNeeds(
+        authentication_methods=("private_key_jwt",) if asserts else MUTUAL_TLS_METHODS,
+        dpop=isinstance(configuration.sender_constraint, Dpop),
+        certificate_bound=isinstance(configuration.sender_constraint, CertificateBound),
+        keys=configuration.asks_for_identity,
+    )
 
 
 def _knows(keys: KeySet, token: str) -> bool:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from trustweft.client.auth import SenderConstrained
 from trustweft.client.core import ClientCore
+from trustweft.client.errors import ServerRefusedError
 from trustweft.client.tokens import MemoryTokenStore
 from trustweft.client.wire import Call
 from trustweft.protocol.http import HttpResponse
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from trustweft.client.configuration import ClientConfiguration
-    from trustweft.client.core import PendingAuthorization, StartedAuthorization
+    from trustweft.client.pending import PendingAuthorization, StartedAuthorization
     from trustweft.client.tokens import TokenSet, TokenStore
     from trustweft.client.wire import Flow
     from trustweft.protocol.oidc import UserInfo
@@ -69,9 +71,17 @@ class _Base:
 
     def _load(self, name: str) -> TokenSet:
         tokens = self.store.load(name)
-        if tokens is None:
+        # Clients of several servers may share a store: what one server gave is never sent to another.
+        if tokens is None or tokens.issuer != self.core.configuration.issuer:
             raise NO_TOKENS.reject(name[:80])
         return tokens
+
+    def _newer(self, name: str, tried: TokenSet, refused: ServerRefusedError) -> TokenSet:
+        """Return what another process kept meanwhile, which had the newer refresh token; else raise the refusal."""
+        kept = self.store.load(name)
+        if refused.error != "invalid_grant" or kept is None or kept.refresh_token == tried.refresh_token:
+            raise refused
+        return self._load(name)
 
     def _is_fresh(self, tokens: TokenSet) -> bool:
         return self._clock.now() < tokens.expires_at - REFRESH_BEFORE or tokens.refresh_token is None
@@ -95,7 +105,8 @@ class Client(_Base):
     ) -> None:
         super().__init__(configuration, clock=clock, entropy=entropy, store=store)
         self._http = http
-        self._refreshing: dict[str, threading.Lock] = {}
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._locks_lock = threading.Lock()
 
     def begin(self) -> StartedAuthorization:
         """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
@@ -112,19 +123,32 @@ class Client(_Base):
         tokens = self._load(name)
         if self._is_fresh(tokens):
             return tokens
+        with self._lock(name):
+            tokens = self._load(name)
+            return tokens if self._is_fresh(tokens) else self._refresh(name, tokens)
+
+    def _lock(self, name: str) -> threading.Lock:
+        """Return the one lock of a name, which lasts as long as anybody holds it or waits for it."""
+        with self._locks_lock:
+            lock = self._locks.get(name)
+            if lock is None:
+                lock = self._locks[name] = threading.Lock()
+            return lock
+
+    def _refresh(self, name: str, tokens: TokenSet) -> TokenSet:
         try:
-            with self._refreshing.setdefault(name, threading.Lock()):
-                tokens = self._load(name)
-                if not self._is_fresh(tokens):
-                    tokens = self._drive(self.core.refresh(tokens))
-                    self.store.save(name, tokens)
-        finally:
-            self._refreshing.pop(name, None)
-        return tokens
+            fresh = self._drive(self.core.refresh(tokens))
+        except ServerRefusedError as refused:
+            newer = self._newer(name, tokens, refused)
+            if self._is_fresh(newer):
+                return newer
+            fresh = self._drive(self.core.refresh(newer))
+        self.store.save(name, fresh)  # before anybody uses any of it
+        return fresh
 
     def auth(self, name: str) -> SenderConstrained:
         """Return what signs requests: ``http.get(url, auth=client.auth(name))``."""
-        return SenderConstrained(self.core, self.tokens(name).access_token)
+        return SenderConstrained(self.core.sending, self.tokens(name).access_token)
 
     def call(
         self, method: str, url: str, *, name: str, headers: Headers = (), body: bytes = b""
@@ -139,7 +163,7 @@ class Client(_Base):
             body: sent as it is.
         """
         request = Call(method=method, url=url, headers=tuple(headers), body=body)
-        return self._drive(self.core.call(request, self.tokens(name).access_token))
+        return self._drive(self.core.sending.call(request, self.tokens(name).access_token))
 
     def userinfo(self, name: str) -> UserInfo:
         """Return what the server tells about the person."""
@@ -190,7 +214,7 @@ class AsyncClient(_Base):
     ) -> None:
         super().__init__(configuration, clock=clock, entropy=entropy, store=store)
         self._http = http
-        self._refreshing: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self) -> StartedAuthorization:
         """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
@@ -207,27 +231,38 @@ class AsyncClient(_Base):
         tokens = self._load(name)
         if self._is_fresh(tokens):
             return tokens
-        lock = self._refreshing.setdefault(name, asyncio.Lock())
+        async with self._lock(name):
+            tokens = self._load(name)
+            return tokens if self._is_fresh(tokens) else await self._refresh(name, tokens)
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        """Return the one lock of a name, which lasts as long as anybody holds it or waits for it."""
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock
+
+    async def _refresh(self, name: str, tokens: TokenSet) -> TokenSet:
         try:
-            async with lock:
-                tokens = self._load(name)
-                if not self._is_fresh(tokens):
-                    tokens = await self._drive(self.core.refresh(tokens))
-                    self.store.save(name, tokens)
-        finally:
-            self._refreshing.pop(name, None)
-        return tokens
+            fresh = await self._drive(self.core.refresh(tokens))
+        except ServerRefusedError as refused:
+            newer = self._newer(name, tokens, refused)
+            if self._is_fresh(newer):
+                return newer
+            fresh = await self._drive(self.core.refresh(newer))
+        self.store.save(name, fresh)  # before anybody uses any of it
+        return fresh
 
     async def auth(self, name: str) -> SenderConstrained:
         """Return what signs requests: ``await http.get(url, auth=await client.auth(name))``."""
-        return SenderConstrained(self.core, (await self.tokens(name)).access_token)
+        return SenderConstrained(self.core.sending, (await self.tokens(name)).access_token)
 
     async def call(
         self, method: str, url: str, *, name: str, headers: Headers = (), body: bytes = b""
     ) -> HttpResponse:
         """Send a request to a protected resource; see `Client.call`."""
         request = Call(method=method, url=url, headers=tuple(headers), body=body)
-        return await self._drive(self.core.call(request, (await self.tokens(name)).access_token))
+        return await self._drive(self.core.sending.call(request, (await self.tokens(name)).access_token))
 
     async def userinfo(self, name: str) -> UserInfo:
         """Return what the server tells about the person."""

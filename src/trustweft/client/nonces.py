@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from trustweft.client.wire import header_values
+from trustweft.client.wire import header_values, origin_of
 from trustweft.protocol.dpop import NONCE_HEADER, read_nonce_header
 from trustweft.runtime.enforces import enforces
 
@@ -29,7 +28,7 @@ class NonceCache:
     @enforces("FAPI2-SP-5.3.3.1-8")
     def current(self, url: str) -> str | None:
         """Return the nonce for the next proof to this URL's origin."""
-        return self._nonces.get(_origin(url))
+        return self._nonces.get(origin_of(url))
 
     def learn(self, url: str, response: HttpResponse) -> None:
         """Keep the nonce of a response, if it brought one.
@@ -39,13 +38,8 @@ class NonceCache:
         """
         nonce = read_nonce_header(header_values(response, NONCE_HEADER))
         if nonce is not None:
-            origin = _origin(url)
+            origin = origin_of(url)
             self._nonces[origin] = nonce
             self._nonces.move_to_end(origin)
             if len(self._nonces) > MAXIMUM_ORIGINS:
                 self._nonces.popitem(last=False)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -11,9 +11,17 @@ from trustweft.runtime.errors import Reject, reason
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
+    from trustweft.protocol.bearer import Scheme
     from trustweft.protocol.oidc import IdToken
 
-__all__ = ["MemoryTokenStore", "TokenSet", "TokenStore", "read_token_response"]
+__all__ = [
+    "MemoryTokenStore",
+    "TokenSet",
+    "TokenStore",
+    "after_refresh",
+    "read_token_response",
+    "with_identity",
+]
 
 MAXIMUM_RESPONSE: Final = 65_536
 DEFAULT_LIFETIME: Final = 300.0  # our choice, where the server does not say (RFC 6749 section 5.1)
@@ -29,7 +37,7 @@ BAD_RESPONSE = reason(
 NOT_BOUND = reason(
     "client.token-not-bound",
     error="server_error",
-    public="The access token is not bound to a DPoP key.",
+    public="The access token is not bound in the way that this client asked for.",
     status=502,
 )
 
@@ -38,14 +46,20 @@ class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
     """What a person's authorization gave.
 
     Attributes:
+        issuer: whose tokens they are; they are sent to no other server.
         expires_at: when the access token ends.
+        refresh_token: the one to use next.
+        previous_refresh_token: the one that ``refresh_token`` came in exchange for, until that has worked itself: a
+            server that lost the exchange knows the old one only.
         subject: who it was, where OpenID Connect was asked for.
     """
 
+    issuer: str
     access_token: str
     expires_at: float
     scope: tuple[str, ...]
     refresh_token: str | None = None
+    previous_refresh_token: str | None = None
     id_token: str | None = None
     subject: str | None = None
 
@@ -90,10 +104,12 @@ class MemoryTokenStore:
         self._tokens.pop(name, None)
 
 
-def read_token_response(raw: bytes, *, requested: tuple[str, ...], now: float) -> TokenSet:
+def read_token_response(
+    raw: bytes, *, issuer: str, token_type: Scheme, requested: tuple[str, ...], now: float
+) -> TokenSet:
     """Read a successful answer of the token endpoint (RFC 6749 section 5.1).
 
-    (1) a JSON object (2) ``token_type`` DPoP, in any case (3) tokens are strings of a sensible length
+    (1) a JSON object (2) ``token_type`` as the binding has it, in any case (3) tokens are strings of a sensible length
     (4) ``expires_in``, where present, a positive number (5) ``scope``, where left out, as requested.
 
     Raises:
@@ -103,20 +119,42 @@ def read_token_response(raw: bytes, *, requested: tuple[str, ...], now: float) -
         members = load_object(raw, limit=MAXIMUM_RESPONSE)  # (1)
     except Reject as cause:
         raise BAD_RESPONSE.reject(cause.reason.id) from cause
-    token_type = members.get("token_type")
-    if not isinstance(token_type, str):
-        raise BAD_RESPONSE.reject("token_type")
-    if token_type.lower() != "dpop":  # (2) a bearer token would be worth stealing
-        raise NOT_BOUND.reject(f"{token_type!r:.40}")
+    _check_type(members.get("token_type"), token_type)  # (2)
     access_token = _token(members, "access_token")  # (3)
     if access_token is None:
         raise BAD_RESPONSE.reject("access_token")
     return TokenSet(
+        issuer=issuer,
         access_token=access_token,
         expires_at=now + _lifetime(members.get("expires_in")),  # (4)
         scope=_scope(members.get("scope"), requested),  # (5)
         refresh_token=_token(members, "refresh_token"),
         id_token=_token(members, "id_token"),
+    )
+
+
+def _check_type(presented: object, expected: Scheme) -> None:
+    """Refuse a token of another kind: one that is bound to nothing would be worth stealing."""
+    if not isinstance(presented, str):
+        raise BAD_RESPONSE.reject("token_type")
+    if presented.lower() != expected.value.lower():
+        raise NOT_BOUND.reject(f"{presented!r:.40}, {expected.value} was asked for")
+
+
+def after_refresh(fresh: TokenSet, *, before: TokenSet, used: str) -> TokenSet:
+    """Return what to keep when the refresh token ``used`` brought ``fresh``.
+
+    (1) A new refresh token is the one to use next, and the one that brought it is kept until the new one has worked.
+    (2) Where none came, the one that worked goes on, and the other, if one was kept, is of no use any more.
+    The person stays the same.
+    """
+    new = fresh.refresh_token is not None and fresh.refresh_token != used
+    return msgspec.structs.replace(
+        fresh,
+        refresh_token=fresh.refresh_token or used,
+        previous_refresh_token=used if new else None,
+        id_token=before.id_token,
+        subject=before.subject,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from trustweft.protocol.http import HttpResponse
 
-__all__ = ["Call", "Flow", "header_values"]
+__all__ = ["Call", "Flow", "header_values", "origin_of"]
 
 T = TypeVar("T")
 
@@ -30,3 +31,9 @@ Flow = Generator[Call, HttpResponse, T]
 def header_values(response: HttpResponse, name: str) -> list[str]:
     """Return every value of a response header (lower case), in order."""
     return [value for header, value in response.headers if header == name]
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port, as they are written: what nonces and clocks belong to."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -116,7 +116,7 @@ class VerificationKey:
 
 
 class KeySet:
-    """The public keys of one party; ``find`` picks by kid, kind and algorithm, never by kid alone."""
+    """The public keys of one party; ``find`` picks by kid, kind, curve, use and algorithm, never by kid alone."""
 
     __slots__ = ("keys",)
 
@@ -134,7 +134,7 @@ class KeySet:
         if not isinstance(members, list) or len(members) > MAXIMUM_KEYS:
             raise MALFORMED_SET.reject()
         keys = []
-        for member in members:
+        for member in sorted(members, key=_vagueness):
             if not isinstance(member, dict):
                 raise MALFORMED_SET.reject()
             if not _PRIVATE_MEMBERS.isdisjoint(member):
@@ -161,6 +161,12 @@ class KeySet:
         if not fitting or (key_id is None and len(fitting) > 1):
             raise NO_KEY.reject(f"kid={key_id!r} alg={algorithm}")
         return fitting[0]
+
+
+@enforces("FAPI2-SP-5.4.3-p1")
+def _vagueness(member: object) -> int:
+    """Return how many of ``alg`` and ``use`` a key leaves open: of two that fit, the one that says so comes first."""
+    return sum(name not in member for name in ("alg", "use")) if isinstance(member, dict) else 0
 
 
 def _verifies(member: Mapping[str, object]) -> bool:

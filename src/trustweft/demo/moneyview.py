@@ -17,6 +17,7 @@ import httpx2
 import msgspec
 
 from trustweft.client.errors import AuthorizationDeniedError, ServerRefusedError
+from trustweft.client.publishing import MAXIMUM_AGE, publish
 from trustweft.demo.bank_reader import ENDED, read_accounts
 from trustweft.demo.moneyview_sessions import Session, Sessions
 from trustweft.net.asgi import application
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from trustweft.client.drivers import AsyncClient
+    from trustweft.client.publishing import SigningKeys
     from trustweft.net.asgi import Application
     from trustweft.protocol.http import HttpRequest
     from trustweft.runtime.clock import Clock
@@ -88,14 +90,14 @@ class MoneyViewConfig:
         bank_url: the bank's API.
         bank_name: what people call the bank.
         authorization_origin: of the authorization endpoint: a form of ours redirects there, and browsers check each hop.
-        jwks: the public keys that its assertions verify with.
+        keys: those of its assertions; the public halves are at ``/jwks``.
     """
 
     base_url: str
     bank_url: str
     bank_name: str
     authorization_origin: str
-    jwks: dict[str, object]
+    keys: SigningKeys
 
 
 def create_moneyview(
@@ -203,7 +205,7 @@ class _MoneyView:
         session.pending = started.pending
         return _see_other(started.url)
 
-    @enforces("FAPI2-SP-5.3.3.1-4")
+    @enforces("FAPI2-SP-5.3.3.1-4", "FAPI2-SP-6.4-2")
     async def _callback(self, request: HttpRequest, session: Session | None) -> HttpResponse:
         if session is None or session.pending is None:
             raise NO_FLOW.reject()
@@ -245,8 +247,11 @@ class _MoneyView:
         return _see_other("/")
 
     async def _jwks(self, _request: HttpRequest, _session: Session | None) -> HttpResponse:
-        headers = (("content-type", "application/jwk-set+json"), ("cache-control", "public, max-age=300"))
-        return HttpResponse(200, headers, msgspec.json.encode(self._config.jwks))
+        headers = (
+            ("content-type", "application/jwk-set+json"),
+            ("cache-control", f"public, max-age={MAXIMUM_AGE}"),
+        )
+        return HttpResponse(200, headers, msgspec.json.encode(publish(self._config.keys)))
 
     def _refuse(self, refusal: Reject) -> HttpResponse:
         self._observer.refused(_PARTICIPANT, "page", refusal)

@@ -11,7 +11,7 @@ from trustweft.runtime.encoding import digest_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trustweft.client.core import PendingAuthorization
+    from trustweft.client.pending import PendingAuthorization
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 

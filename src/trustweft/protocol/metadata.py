@@ -6,13 +6,13 @@ The order of the checks on what a server says of itself, here and in the tests: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from trustweft.crypto.algorithms import ALGORITHMS
 from trustweft.protocol.url import parse_url
+from trustweft.protocol.well_known import WellKnown, resource_well_known_url, well_known_urls
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "ClientNeeds",
     "ResourceDescription",
     "ResourceMetadata",
     "ServerDescription",
@@ -63,13 +64,6 @@ RESOURCE = reason(
 )
 
 
-class WellKnown(NamedTuple):
-    """Where an issuer's metadata is served; both documents say the same."""
-
-    oauth: str
-    openid: str
-
-
 class ServerDescription(Struct, frozen=True, kw_only=True):
     """What an authorization server says of itself; the rest of its document follows from the profile.
 
@@ -102,6 +96,15 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
     service_documentation: str | None = None
 
 
+class ClientNeeds(Struct, frozen=True, kw_only=True):
+    """What a client must find besides what the profile asks of all: a method, a binding, keys for ID tokens."""
+
+    authentication_methods: tuple[str, ...] = ("private_key_jwt",)
+    dpop: bool = True
+    certificate_bound: bool = False
+    keys: bool = True
+
+
 class ServerMetadata(Struct, frozen=True, kw_only=True):
     """What a client may believe of an authorization server: read and verified."""
 
@@ -109,7 +112,7 @@ class ServerMetadata(Struct, frozen=True, kw_only=True):
     authorization_endpoint: str
     token_endpoint: str
     pushed_authorization_request_endpoint: str
-    jwks_uri: str
+    jwks_uri: str | None
     introspection_endpoint: str | None
     revocation_endpoint: str | None
     userinfo_endpoint: str | None
@@ -144,29 +147,6 @@ class ResourceMetadata(Struct, frozen=True, kw_only=True):
     authorization_servers: tuple[str, ...]
     scopes: tuple[str, ...]
     dpop_algorithms: tuple[str, ...]
-
-
-def well_known_urls(issuer: str) -> WellKnown:
-    """Return where the metadata of ``issuer`` is (RFC 8414 section 3.1, OpenID Connect Discovery section 4).
-
-    The first puts the well-known part before the issuer's path, the second after it.
-    """
-    base = issuer.removesuffix("/")
-    return WellKnown(
-        _insert(base, "/.well-known/oauth-authorization-server"), f"{base}/.well-known/openid-configuration"
-    )
-
-
-def resource_well_known_url(resource: str) -> str:
-    """Return where the metadata of ``resource`` is (RFC 9728 section 3.1)."""
-    return _insert(resource, "/.well-known/oauth-protected-resource")
-
-
-def _insert(url: str, part: str) -> str:
-    parts = urlsplit(url)
-    path = "" if parts.path == "/" else parts.path
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{parts.netloc}{part}{path}{query}"
 
 
 @enforces("FAPI2-SP-5.3.2.1-1", "FAPI2-SP-5.2.2.1-2")
@@ -249,37 +229,35 @@ _OPTIONAL_ENDPOINTS: Final = ("introspection_endpoint", "revocation_endpoint", "
 _REQUIRED_VALUES: Final = (
     ("response_types_supported", "code", ()),
     ("code_challenge_methods_supported", "S256", ()),
-    ("token_endpoint_auth_methods_supported", "private_key_jwt", ("client_secret_basic",)),
     ("grant_types_supported", "authorization_code", ("authorization_code", "implicit")),
     ("response_modes_supported", "query", ("query", "fragment")),
 )
+_NEEDS: Final = ClientNeeds()
 
 
-def read_server_metadata(document: Mapping[str, object], *, issuer: str) -> ServerMetadata:
+def read_server_metadata(
+    document: Mapping[str, object], *, issuer: str, needs: ClientNeeds = _NEEDS
+) -> ServerMetadata:
     """Read the metadata that was fetched from a well-known URL of ``issuer``.
 
     Raises:
         Reject: ``metadata.*``.
     """
     _check_issuer(document, issuer)  # (1)
-    required = [_endpoint(document, name) for name in _REQUIRED_ENDPOINTS]  # (2)
+    required = [_endpoint(document, name) for name in _REQUIRED_ENDPOINTS[:3]]  # (2)
+    keys = _endpoint(document, "jwks_uri") if needs.keys or "jwks_uri" in document else None
     optional = [_endpoint(document, name) if name in document else None for name in _OPTIONAL_ENDPOINTS]
-    _check_supported(document)  # (3)
-    dpop, assertion = (
-        _algorithms(document, member)  # (4)
-        for member in (
-            "dpop_signing_alg_values_supported",
-            "token_endpoint_auth_signing_alg_values_supported",
-        )
-    )
-    if not dpop or not assertion:
+    _check_supported(document, needs)  # (3)
+    dpop = _algorithms(document, "dpop_signing_alg_values_supported")  # (4)
+    assertion = _algorithms(document, "token_endpoint_auth_signing_alg_values_supported")
+    if (needs.dpop and not dpop) or ("private_key_jwt" in needs.authentication_methods and not assertion):
         raise NO_ALGORITHM.reject()
     return ServerMetadata(
         issuer=issuer,
         authorization_endpoint=required[0],
         token_endpoint=required[1],
         pushed_authorization_request_endpoint=required[2],
-        jwks_uri=required[3],
+        jwks_uri=keys,
         introspection_endpoint=optional[0],
         revocation_endpoint=optional[1],
         userinfo_endpoint=optional[2],
@@ -299,10 +277,16 @@ def _check_issuer(document: Mapping[str, object], issuer: str) -> None:
         raise ISSUER.reject(f"{document.get('issuer')!r:.200}")
 
 
-def _check_supported(document: Mapping[str, object]) -> None:
+def _check_supported(document: Mapping[str, object], needs: ClientNeeds) -> None:
     for member, needed, default in _REQUIRED_VALUES:
         if needed not in _texts(document, member, default):
             raise UNSUPPORTED.reject(f"{member} lacks {needed}")
+    methods = _texts(document, "token_endpoint_auth_methods_supported", ("client_secret_basic",))
+    if set(needs.authentication_methods).isdisjoint(methods):
+        raise UNSUPPORTED.reject(f"no {' or '.join(needs.authentication_methods)} at the token endpoint")
+    # Left out it is false (RFC 8705 section 3.3).
+    if needs.certificate_bound and document.get("tls_client_certificate_bound_access_tokens") is not True:
+        raise UNSUPPORTED.reject("tls_client_certificate_bound_access_tokens")
     # Without iss in its answers a client cannot tell servers apart (FAPI 2.0 section 5.3.3.2 item 5).
     if document.get("authorization_response_iss_parameter_supported") is not True:
         raise UNSUPPORTED.reject("authorization_response_iss_parameter_supported")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trustweft.crypto.keys import generate_private_key, public_jwk, read_public_jwk
+from trustweft.crypto.keys import KeySet, generate_private_key, public_jwk, read_public_jwk
 from trustweft.runtime.encoding import encode_base64url
 from trustweft.runtime.errors import Reject
 
@@ -89,3 +89,45 @@ def test_a_key_that_was_made_for_it_is_one(algorithm: str) -> None:
     """What is shown of a good key reads back as the same key."""
     shown = public_jwk(generate_private_key(algorithm).public_key())
     assert public_jwk(read_public_jwk(shown)) == shown
+
+
+REAL = generate_private_key("ES256").public_key()
+FOUND = {**public_jwk(REAL), "kid": "one", "alg": "ES256", "use": "sig"}
+OTHER = {**public_jwk(generate_private_key("ES256").public_key()), "kid": "one"}
+DECOYS = {
+    "another kind": {**public_jwk(generate_private_key("PS256").public_key()), "alg": "PS256", "use": "sig"},
+    "another curve": {"kty": "EC", "crv": "P-384", "x": "AAAA", "y": "AAAA"},
+    "a kind for key agreement": {"kty": "OKP", "crv": "X25519", "x": "A" * 43},
+    "Ed25519": {**public_jwk(generate_private_key("EdDSA").public_key()), "use": "sig"},
+    "for encryption": {**OTHER, "use": "enc"},
+    "for encryption, and says how": {**OTHER, "use": "enc", "alg": "ECDH-ES"},
+    "an algorithm that is not allowed": {**OTHER, "use": "sig", "alg": "ES384"},
+    "an operation that is not ours": {**OTHER, "key_ops": ["deriveKey"]},
+    "a use of nobody": {**OTHER, "use": ["sig"]},
+    "says neither use nor algorithm": OTHER,
+}
+
+
+@pytest.mark.parametrize("decoy", DECOYS.values(), ids=DECOYS)
+@pytest.mark.parametrize("first", [True, False], ids=["decoy first", "decoy last"])
+def test_a_decoy_with_the_same_kid_is_not_taken_for_the_key(decoy: dict[str, object], *, first: bool) -> None:
+    """FAPI 2.0 SP section 5.4.3: kty, crv, use and alg tell keys apart that have one name."""
+    named = {**decoy, "kid": "one"}
+    keys = KeySet.read({"keys": [named, FOUND] if first else [FOUND, named]})
+    found = keys.find(key_id="one", algorithm="ES256")
+    assert public_jwk(found.key) == public_jwk(REAL)
+
+
+@pytest.mark.parametrize("use", ["enc", "", None, 1, ["sig"], "SIG"], ids=repr)
+def test_a_key_for_something_else_is_never_picked(use: object) -> None:
+    """Not even where it is the only one."""
+    with pytest.raises(Reject) as refused:
+        KeySet.read({"keys": [{**FOUND, "use": use}]}).find(key_id="one", algorithm="ES256")
+    assert refused.value.reason.id == "jwks.no-key"
+
+
+def test_a_private_key_among_the_decoys_is_no_key_set() -> None:
+    """Whoever publishes one has more to do than we can help with."""
+    with pytest.raises(Reject) as refused:
+        KeySet.read({"keys": [FOUND, {"kty": "oct", "k": "AAAA", "kid": "one"}]})
+    assert refused.value.reason.id == "jwk.private"

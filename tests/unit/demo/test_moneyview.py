@@ -11,8 +11,10 @@ import pytest
 
 from support.wire import Answer, Sent, send
 from trustweft.client import ServerRefusedError
-from trustweft.client.core import PendingAuthorization, StartedAuthorization
+from trustweft.client.pending import PendingAuthorization, StartedAuthorization
+from trustweft.client.publishing import PublishedKeys
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
+from trustweft.crypto.keys import LocalSigner, generate_private_key
 from trustweft.demo import moneyview_sessions
 from trustweft.demo.moneyview import COOKIE, MoneyViewConfig, create_moneyview
 from trustweft.protocol.http import HttpResponse
@@ -32,7 +34,7 @@ CONFIG = MoneyViewConfig(
     bank_url=BANK,
     bank_name="Harbour Bank",
     authorization_origin=ISSUER,
-    jwks={"keys": []},
+    keys=PublishedKeys(LocalSigner("ES256", generate_private_key("ES256"), "key-1")),
 )
 PENDING = PendingAuthorization(issuer=ISSUER, state="s", nonce="n", code_verifier="v", expires_at=1e12)
 
@@ -55,7 +57,7 @@ class ScriptedClient:
         """Wait for the word, then have tokens."""
         self.finishing.set()
         await self.may_finish.wait()
-        self.store.save(name, TokenSet(access_token="t", expires_at=1e12, scope=()))
+        self.store.save(name, TokenSet(issuer=ISSUER, access_token="t", expires_at=1e12, scope=()))
 
     async def call(self, _method: str, _url: str, *, name: str, headers: object) -> HttpResponse:
         """Answer as the bank does."""
@@ -234,3 +236,12 @@ async def test_a_form_without_a_session_starts_nothing(stage: Stage) -> None:
     for body in ("csrf=", "x=1"):
         refused = await stage.ask("/connect", method="POST", body=body)
         assert (refused.status, refused.header("trustweft-reason")) == (403, "moneyview.forged")
+
+
+async def test_the_keys_of_the_assertions_are_published(stage: Stage) -> None:
+    """FAPI 2.0 SP section 5.4.2: at the address that servers look at; the public half, for as long as five minutes."""
+    answer = await stage.ask("/jwks")
+    assert (answer.status, answer.header("content-type")) == (200, "application/jwk-set+json")
+    assert answer.header("cache-control") == "public, max-age=300"
+    assert json.loads(answer.body) == CONFIG.keys.public_jwks()
+    assert "d" not in json.loads(answer.body)["keys"][0]

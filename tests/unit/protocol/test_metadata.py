@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from trustweft.protocol.metadata import (
+    ClientNeeds,
     ResourceDescription,
     ResourceMetadata,
     ServerDescription,
@@ -411,3 +412,53 @@ def test_the_metadata_of_another_resource_is_refused(resource: object) -> None:
 def test_a_resource_that_is_not_safe_is_refused(changes: dict[str, object], expected: str) -> None:
     """Servers without TLS, tokens in the query, and wrong types."""
     assert resource_refusal(**changes) == expected
+
+
+CERTIFICATES = ClientNeeds(
+    authentication_methods=("tls_client_auth",), dpop=False, certificate_bound=True, keys=False
+)
+
+
+def test_what_a_client_with_certificates_does_not_need_may_be_missing() -> None:
+    """RFC 8705: neither proofs nor assertions, and no keys where there are no ID tokens."""
+    document = {
+        **GOOD,
+        "token_endpoint_auth_methods_supported": ["tls_client_auth"],
+        "tls_client_certificate_bound_access_tokens": True,
+    }
+    for name in (
+        "jwks_uri",
+        "dpop_signing_alg_values_supported",
+        "token_endpoint_auth_signing_alg_values_supported",
+    ):
+        del document[name]
+    read = read_server_metadata(document, issuer=ISSUER, needs=CERTIFICATES)
+    assert (read.jwks_uri, read.dpop_algorithms, read.assertion_algorithms) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "metadata.unsupported"),
+        ({"token_endpoint_auth_methods_supported": ["self_signed_tls_client_auth"]}, "metadata.unsupported"),
+        ({"tls_client_certificate_bound_access_tokens": False}, "metadata.unsupported"),
+        ({"tls_client_certificate_bound_access_tokens": "true"}, "metadata.unsupported"),
+        ({"tls_client_certificate_bound_access_tokens": ...}, "metadata.unsupported"),
+        ({"jwks_uri": "http://as.example/jwks"}, "metadata.endpoint"),
+    ],
+    ids=repr,
+)
+def test_3_what_a_client_with_certificates_needs_must_be_there(
+    changes: dict[str, object], reason: str
+) -> None:
+    """What stands there must be right although nobody needs it."""
+    document = {
+        **GOOD,
+        "token_endpoint_auth_methods_supported": ["tls_client_auth"],
+        "tls_client_certificate_bound_access_tokens": True,
+        **changes,
+    }
+    kept = {name: value for name, value in document.items() if value is not ...}
+    with pytest.raises(Reject) as caught:
+        read_server_metadata(kept, issuer=ISSUER, needs=CERTIFICATES)
+    assert caught.value.reason.id == reason

@@ -14,10 +14,15 @@ from trustweft.cli.assembly.parts import (
     read_profile,
     resolve,
 )
-from trustweft.client import AsyncClient, ClientConfiguration
-from trustweft.crypto.keys import public_jwk
+from trustweft.client import (
+    AsyncClient,
+    ClientConfiguration,
+    Dpop,
+    PrivateKeyJwt,
+    PublishedKeys,
+    tls_context,
+)
 from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
-from trustweft.net.fetch import trust_context
 from trustweft.net.serving import Listener
 
 if TYPE_CHECKING:
@@ -33,15 +38,15 @@ TIMEOUT_SECONDS = 10.0
 def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surroundings) -> Assembled:
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
     moneyview, limits = settings.moneyview, read_profile(base, settings.profile).limits
-    signer = read_key(resolve(base, moneyview.assertion_key_file))
-    trust = trust_context(resolve(base, moneyview.trust))
+    keys = PublishedKeys(read_key(resolve(base, moneyview.assertion_key_file)))
+    trust = tls_context(authorities=resolve(base, moneyview.trust))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
     client = AsyncClient(
         ClientConfiguration(
             issuer=moneyview.issuer,
             client_id=moneyview.client_id,
-            signer=signer,
-            proof_signer=read_key(resolve(base, moneyview.proof_key_file)),
+            authentication=PrivateKeyJwt(keys),
+            sender_constraint=Dpop(read_key(resolve(base, moneyview.proof_key_file))),
             redirect_uri=f"{moneyview.base_url}/callback",
             scope=moneyview.scope,
             assertion_lifetime=limits.client_assertion_lifetime,
@@ -51,14 +56,13 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         clock=surroundings.clock,
         entropy=surroundings.entropy,
     )
-    public = {**public_jwk(signer.public_key), "kid": signer.key_id, "alg": signer.algorithm, "use": "sig"}
     application = create_moneyview(
         MoneyViewConfig(
             base_url=moneyview.base_url,
             bank_url=moneyview.bank_url,
             bank_name=moneyview.bank_name,
             authorization_origin=moneyview.issuer,
-            jwks={"keys": [public]},
+            keys=keys,
         ),
         client=client,
         clock=surroundings.clock,
