@@ -27,6 +27,7 @@ from trustweft.protocol.mtls import (
 )
 from trustweft.protocol.oauth import parse_scope
 from trustweft.protocol.redirect_uri import check_registrable
+from trustweft.protocol.url import parse_url
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 
@@ -54,6 +55,7 @@ _READ: Final = frozenset(
         "grant_types",
         "id_token_signed_response_alg",
         "jwks",
+        "jwks_uri",
         "organization_name",
         "redirect_uris",
         "resource_server_for",
@@ -97,13 +99,18 @@ AUTHENTICATION = reason(
     error=_ERROR,
     public="The token_endpoint_auth_method must be private_key_jwt, tls_client_auth or self_signed_tls_client_auth.",
 )
+KEYS_TWICE = reason(
+    "client-metadata.keys-twice", error=_ERROR, public="Register either jwks or jwks_uri, never both."
+)
 KEYS_BY_REFERENCE = reason(
     "client-metadata.keys-by-reference",
     error=_ERROR,
-    public="A jwks_uri is not supported: register the keys themselves as jwks.",
+    public="The jwks_uri must be an https URL without user information and fragment.",
 )
 KEYS = reason(
-    "client-metadata.keys", error=_ERROR, public="The jwks is missing or is not a set of public keys."
+    "client-metadata.keys",
+    error=_ERROR,
+    public="There is no jwks_uri, and the jwks is missing or is not a set of public keys.",
 )
 PRIVATE_KEYS = reason(
     "client-metadata.private-keys",
@@ -170,7 +177,8 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     """A client as it may be registered: every value was checked.
 
     Attributes:
-        jwks: its public keys, by value; none where its certificate is known by a name.
+        jwks: its public keys, by value; no key where its certificate is known by a name; None where they are by reference.
+        jwks_uri: where it publishes its public keys; None where they are by value.
         certificate_name: what its certificate is known by, for ``tls_client_auth``.
         tls_client_certificate_bound_access_tokens: whether its tokens are bound to its certificate.
         dpop_bound_access_tokens: whether they are bound to its proof key: one of the two is true.
@@ -189,7 +197,8 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     grant_types: tuple[str, ...]
     response_types: tuple[str, ...]
     scope: tuple[str, ...]
-    jwks: Mapping[str, object]
+    jwks: Mapping[str, object] | None
+    jwks_uri: str | None = None
     token_endpoint_auth_method: str
     token_endpoint_auth_signing_alg: str
     id_token_signed_response_alg: str
@@ -221,7 +230,8 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
     algorithm = _algorithm(document, "token_endpoint_auth_signing_alg")  # (4)
     id_token_algorithm = _algorithm(document, "id_token_signed_response_alg")
     certificate_name = _certificate_name(document, method)  # (5)
-    jwks = _jwks(document, method, algorithm)
+    jwks_uri = _jwks_uri(document)
+    jwks = _jwks(document, method, algorithm) if jwks_uri is None else None
     grant_types = _grant_types(document)  # (6)
     response_types = _response_types(document, grant_types)
     application_type = _application_type(document)
@@ -236,6 +246,7 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
         response_types=response_types,
         scope=_scope(document),  # (8)
         jwks=jwks,
+        jwks_uri=jwks_uri,
         token_endpoint_auth_method=method,
         token_endpoint_auth_signing_alg=algorithm,
         id_token_signed_response_alg=id_token_algorithm,
@@ -282,10 +293,21 @@ def _certificate_name(document: Mapping[str, object], method: str) -> Certificat
         raise CERTIFICATE.reject(cause.detail) from cause
 
 
+def _jwks_uri(document: Mapping[str, object]) -> str | None:
+    """Return where the keys are; which of them fit is seen when they are used."""
+    uri = document.get("jwks_uri")
+    if uri is None:
+        return None
+    if document.get("jwks") is not None:  # RFC 7591 section 2
+        raise KEYS_TWICE.reject()
+    url = parse_url(uri) if isinstance(uri, str) else None
+    if not isinstance(uri, str) or url is None or url.scheme != "https" or url.fragment is not None:
+        raise KEYS_BY_REFERENCE.reject(f"{uri!r:.200}")
+    return uri
+
+
 def _jwks(document: Mapping[str, object], method: str, algorithm: str) -> Mapping[str, object]:
-    if "jwks_uri" in document:
-        raise KEYS_BY_REFERENCE.reject()
-    if method == "tls_client_auth" and "jwks" not in document:
+    if method == "tls_client_auth" and document.get("jwks") is None:
         return {"keys": []}
     jwks = document.get("jwks")
     if not isinstance(jwks, dict):
