@@ -18,22 +18,17 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from trustweft.crypto.algorithms import canonical_algorithm
-from trustweft.crypto.keys import KeySet
-from trustweft.protocol.mtls import (
-    MUTUAL_TLS_METHODS,
-    CertificateName,
-    read_certificate_name,
-    read_registered_certificates,
-)
+from trustweft.protocol.mtls import MUTUAL_TLS_METHODS
 from trustweft.protocol.oauth import parse_scope
 from trustweft.protocol.redirect_uri import check_registrable
-from trustweft.protocol.url import parse_url
+from trustweft.protocol.registered_keys import read_registered_keys
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trustweft.protocol.mtls import CertificateName
     from trustweft.protocol.redirect_uri import ApplicationType, RedirectUri
 
 __all__ = ["AUTHENTICATION_METHODS", "DEFAULT_ALGORITHM", "ClientMetadata", "read_client_metadata"]
@@ -99,29 +94,6 @@ AUTHENTICATION = reason(
     error=_ERROR,
     public="The token_endpoint_auth_method must be private_key_jwt, tls_client_auth or self_signed_tls_client_auth.",
 )
-KEYS_TWICE = reason(
-    "client-metadata.keys-twice", error=_ERROR, public="Register either jwks or jwks_uri, never both."
-)
-KEYS_BY_REFERENCE = reason(
-    "client-metadata.keys-by-reference",
-    error=_ERROR,
-    public="The jwks_uri must be an https URL without user information and fragment.",
-)
-KEYS = reason(
-    "client-metadata.keys",
-    error=_ERROR,
-    public="There is no jwks_uri, and the jwks is missing or is not a set of public keys.",
-)
-PRIVATE_KEYS = reason(
-    "client-metadata.private-keys",
-    error=_ERROR,
-    public="The jwks holds a private or symmetric key: register public keys only, and replace this one.",
-)
-NO_FITTING_KEY = reason(
-    "client-metadata.no-fitting-key",
-    error=_ERROR,
-    public="No key of the jwks fits token_endpoint_auth_signing_alg.",
-)
 ALGORITHM = reason(
     "client-metadata.algorithm",
     error=_ERROR,
@@ -156,11 +128,6 @@ SENDER_CONSTRAINT = reason(
     error=_ERROR,
     public="Access tokens are always bound, in one way: dpop_bound_access_tokens or tls_client_certificate_bound_access_tokens is true.",
 )
-CERTIFICATE = reason(
-    "client-metadata.certificate",
-    error=_ERROR,
-    public="The names or keys that the client's certificate shall be known by are missing or malformed.",
-)
 ALIASES = reason(
     "client-metadata.aliases", error=_ERROR, public="The use_mtls_endpoint_aliases must be true or false."
 )
@@ -169,8 +136,6 @@ RESOURCE_SERVER = reason(
     error=_ERROR,
     public="The resource_server_for must be a list of audiences.",
 )
-
-_WORDS: Final = {"jwk.private": PRIVATE_KEYS, "mtls.bad-certificates": CERTIFICATE}
 
 
 class ClientMetadata(Struct, frozen=True, kw_only=True):
@@ -229,9 +194,7 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
     method = _check_authentication(document)  # (3)
     algorithm = _algorithm(document, "token_endpoint_auth_signing_alg")  # (4)
     id_token_algorithm = _algorithm(document, "id_token_signed_response_alg")
-    certificate_name = _certificate_name(document, method)  # (5)
-    jwks_uri = _jwks_uri(document)
-    jwks = _jwks(document, method, algorithm) if jwks_uri is None else None
+    keys = read_registered_keys(document, method=method, algorithm=algorithm)  # (5)
     grant_types = _grant_types(document)  # (6)
     response_types = _response_types(document, grant_types)
     application_type = _application_type(document)
@@ -245,12 +208,12 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
         grant_types=grant_types,
         response_types=response_types,
         scope=_scope(document),  # (8)
-        jwks=jwks,
-        jwks_uri=jwks_uri,
+        jwks=keys.jwks,
+        jwks_uri=keys.jwks_uri,
         token_endpoint_auth_method=method,
         token_endpoint_auth_signing_alg=algorithm,
         id_token_signed_response_alg=id_token_algorithm,
-        certificate_name=certificate_name,
+        certificate_name=keys.certificate_name,
         tls_client_certificate_bound_access_tokens=certificate_bound,
         dpop_bound_access_tokens=not certificate_bound,
         use_mtls_endpoint_aliases=_use_aliases(document),
@@ -282,45 +245,6 @@ def _check_authentication(document: Mapping[str, object]) -> str:
     if method not in AUTHENTICATION_METHODS:
         raise AUTHENTICATION.reject(f"{method!r:.100}")
     return str(method)
-
-
-def _certificate_name(document: Mapping[str, object], method: str) -> CertificateName | None:
-    if method != "tls_client_auth":
-        return None
-    try:
-        return read_certificate_name(document)
-    except Reject as cause:
-        raise CERTIFICATE.reject(cause.detail) from cause
-
-
-def _jwks_uri(document: Mapping[str, object]) -> str | None:
-    """Return where the keys are; which of them fit is seen when they are used."""
-    uri = document.get("jwks_uri")
-    if uri is None:
-        return None
-    if document.get("jwks") is not None:  # RFC 7591 section 2
-        raise KEYS_TWICE.reject()
-    url = parse_url(uri) if isinstance(uri, str) else None
-    if not isinstance(uri, str) or url is None or url.scheme != "https" or url.fragment is not None:
-        raise KEYS_BY_REFERENCE.reject(f"{uri!r:.200}")
-    return uri
-
-
-def _jwks(document: Mapping[str, object], method: str, algorithm: str) -> Mapping[str, object]:
-    if method == "tls_client_auth" and document.get("jwks") is None:
-        return {"keys": []}
-    jwks = document.get("jwks")
-    if not isinstance(jwks, dict):
-        raise KEYS.reject("missing")
-    try:
-        keys = KeySet.read(jwks).keys
-        if method == "self_signed_tls_client_auth":
-            read_registered_certificates(jwks)
-    except Reject as cause:
-        raise _WORDS.get(cause.reason.id, KEYS).reject(str(cause)) from cause
-    if method == "private_key_jwt" and not any(key.algorithm == algorithm for key in keys):
-        raise NO_FITTING_KEY.reject(algorithm)
-    return jwks
 
 
 def _algorithm(document: Mapping[str, object], member: str) -> str:
