@@ -20,12 +20,12 @@ from conformance.server.mutants import (
     replaced,
     replacing,
 )
+from trustweft.net.remote_keys import RefreshedKeys
 from trustweft.protocol import access_token, bearer, dpop, pkce
 from trustweft.protocol.client_assertion import ClientAssertion
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.oauth import parse_query
 from trustweft.protocol.redirect_uri import verify_registered
-from trustweft.resource.issuer_keys import RemoteKeys
 from trustweft.runtime.encoding import digest_of
 from trustweft.server import tokens
 from trustweft.server.checks import authorization_request, client
@@ -227,11 +227,11 @@ def _for_anybody(token: str, *, audience: str, **rest: Any) -> access_token.Acce
     return _verify_access_token(token, audience=audience, **rest)
 
 
-_suitable = RemoteKeys._suitable
+_get = RefreshedKeys.get
 
 
-async def _first_keys(self: RemoteKeys, token: str) -> KeySet | None:
-    return self._keys or await _suitable(self, token)
+async def _first_keys(self: RefreshedKeys[Any, Any], wanted: object) -> object:
+    return await _get(self, wanted) if self._keys is None else self._keys
 
 
 def _with_cors(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -318,9 +318,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
             putting("trustweft.server.endpoints.userinfo:verify_access_token", _for_anybody),
         ),
     ),
-    "a guard that looks up keys once": putting(
-        "trustweft.resource.issuer_keys:RemoteKeys._suitable", _first_keys
-    ),
+    "a guard that looks up keys once": putting("trustweft.net.remote_keys:RefreshedKeys.get", _first_keys),
     "certificates that nobody looks at": lacking(
         (_PAR, "verify_client_certificate"), ("token", "verify_client_certificate")
     ),
