@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.http import HttpRequest
     from trustweft.protocol.redirect_uri import RedirectUri
     from trustweft.server.exchange import Exchange
+    from trustweft.server.pipeline import Pipelines
 
 __all__ = ["MUTANTS"]
 
@@ -122,6 +123,15 @@ def _any(named: str | None) -> RedirectUri:
 
 def _any_redirect_uri(exchange: Exchange) -> None:
     exchange.redirect_uri = _any(exchange.form.get("redirect_uri"))
+
+
+def _never_comparing(pipelines: Pipelines) -> Pipelines:
+    """Take any redirect URI when it is pushed, and do not look at it again later."""
+    pipelines = replaced(pipelines, _PAR, check_redirect_uri=_any_redirect_uri)
+    for endpoint, steps in pipelines.items():
+        if authorization_request.refuse_withdrawn_request in steps:
+            pipelines = without(pipelines, endpoint, "refuse_withdrawn_request")
+    return pipelines
 
 
 def _refuse_otherwise(_exchange: Exchange) -> None:
@@ -269,7 +279,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a query that is believed": adding("authorization", _believe_query, after="find_pushed_request"),
     "state and nonce that are cut": putting("trustweft.server.endpoints.pushed_request:PushedRequest", _cut),
     "a default redirect URI": replacing(_PAR, check_redirect_uri=_default_redirect_uri),
-    "redirect URIs that are not compared": replacing(_PAR, check_redirect_uri=_any_redirect_uri),
+    "redirect URIs that are not compared": changing(_never_comparing),
     "redirect URIs refused with another error": replacing(_PAR, check_redirect_uri=_refuse_otherwise),
     "requests that need not be pushed": replacing(
         "authorization", read_authorization_parameters=_push_from_query
