@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 from argon2 import PasswordHasher
 
+from support.client_hosts import ClientHosts
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import generate_private_key, public_jwk
 from trustweft.profile import load_profile
@@ -26,6 +27,7 @@ from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
+from trustweft.server.client_keys import ClientKeys
 from trustweft.server.config import PATHS, ScopeDefinition, ServerConfig
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
@@ -192,6 +194,7 @@ def make_site(directory: Path) -> Site:
         store=store,
         keys=KeyRing.load_or_create(directory, now=clock.now()),
         client_certificates=ClientCertificates(),
+        client_keys=ClientKeys(fetch=ClientHosts().fetch, clock=clock, observer=observer),
         nonces=Nonces(entropy.octets(32)),
         pages=ServerPages(compiled_pages(), base_url=ISSUER),
         passwords=Passwords(entropy=entropy, hasher=FAST, concurrency=1),

@@ -25,7 +25,7 @@ from support.requests import (
     refresh_request,
     revocation_request,
 )
-from support.visits import begin_visit, enrol_passkey
+from support.visits import authorization_request, begin_visit, enrol_passkey, push
 from trustweft.server.pipeline import without
 from trustweft.server.pipelines import PIPELINES
 
@@ -64,6 +64,8 @@ def request_of(visit: Visit, endpoint: str) -> Draft:
             return visit.add_passkey()
         case "passkeys":
             return visit.page("/passkeys")
+        case "interaction":
+            return visit.page()
         case "login":
             return visit.log_in()
         case _:
@@ -80,6 +82,15 @@ async def _request_was_answered(authority: Authority, endpoint: str) -> str | No
 async def _client_is_gone(authority: Authority, endpoint: str) -> str | None:
     draft = request_of(await visit_of(authority, endpoint), endpoint)
     await authority.store.remove_client("moneyview", now=authority.clock.now())
+    return (await authority.send(draft)).reason
+
+
+async def _may_ask_no_more(authority: Authority, endpoint: str) -> str | None:
+    if endpoint == "authorization":
+        draft = authorization_request(await push(authority))
+    else:
+        draft = request_of(await visit_of(authority, endpoint, logged_in=endpoint == "decision"), endpoint)
+    await authority.reregister(authority.moneyview, redirect_uris=["https://localhost:8444/other"])
     return (await authority.send(draft)).reason
 
 
@@ -147,6 +158,7 @@ async def _has_no_certificate(authority: Authority, endpoint: str) -> str | None
 STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]] = {
     "find_interaction_request": (_request_was_answered, "request-uri.spent"),
     "find_interaction_client": (_client_is_gone, "interaction.client-gone"),
+    "refuse_withdrawn_request": (_may_ask_no_more, "request-uri.withdrawn"),
     "refuse_second_login": (_is_logged_in_already, "login.second"),
     "require_password_login": (_has_no_password_login, "passkey.needs-password"),
     "refuse_replayed_challenge": (_comes_twice, "passkey.challenge-replayed"),

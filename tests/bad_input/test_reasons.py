@@ -221,6 +221,23 @@ async def _a_code_for_what_is_out_of_service(world: World) -> Answer:
     return await world.authority.send(draft)
 
 
+@story("code.redirect-uri-withdrawn")
+async def _a_code_sent_to_where_the_client_is_no_more(world: World) -> Answer:
+    issued = await world.authority.issue_code()
+    elsewhere = ["https://localhost:8444/other"]
+    await world.authority.reregister(world.authority.moneyview, redirect_uris=elsewhere)
+    return await world.authority.send(code_request(world.authority, issued))
+
+
+@story("client-keys.unavailable")
+async def _a_client_whose_host_is_away(world: World) -> Answer:
+    machine = world.authority.parties["machine"]
+    address = "https://machine.example/jwks"
+    world.authority.hosts.away[address] = OSError("no route")
+    await world.authority.reregister(machine, jwks=None, jwks_uri=address)
+    return await world.authority.send(credentials_request(world.authority, machine))
+
+
 @story("authorization-request.prompt")
 async def _a_prompt_with_a_gap(world: World) -> Answer:
     return await world.authority.send(pushed_request(world.authority, prompt="login  consent"))
@@ -286,6 +303,13 @@ async def _a_store_that_is_away(world: World) -> Answer:
 async def _a_request_opened_late(world: World) -> Answer:
     pushed = await push(world.authority)
     world.later(60)
+    return await world.authority.send(authorization_request(pushed))
+
+
+@story("request-uri.withdrawn")
+async def _a_request_that_is_allowed_no_more(world: World) -> Answer:
+    pushed = await push(world.authority)
+    await world.authority.reregister(world.authority.moneyview, scope="openid")
     return await world.authority.send(authorization_request(pushed))
 
 

@@ -91,6 +91,12 @@ DECIDING: dict[str, Deciding] = {
     "add_client": Deciding(
         _nothing, lambda store, n: store.add_client("moneyview", b"%d" % n), won=True, lost=False
     ),
+    "replace_client": Deciding(
+        _client,
+        lambda store, n: store.replace_client("moneyview", old=b"{}", new=b'{"n": %d}' % n),
+        won=True,
+        lost=False,
+    ),
     "remove_client": Deciding(
         _client, lambda store, n: store.remove_client("moneyview", now=NOW + n), won=True, lost=False
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from contract.samples import LATER, MUCH_LATER, NOW, code, digest, grant, refresh_token
+from contract.samples import LATER, MUCH_LATER, NOW, all_of, code, digest, grant, refresh_token
 from trustweft.server.records import Redemption, TokenStatus
 from trustweft.store.errors import StoreConflictError
 
@@ -81,6 +81,34 @@ async def test_a_refresh_token_is_found_until_it_expires(store: ServerStore) -> 
     assert found == refresh_token(expires_at=LATER)
     assert await store.find_refresh_token(digest("refresh"), now=LATER) is None
     assert await store.find_refresh_token(digest("guess"), now=NOW) is None
+
+
+async def test_a_refresh_token_can_be_made_to_end_sooner_and_never_later(store: ServerStore) -> None:
+    """Whoever comes later cannot lengthen what an earlier one has shortened; the rest of it stays as it was."""
+    await store.save_grant(grant())
+    await store.save_refresh_token(digest("refresh"), refresh_token(expires_at=MUCH_LATER))
+    for until in (LATER, LATER + 1, MUCH_LATER, MUCH_LATER + 1):
+        await store.shorten_refresh_token(digest("refresh"), until=until)
+    found = await store.find_refresh_token(digest("refresh"), now=LATER - 1)
+    assert found == refresh_token(expires_at=LATER)
+    assert await store.find_refresh_token(digest("refresh"), now=LATER) is None
+    await store.shorten_refresh_token(digest("guess"), until=LATER)
+    assert await store.reap(now=LATER, limit=10) == 1
+
+
+async def test_of_many_who_shorten_a_refresh_token_the_soonest_counts(store: ServerStore) -> None:
+    """In whichever order they come, and beside a new one that is kept in the same commit."""
+    await store.save_grant(grant())
+    await store.save_refresh_token(digest("refresh"), refresh_token(expires_at=MUCH_LATER))
+    pending = []
+    for number in (7, 3, 9, 5):
+        pending.append(store.save_refresh_token(digest(f"new {number}"), refresh_token()))
+        pending.append(store.shorten_refresh_token(digest("refresh"), until=LATER + number))
+    await all_of(pending)
+    found = await store.find_refresh_token(digest("refresh"), now=NOW)
+    assert found == refresh_token(expires_at=LATER + 3)
+    kept = [await store.find_refresh_token(digest(f"new {number}"), now=NOW) for number in (3, 5, 7, 9)]
+    assert kept == [refresh_token()] * 4
 
 
 async def test_nothing_hangs_off_a_grant_that_does_not_exist(store: ServerStore) -> None:

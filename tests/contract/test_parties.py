@@ -32,6 +32,27 @@ async def test_a_client_is_never_overwritten(store: ServerStore) -> None:
     assert await store.find_client("moneyview") == b"{}"
 
 
+async def test_a_client_is_replaced_by_whoever_has_seen_what_is_there(store: ServerStore) -> None:
+    """Compared octet for octet, so that nobody undoes what somebody else decided meanwhile; grants stay."""
+    await store.add_client("moneyview", b'{"v": 1}')
+    await store.add_client("other", b'{"v": 1}')
+    await store.save_grant(grant())
+    assert await store.replace_client("moneyview", old=b'{"v":1}', new=b"{}") is False
+    assert await store.replace_client("moneyview", old=b'{"v": 1}', new=b'{"v": 2}') is True
+    assert await store.replace_client("moneyview", old=b'{"v": 1}', new=b'{"v": 3}') is False
+    assert await store.list_clients() == [("moneyview", b'{"v": 2}'), ("other", b'{"v": 1}')]
+    assert await store.find_grant("grant") == grant()
+
+
+async def test_a_client_that_is_not_there_is_not_replaced(store: ServerStore) -> None:
+    """Neither one that never was, nor one that was removed: it does not come back this way."""
+    await store.add_client("moneyview", b"{}")
+    await store.remove_client("moneyview", now=NOW)
+    for client_id in ("moneyview", "unknown"):
+        assert await store.replace_client(client_id, old=b"{}", new=b'{"v": 2}') is False
+    assert await store.list_clients() == []
+
+
 async def test_a_removed_client_leaves_its_identifier_taken(store: ServerStore) -> None:
     """Nobody can become a client that others still remember."""
     await store.add_client("moneyview", b"{}")

@@ -65,6 +65,11 @@ UNSEEN = {
     # only differ where an operator takes a scope out of service
     ("token:authorization_code", "keep_offered_scope"),
     ("token:refresh_token", "keep_offered_scope"),
+    # only differ for a client whose registration is narrowed between two requests
+    *(
+        (endpoint, "refuse_withdrawn_request")
+        for endpoint in ("authorization", "interaction", "login", "cancel", "decision")
+    ),
 }
 
 NAMES = {endpoint: [check.__name__ for check in pipeline] for endpoint, pipeline in PIPELINES.items()}

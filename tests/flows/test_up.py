@@ -9,12 +9,16 @@ import socket
 import stat
 import subprocess
 import sys
+import time
+import uuid
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
 from ecosystem import free_base_port, run_trustweft, running_ecosystem
+from trustweft.cli.assembly.parts import read_key
+from trustweft.protocol.client_assertion import ASSERTION_TYPE, create_client_assertion
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +34,7 @@ COMMANDS = (
     ("clients", "add"),
     ("clients", "list"),
     ("clients", "show"),
+    ("clients", "update"),
     ("clients", "remove"),
     ("users",),
     ("users", "add"),
@@ -164,6 +169,40 @@ def test_clients_are_added_shown_and_removed_while_the_server_runs(ecosystem: Ec
     back = run_trustweft("clients", "add", *data, "-", text=metadata)
     assert (back.returncode, "client.taken" in back.stderr) == (1, True)
     assert run_trustweft("clients", "show", "short-lived", *data).returncode == 1
+
+
+def revoke_as(ecosystem: Ecosystem, client_id: str, key: str) -> int:
+    """Revoke what never was, as a client with this key: 200 for whoever authenticates."""
+    signer = read_key(ecosystem.data / "client-keys" / f"{key}.json")
+    assertion = create_client_assertion(
+        signer,
+        client_id=client_id,
+        issuer=ecosystem.issuer,
+        now=time.time(),
+        lifetime=60,
+        jti=str(uuid.uuid4()),
+    )
+    form = {"token": "x", "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+    return httpx2.post(f"{ecosystem.issuer}/revoke", data=form, verify=ecosystem.trust).status_code
+
+
+def test_a_client_is_authenticated_by_the_keys_that_it_publishes_and_updated_while_the_server_runs(
+    ecosystem: Ecosystem,
+) -> None:
+    """By reference to where MoneyView publishes its key, then by value with another key: each counts at once."""
+    data = ("--data", str(ecosystem.data))
+    shown = json.loads(run_trustweft("clients", "show", "moneyview", *data).stdout)
+    tour = json.loads(run_trustweft("clients", "show", "tour", *data).stdout)
+    metadata = {**shown, "client_id": "by-reference", "jwks_uri": f"{ecosystem.moneyview}/jwks"}
+    del metadata["jwks"]
+    added = run_trustweft("clients", "add", *data, "-", text=json.dumps(metadata))
+    assert (added.returncode, added.stderr) == (0, "")
+    assert [revoke_as(ecosystem, "by-reference", key) for key in ("moneyview", "tour")] == [200, 401]
+    by_value = json.dumps({**shown, "client_id": "by-reference", "jwks": tour["jwks"]})
+    updated = run_trustweft("clients", "update", *data, "-", text=by_value)
+    assert updated.stdout == "Updated by-reference: jwks, jwks_uri.\n"
+    assert [revoke_as(ecosystem, "by-reference", key) for key in ("moneyview", "tour")] == [401, 200]
+    assert run_trustweft("clients", "remove", "by-reference", *data).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 from browsing import FAST, compiled_pages
 from revocations import Issuer
+from support.client_hosts import ClientHosts
 from support.drafts import Draft
 from support.wire import Answer, Sent, send
 from trustweft.crypto.keyring import KeyRing
@@ -34,6 +35,7 @@ from trustweft.runtime.errors import Reject
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
+from trustweft.server.client_keys import ClientKeys
 from trustweft.server.config import ScopeDefinition, ServerConfig
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
@@ -260,6 +262,7 @@ class Authority:
     hearing: Hearing
     server: AuthorizationServer
     ca: CertificateAuthority
+    hosts: ClientHosts
     parties: dict[str, Party] = field(default_factory=dict)
     people: dict[str, User] = field(default_factory=dict)
     codes: dict[str, IssuedCode] = field(default_factory=dict)
@@ -303,9 +306,14 @@ class Authority:
 
     def stop_offering(self, *names: str) -> None:
         """Take values of the scope out of the configuration, as an operator does at a restart."""
-        config = self.deployment.config
-        scopes = tuple(scope for scope in config.scopes if scope.name not in names)
-        self.deployment = replace(self.deployment, config=msgspec.structs.replace(config, scopes=scopes))
+        self.configure(
+            scopes=tuple(scope for scope in self.deployment.config.scopes if scope.name not in names)
+        )
+
+    def configure(self, **changes: Any) -> None:
+        """Run on with another configuration, as after a restart."""
+        config = msgspec.structs.replace(self.deployment.config, **changes)
+        self.deployment = replace(self.deployment, config=config)
         self.server = AuthorizationServer(self.deployment, pipelines=self.server.pipelines)
 
     async def look_up_revocations(self, *revoked: Party) -> None:
@@ -333,6 +341,13 @@ class Authority:
         assert await self.store.add_client(party.client_id, msgspec.json.encode(party.metadata | changes))
         self.parties[party.client_id] = party
         return party
+
+    async def reregister(self, party: Party, **changes: Any) -> None:
+        """Change what a client is registered as, as `trustweft clients update` does."""
+        old = await self.store.find_client(party.client_id)
+        assert old is not None
+        new = msgspec.json.encode(msgspec.json.decode(old) | changes)
+        assert await self.store.replace_client(party.client_id, old=old, new=new)
 
     async def enrol(self, username: str) -> User:
         """Give somebody an account."""
@@ -417,12 +432,14 @@ async def make_authority(
     store, clock, hearing, entropy = store or MemoryStore(), ManualClock(), Hearing(), SystemEntropy()
     keys = KeyRing.load_or_create(directory, now=clock.now())
     ca = load_or_create_authority(directory / "ca", now=clock.now())
+    hosts = ClientHosts()
     deployment = Deployment(
         config=CONFIG,
         profile=load_profile("fapi2-security"),
         store=store,
         keys=keys,
         client_certificates=ClientCertificates((ca.certificate,)),
+        client_keys=ClientKeys(fetch=hosts.fetch, clock=clock, observer=hearing),
         nonces=Nonces(entropy.octets(32), step=60, window=120),
         pages=ServerPages(compiled_pages(), base_url=ISSUER),
         passwords=Passwords(entropy=entropy, hasher=FAST, concurrency=1),
@@ -431,7 +448,7 @@ async def make_authority(
         observer=hearing,
     )
     server = AuthorizationServer(deployment, pipelines=pipelines)
-    authority = Authority(deployment, store, clock, hearing, server, ca)
+    authority = Authority(deployment, store, clock, hearing, server, ca, hosts)
     for party in (*_parties(), *_certified_parties(ca, now=clock.now())):
         await authority.register(party)
     for username in ("alice", "bob"):

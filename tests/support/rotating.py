@@ -17,6 +17,7 @@ from browsing import FAST, compiled_pages
 from ecosystem import free_base_port
 from local_tls import make_local_tls
 from support.authority import CONFIG, Hearing, make_party
+from support.client_hosts import ClientHosts
 from trustweft.client import AsyncClient, ClientConfiguration, Dpop, PrivateKeyJwt, PublishedKeys
 from trustweft.crypto import jws
 from trustweft.crypto.keyring import KeyRing
@@ -37,6 +38,7 @@ from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
+from trustweft.server.client_keys import ClientKeys
 from trustweft.server.exchange import Deployment
 from trustweft.server.key_watch import KeyWatch
 from trustweft.server.login.passwords import Passwords
@@ -113,6 +115,7 @@ class Town:
             store=self.store,
             keys=ring,
             client_certificates=ClientCertificates(),
+            client_keys=ClientKeys(fetch=ClientHosts().fetch, clock=self.clock, observer=self.hearing),
             nonces=nonces,
             pages=ServerPages(compiled_pages(), base_url=self.issuer),
             passwords=self.passwords,

@@ -11,10 +11,13 @@ import msgspec
 from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.data_directory import data_option
 from trustweft.cli.output import examples, json_option, preformatted, print_json, print_table
-from trustweft.cli.registry import add_client, open_store
+from trustweft.cli.registry import add_client, open_store, update_client
 from trustweft.cli.signing_keys import open_keys
+from trustweft.crypto.keys import KeySet
+from trustweft.protocol.registration import ClientMetadata, read_client_metadata
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
+from trustweft.runtime.errors import Reject
 from trustweft.runtime.observability import SilentObserver
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ _METADATA = preformatted(
     '  "token_endpoint_auth_method": "private_key_jwt",',
     '  "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "…", "y": "…"}]}',
     "}",
+    'Instead of jwks: "jwks_uri": "https://client.example/jwks", where the client publishes its keys.',
 )
 _SURROUNDINGS = Surroundings(SystemClock(), SystemEntropy(), SilentObserver())
 
@@ -45,11 +49,12 @@ _SURROUNDINGS = Surroundings(SystemClock(), SystemEntropy(), SilentObserver())
         "trustweft clients add my-client.json",
         "trustweft clients list --json",
         "trustweft clients show moneyview",
+        "trustweft clients update my-client.json",
         "trustweft clients remove my-client",
     ),
 )
 def command() -> None:
-    """Register, list, show and remove clients. A running server sees each change at once."""
+    """Register, list, show, update and remove clients. A running server sees each change at once."""
 
 
 @command.command(
@@ -82,7 +87,7 @@ def add(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
 @data_option
 @json_option
 def list_(data: Path, *, as_json: bool) -> None:
-    """List the registered clients."""
+    """List the registered clients: how each authenticates, what binds its tokens, and where its keys are."""
 
     async def run() -> list[dict[str, object]]:
         async with open_store(data) as store:
@@ -92,9 +97,37 @@ def list_(data: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(clients)
         return
-    members = ("client_id", "client_name", "organization_name", "scope")
-    rows = [[str(client.get(member, "")) for member in members] for client in clients]
-    print_table(("client_id", "name", "organization", "scope"), rows)
+    headings = ("client_id", "name", "method", "bound by", "keys", "scope")
+    print_table(headings, [_row(client) for client in clients])
+
+
+def _row(document: dict[str, object]) -> list[str]:
+    named = [str(document.get(member, "")) for member in ("client_id", "client_name")]
+    try:
+        client = read_client_metadata(document)
+    except Reject as refused:
+        # Registered when other rules were in force: it is of no use now, and an operator should see that.
+        return [*named, refused.reason.id, "", "", ""]
+    by_value = 0 if client.jwks is None else len(KeySet.read(client.jwks).keys)
+    return [
+        *named,
+        f"{client.token_endpoint_auth_method} {_detail(client)}".strip(),
+        _sender_constraint(client) if client.grant_types else "no tokens",
+        client.jwks_uri or (f"{by_value} by value" if by_value else "none"),
+        " ".join(client.scope),
+    ]
+
+
+def _detail(client: ClientMetadata) -> str:
+    """Return the algorithm of its assertions, or the name in its certificate."""
+    if client.certificate_name is not None:
+        return client.certificate_name.value
+    signs = client.token_endpoint_auth_method == "private_key_jwt"  # noqa: S105  # a method
+    return client.token_endpoint_auth_signing_alg if signs else ""
+
+
+def _sender_constraint(client: ClientMetadata) -> str:
+    return "DPoP" if client.dpop_bound_access_tokens else "certificate"
 
 
 @command.command(
@@ -117,6 +150,38 @@ def show(data: Path, client_id: str, *, as_json: bool) -> None:
     if metadata is None:
         raise click.ClickException(f"client.unknown: there is no client {client_id}")
     print_json(msgspec.json.decode(metadata))
+
+
+@command.command(
+    epilog=examples(
+        "trustweft clients update my-client.json",
+        "trustweft clients update - < my-client.json",
+    )
+)
+@data_option
+@json_option
+@click.argument("metadata", type=click.File("rb"))
+def update(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
+    """Replace a client's registration with what the file METADATA describes (- reads standard input).
+
+    The whole of it, so begin with what `show` prints. Grants and tokens stay; what the client is no longer registered
+    for ends at once: redirect URIs for requests under way, scope with the next refresh, keys with the next request.
+    """
+
+    async def run() -> None:
+        async with open_store(data) as store:
+            algorithms = open_keys(data).signing_algorithms(now=_SURROUNDINGS.clock.now())
+            updated, changed = await update_client(store, metadata.read(), signing_algorithms=algorithms)
+        if as_json:
+            print_json({"client": msgspec.to_builtins(updated), "changed": changed})
+            return
+        click.echo(
+            f"Updated {updated.client_id}: {', '.join(changed) if changed else 'nothing was different'}."
+        )
+        if updated.ignored:
+            click.echo(f"Not known here, and ignored: {', '.join(updated.ignored)}", err=True)
+
+    asyncio.run(run())
 
 
 @command.command(epilog=examples("trustweft clients remove my-client"))

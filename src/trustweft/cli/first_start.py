@@ -9,6 +9,7 @@ import msgspec
 from trustweft.cli.registry import add_client, add_user
 from trustweft.cli.settings import (
     CertificateRevocationSettings,
+    ClientKeySettings,
     ClientSettings,
     KeySettings,
     ListedAuthoritySettings,
@@ -142,6 +143,8 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
         certificate_revocation=CertificateRevocationSettings(
             authorities=(ListedAuthoritySettings(certificate="../ca/certificate.pem", lists="none"),)
         ),
+        # All of the ecosystem is on this machine, and so are clients that are added to it.
+        client_keys=ClientKeySettings(trust="../ca/certificate.pem", allowed_hosts=("localhost",)),
         login_notice="This is a demonstration. Its users and their passwords were printed when it started.",
     )
 

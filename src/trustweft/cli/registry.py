@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trustweft.server.records import User
     from trustweft.server.storage import ServerStore
 
-__all__ = ["add_client", "add_user", "open_store", "read_client"]
+__all__ = ["add_client", "add_user", "open_store", "read_client", "update_client"]
 
 MAXIMUM_USERNAME: Final = 100
 MINIMUM_PASSWORD: Final = 15  # where it is all that a person shows: NIST SP 800-63B-4 section 3.1.1.2
@@ -46,15 +46,17 @@ async def open_store(data: Path) -> AsyncIterator[SqliteStore]:
         raise click.ClickException(str(cause)) from cause
 
 
-def read_client(raw: bytes, *, entropy_token: str) -> tuple[bytes, ClientMetadata]:
-    """Validate client metadata (RFC 7591); a missing ``client_id`` is made up.
+def read_client(raw: bytes, *, entropy_token: str | None = None) -> tuple[bytes, ClientMetadata]:
+    """Validate client metadata (RFC 7591); a missing ``client_id`` is made up from the token, where one is given.
 
     Raises:
         click.ClickException: with the reason id.
     """
     try:
         document = load_object(raw, limit=MAXIMUM_METADATA)
-        document.setdefault("client_id", f"client-{entropy_token.lower().replace('_', '-')[:16].strip('-')}")
+        if entropy_token is not None:
+            made_up = entropy_token.lower().replace("_", "-")[:16].strip("-")
+            document.setdefault("client_id", f"client-{made_up}")
         return msgspec.json.encode(document), read_client_metadata(document)
     except Reject as refusal:
         raise click.ClickException(str(refusal)) from refusal
@@ -88,17 +90,48 @@ async def add_client(
         click.ClickException: the metadata is refused, or the identifier is taken.
     """
     stored, metadata = read_client(raw, entropy_token=surroundings.entropy.token())
-    wanted = metadata.id_token_signed_response_alg
-    if wanted not in signing_algorithms:  # promised to the client, so it must be kept
-        raise click.ClickException(
-            f"client-metadata.algorithm: this server signs ID tokens with {' and '.join(signing_algorithms)}, not with "
-            f"{wanted}: register another id_token_signed_response_alg, or add {wanted} to keys.algorithms of the server"
-        )
+    _check_promises(metadata, signing_algorithms)
     if not await store.add_client(metadata.client_id, stored):
         raise click.ClickException(
             f"client.taken: {metadata.client_id} is taken, now or by a client that was removed"
         )
     return metadata
+
+
+async def update_client(
+    store: ServerStore, raw: bytes, *, signing_algorithms: tuple[str, ...] = (DEFAULT_ALGORITHM,)
+) -> tuple[ClientMetadata, tuple[str, ...]]:
+    """Replace a client's registration; return it, and the names of the members that differ from before.
+
+    Args:
+        store: where.
+        raw: its metadata.
+        signing_algorithms: what the server signs ID tokens with.
+
+    Raises:
+        click.ClickException: the metadata is refused, there is no such client, or somebody else changed it meanwhile.
+    """
+    stored, metadata = read_client(raw)
+    _check_promises(metadata, signing_algorithms)
+    old = await store.find_client(metadata.client_id)
+    if old is None:
+        raise click.ClickException(f"client.unknown: there is no client {metadata.client_id}")
+    if not await store.replace_client(metadata.client_id, old=old, new=stored):
+        raise click.ClickException(
+            f"client.changed: {metadata.client_id} was changed by somebody else just now; look at it, and try again"
+        )
+    before, after = msgspec.json.decode(old), msgspec.json.decode(stored)
+    return metadata, tuple(sorted(name for name in {*before, *after} if before.get(name) != after.get(name)))
+
+
+def _check_promises(metadata: ClientMetadata, signing_algorithms: tuple[str, ...]) -> None:
+    """Hold that what is promised to the client is kept."""
+    wanted = metadata.id_token_signed_response_alg
+    if wanted not in signing_algorithms:
+        raise click.ClickException(
+            f"client-metadata.algorithm: this server signs ID tokens with {' and '.join(signing_algorithms)}, not with "
+            f"{wanted}: register another id_token_signed_response_alg, or add {wanted} to keys.algorithms of the server"
+        )
 
 
 async def add_user(  # a person's facts, by keyword

@@ -10,6 +10,7 @@ from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resol
 
 __all__ = [
     "CertificateRevocationSettings",
+    "ClientKeySettings",
     "ClientSettings",
     "KeySettings",
     "ListedAuthoritySettings",
@@ -122,6 +123,18 @@ class KeySettings(_Settings, frozen=True):
             raise ValueError("keys.algorithms names one algorithm or more, each once")
 
 
+class ClientKeySettings(_Settings, frozen=True):
+    """How the keys of clients are fetched that register a ``jwks_uri``.
+
+    Attributes:
+        trust: PEM of the authorities that the hosts' certificates hang off; the system's unless it is named.
+        allowed_hosts: hosts whose addresses need not be public: for an ecosystem inside one network.
+    """
+
+    trust: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+
+
 class ServerSettings(_Settings, frozen=True):
     """`trustweft serve server`."""
 
@@ -132,6 +145,7 @@ class ServerSettings(_Settings, frozen=True):
     keys: KeySettings
     proxy: ProxySettings | None = None
     certificate_revocation: CertificateRevocationSettings = CertificateRevocationSettings()
+    client_keys: ClientKeySettings = ClientKeySettings()
     profile: str = "fapi2-security"
     login_notice: str | None = None
 

@@ -18,21 +18,17 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from trustweft.crypto.algorithms import canonical_algorithm
-from trustweft.crypto.keys import KeySet
-from trustweft.protocol.mtls import (
-    MUTUAL_TLS_METHODS,
-    CertificateName,
-    read_certificate_name,
-    read_registered_certificates,
-)
+from trustweft.protocol.mtls import MUTUAL_TLS_METHODS
 from trustweft.protocol.oauth import parse_scope
 from trustweft.protocol.redirect_uri import check_registrable
+from trustweft.protocol.registered_keys import read_registered_keys
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trustweft.protocol.mtls import CertificateName
     from trustweft.protocol.redirect_uri import ApplicationType, RedirectUri
 
 __all__ = ["AUTHENTICATION_METHODS", "DEFAULT_ALGORITHM", "ClientMetadata", "read_client_metadata"]
@@ -54,6 +50,7 @@ _READ: Final = frozenset(
         "grant_types",
         "id_token_signed_response_alg",
         "jwks",
+        "jwks_uri",
         "organization_name",
         "redirect_uris",
         "resource_server_for",
@@ -97,24 +94,6 @@ AUTHENTICATION = reason(
     error=_ERROR,
     public="The token_endpoint_auth_method must be private_key_jwt, tls_client_auth or self_signed_tls_client_auth.",
 )
-KEYS_BY_REFERENCE = reason(
-    "client-metadata.keys-by-reference",
-    error=_ERROR,
-    public="A jwks_uri is not supported: register the keys themselves as jwks.",
-)
-KEYS = reason(
-    "client-metadata.keys", error=_ERROR, public="The jwks is missing or is not a set of public keys."
-)
-PRIVATE_KEYS = reason(
-    "client-metadata.private-keys",
-    error=_ERROR,
-    public="The jwks holds a private or symmetric key: register public keys only, and replace this one.",
-)
-NO_FITTING_KEY = reason(
-    "client-metadata.no-fitting-key",
-    error=_ERROR,
-    public="No key of the jwks fits token_endpoint_auth_signing_alg.",
-)
 ALGORITHM = reason(
     "client-metadata.algorithm",
     error=_ERROR,
@@ -149,11 +128,6 @@ SENDER_CONSTRAINT = reason(
     error=_ERROR,
     public="Access tokens are always bound, in one way: dpop_bound_access_tokens or tls_client_certificate_bound_access_tokens is true.",
 )
-CERTIFICATE = reason(
-    "client-metadata.certificate",
-    error=_ERROR,
-    public="The names or keys that the client's certificate shall be known by are missing or malformed.",
-)
 ALIASES = reason(
     "client-metadata.aliases", error=_ERROR, public="The use_mtls_endpoint_aliases must be true or false."
 )
@@ -163,14 +137,13 @@ RESOURCE_SERVER = reason(
     public="The resource_server_for must be a list of audiences.",
 )
 
-_WORDS: Final = {"jwk.private": PRIVATE_KEYS, "mtls.bad-certificates": CERTIFICATE}
-
 
 class ClientMetadata(Struct, frozen=True, kw_only=True):
     """A client as it may be registered: every value was checked.
 
     Attributes:
-        jwks: its public keys, by value; none where its certificate is known by a name.
+        jwks: its public keys, by value; no key where its certificate is known by a name; None where they are by reference.
+        jwks_uri: where it publishes its public keys; None where they are by value.
         certificate_name: what its certificate is known by, for ``tls_client_auth``.
         tls_client_certificate_bound_access_tokens: whether its tokens are bound to its certificate.
         dpop_bound_access_tokens: whether they are bound to its proof key: one of the two is true.
@@ -189,7 +162,8 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     grant_types: tuple[str, ...]
     response_types: tuple[str, ...]
     scope: tuple[str, ...]
-    jwks: Mapping[str, object]
+    jwks: Mapping[str, object] | None
+    jwks_uri: str | None = None
     token_endpoint_auth_method: str
     token_endpoint_auth_signing_alg: str
     id_token_signed_response_alg: str
@@ -220,8 +194,7 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
     method = _check_authentication(document)  # (3)
     algorithm = _algorithm(document, "token_endpoint_auth_signing_alg")  # (4)
     id_token_algorithm = _algorithm(document, "id_token_signed_response_alg")
-    certificate_name = _certificate_name(document, method)  # (5)
-    jwks = _jwks(document, method, algorithm)
+    keys = read_registered_keys(document, method=method, algorithm=algorithm)  # (5)
     grant_types = _grant_types(document)  # (6)
     response_types = _response_types(document, grant_types)
     application_type = _application_type(document)
@@ -235,11 +208,12 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
         grant_types=grant_types,
         response_types=response_types,
         scope=_scope(document),  # (8)
-        jwks=jwks,
+        jwks=keys.jwks,
+        jwks_uri=keys.jwks_uri,
         token_endpoint_auth_method=method,
         token_endpoint_auth_signing_alg=algorithm,
         id_token_signed_response_alg=id_token_algorithm,
-        certificate_name=certificate_name,
+        certificate_name=keys.certificate_name,
         tls_client_certificate_bound_access_tokens=certificate_bound,
         dpop_bound_access_tokens=not certificate_bound,
         use_mtls_endpoint_aliases=_use_aliases(document),
@@ -271,34 +245,6 @@ def _check_authentication(document: Mapping[str, object]) -> str:
     if method not in AUTHENTICATION_METHODS:
         raise AUTHENTICATION.reject(f"{method!r:.100}")
     return str(method)
-
-
-def _certificate_name(document: Mapping[str, object], method: str) -> CertificateName | None:
-    if method != "tls_client_auth":
-        return None
-    try:
-        return read_certificate_name(document)
-    except Reject as cause:
-        raise CERTIFICATE.reject(cause.detail) from cause
-
-
-def _jwks(document: Mapping[str, object], method: str, algorithm: str) -> Mapping[str, object]:
-    if "jwks_uri" in document:
-        raise KEYS_BY_REFERENCE.reject()
-    if method == "tls_client_auth" and "jwks" not in document:
-        return {"keys": []}
-    jwks = document.get("jwks")
-    if not isinstance(jwks, dict):
-        raise KEYS.reject("missing")
-    try:
-        keys = KeySet.read(jwks).keys
-        if method == "self_signed_tls_client_auth":
-            read_registered_certificates(jwks)
-    except Reject as cause:
-        raise _WORDS.get(cause.reason.id, KEYS).reject(str(cause)) from cause
-    if method == "private_key_jwt" and not any(key.algorithm == algorithm for key in keys):
-        raise NO_FITTING_KEY.reject(algorithm)
-    return jwks
 
 
 def _algorithm(document: Mapping[str, object], member: str) -> str:

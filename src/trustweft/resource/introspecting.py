@@ -166,10 +166,16 @@ class IntrospectedRevocations:
             response = await self._post(self._settings.endpoint, form)
             if response.status == _TOO_MANY or response.status >= _BROKEN:
                 raise AWAY.reject(f"status {response.status}")
-        except (Reject, OSError) as cause:
-            self._paused_until = self._clock.now() + PAUSE
-            raise cause if isinstance(cause, Reject) else AWAY.reject(repr(cause)[:200]) from cause
+        except Reject:
+            self._pause()
+            raise
+        except OSError as cause:
+            self._pause()
+            raise AWAY.reject(repr(cause)[:200]) from cause
         return response
+
+    def _pause(self) -> None:
+        self._paused_until = self._clock.now() + PAUSE
 
     def _form(self, presented: str) -> dict[str, str]:
         settings = self._settings

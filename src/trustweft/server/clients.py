@@ -12,21 +12,39 @@ from trustweft.protocol.registration import ClientMetadata, read_client_metadata
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trustweft.server.storage import ServerStore
 
-__all__ = ["RegisteredClient", "find_client"]
+__all__ = ["PublishedKeys", "RegisteredClient", "find_client", "read_published_keys"]
 
 MAXIMUM_METADATA = 262_144
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedKeys:
+    """A client's JWK Set, ready for use.
+
+    Attributes:
+        keys: those for signatures.
+        certificates: those, and the bare keys, that ``self_signed_tls_client_auth`` goes by; for such clients only.
+    """
+
+    keys: KeySet
+    certificates: RegisteredCertificates | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredClient:
-    """A client of this server, with its keys ready for use."""
+    """A client of this server.
+
+    Attributes:
+        published: its keys, ready for use, where they are registered by value; see ``server.client_keys`` otherwise.
+    """
 
     client_id: str
     metadata: ClientMetadata
-    keys: KeySet
-    certificates: RegisteredCertificates | None  # for self_signed_tls_client_auth
+    published: PublishedKeys | None
 
 
 async def find_client(store: ServerStore, client_id: str) -> RegisteredClient | None:
@@ -40,9 +58,15 @@ def _read(client_id: str, stored: bytes) -> RegisteredClient:
     """Parsing keys costs as much as a verification; the stored octets themselves are the cache key."""
     metadata = read_client_metadata(load_object(stored, limit=MAXIMUM_METADATA))
     method = metadata.token_endpoint_auth_method
-    return RegisteredClient(
-        client_id,
-        metadata,
-        KeySet.read(metadata.jwks),
-        read_registered_certificates(metadata.jwks) if method == "self_signed_tls_client_auth" else None,
-    )
+    published = None if metadata.jwks is None else read_published_keys(metadata.jwks, method=method)
+    return RegisteredClient(client_id, metadata, published)
+
+
+def read_published_keys(jwks: Mapping[str, object], *, method: str) -> PublishedKeys:
+    """Read the JWK Set of a client that authenticates with this method.
+
+    Raises:
+        Reject: ``jwks.malformed``, ``jwk.*``, ``mtls.bad-certificates``.
+    """
+    certified = method == "self_signed_tls_client_auth"
+    return PublishedKeys(KeySet.read(jwks), read_registered_certificates(jwks) if certified else None)

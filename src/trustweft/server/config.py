@@ -12,7 +12,7 @@ from trustweft.protocol.url import parse_url
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["PATHS", "ScopeDefinition", "ServerConfig"]
+__all__ = ["PATHS", "RefreshTokenRotation", "ScopeDefinition", "ServerConfig"]
 
 PATHS: Final = {
     "pushed_authorization_request": "/par",
@@ -35,6 +35,32 @@ class ScopeDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     explanation: str
 
 
+# Seconds; our choice: a client notices a lost answer and tries again within a minute, and a migration takes days.
+SHORTEST_WINDOW: Final = 60
+LONGEST_WINDOW: Final = 604_800
+
+
+class RefreshTokenRotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every refresh gives a new refresh token: for a migration or an emergency, and to be taken out again afterwards.
+
+    FAPI 2.0 forbids it otherwise (Security Profile section 5.3.2.1 item 9 and note 1).
+
+    Attributes:
+        window_seconds: how long the old refresh token serves on, for clients that lost the answer with the new one.
+    """
+
+    window_seconds: int
+
+    def __post_init__(self) -> None:
+        """Refuse a window in which nobody could try again, or that is no window.
+
+        Raises:
+            ValueError: it is shorter than a minute or longer than a week.
+        """
+        if not SHORTEST_WINDOW <= self.window_seconds <= LONGEST_WINDOW:
+            raise ValueError(f"window_seconds must be {SHORTEST_WINDOW} to {LONGEST_WINDOW}")
+
+
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One authorization server.
 
@@ -44,6 +70,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         display_name: what people see.
         organization_name: who runs it.
         scopes: everything that can be asked for.
+        refresh_token_rotation: absent, as it should be but in extraordinary circumstances, no refresh token is replaced.
     """
 
     issuer: str
@@ -51,6 +78,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     organization_name: str
     scopes: tuple[ScopeDefinition, ...]
     mtls_base: str | None = None
+    refresh_token_rotation: RefreshTokenRotation | None = None
 
     def __post_init__(self) -> None:
         """Refuse addresses that the endpoints would not be found at.

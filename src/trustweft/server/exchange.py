@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from trustweft.runtime.errors import Reason
     from trustweft.runtime.observability import Observer
     from trustweft.server.client_certificates import ClientCertificates
-    from trustweft.server.clients import RegisteredClient
+    from trustweft.server.client_keys import ClientKeys
+    from trustweft.server.clients import PublishedKeys, RegisteredClient
     from trustweft.server.config import ServerConfig
     from trustweft.server.login.passkeys import NewPasskey, PasskeyUse
     from trustweft.server.login.passwords import Passwords
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from trustweft.server.records import (
         AuthorizationCode,
         Freshness,
+        Grant,
         Interaction,
         Passkey,
         PushedRequest,
@@ -56,6 +58,7 @@ class Deployment:
     store: ServerStore
     keys: KeyRing
     client_certificates: ClientCertificates
+    client_keys: ClientKeys
     nonces: Nonces
     pages: Pages
     passwords: Passwords
@@ -83,6 +86,7 @@ class Exchange:
         "authorization_code",
         "client",
         "client_id",
+        "client_keys",
         "code_challenge",
         "code_digest",
         "confirmation",
@@ -91,6 +95,7 @@ class Exchange:
         "dpop_jkt",
         "endpoint",
         "form",
+        "grant",
         "grant_type",
         "handle",
         "interaction",
@@ -106,6 +111,7 @@ class Exchange:
         "pushed",
         "redirect_uri",
         "refresh_token",
+        "refresh_token_digest",
         "request",
         "request_digest",
         "request_uri",
@@ -125,6 +131,7 @@ class Exchange:
     # read_client_credentials, read_authorization_parameters, find_interaction_client, verify_userinfo_token
     client_id: str
     client: RegisteredClient  # find_client
+    client_keys: PublishedKeys  # find_client_keys
     assertion: UnverifiedAssertion | None  # read_client_credentials; None where a certificate authenticates
     authentication: ClientAssertion | None  # verify_client_assertion; None where a certificate authenticates
     confirmation: Confirmation  # establish_confirmation
@@ -151,7 +158,9 @@ class Exchange:
     authorization_code: AuthorizationCode
     code_digest: bytes
     refresh_token: RefreshToken
-    new_refresh_token: str | None  # redeem_code
+    refresh_token_digest: bytes
+    grant: Grant  # check_refreshed_grant
+    new_refresh_token: str | None  # redeem_code, rotate_refresh_token
     presented: PresentedToken  # verify_userinfo_token
     access_token: AccessToken  # verify_userinfo_token
     introspected: AccessToken | None  # find_introspected_token

@@ -24,9 +24,11 @@ from trustweft.server.checks.authorization_request import (
     refuse_request_object,
     refuse_request_uri,
     refuse_unsupported_parameters,
+    refuse_withdrawn_request,
 )
 from trustweft.server.checks.certificate import establish_confirmation, verify_client_certificate
 from trustweft.server.checks.client import check_client_id, find_client
+from trustweft.server.checks.client_keys import find_client_keys
 from trustweft.server.checks.dpop import (
     bind_pushed_request_key,
     check_dpop_nonce,
@@ -86,6 +88,7 @@ from trustweft.server.grants.refresh_token import (
     find_refresh_token,
     issue_for_refresh_token,
     narrow_scope,
+    rotate_refresh_token,
 )
 from trustweft.server.login.pipelines import INTERACTION_PIPELINES
 
@@ -98,6 +101,7 @@ _FORM: Final = (check_method_post, read_form, refuse_duplicates)
 _CLIENT: Final = (
     read_client_credentials,
     find_client,
+    find_client_keys,
     verify_client_assertion,
     verify_client_certificate,
     check_client_id,
@@ -131,6 +135,7 @@ PIPELINES: Final[Pipelines] = {
         find_authorizing_client,
         find_pushed_request,
         check_request_belongs_to_client,
+        refuse_withdrawn_request,
         check_request_not_expired,
         check_prompt,
         begin_interaction,
@@ -163,6 +168,7 @@ PIPELINES: Final[Pipelines] = {
         narrow_scope,
         keep_offered_scope,
         *_REPLAY,
+        rotate_refresh_token,
         issue_for_refresh_token,
     ),
     "token:client_credentials": (

@@ -99,6 +99,10 @@ class ServerStore(Protocol):
         """Return the refresh token if it has not expired (its grant may be revoked: see the grant)."""
         ...
 
+    def shorten_refresh_token(self, digest: bytes, *, until: float) -> Awaitable[None]:
+        """Let the refresh token end at ``until`` if it would live longer; it never comes to live longer."""
+        ...
+
     def revoke_access_token(self, jti: str, *, expires_at: float) -> Awaitable[None]:
         """Remember until it expires that this access token is revoked."""
         ...
@@ -121,6 +125,10 @@ class ServerStore(Protocol):
 
     def list_clients(self) -> Awaitable[list[tuple[str, bytes]]]:
         """Return all clients by identifier."""
+        ...
+
+    def replace_client(self, client_id: str, *, old: bytes, new: bytes) -> Awaitable[bool]:
+        """Replace the client's metadata if it is still ``old``, octet for octet; its grants stay as they are."""
         ...
 
     def remove_client(self, client_id: str, *, now: float) -> Awaitable[bool]:

@@ -194,6 +194,13 @@ class MemoryStore:
         return token if token is not None and token.expires_at > now else None
 
     @_at_once
+    def shorten_refresh_token(self, digest: bytes, *, until: float) -> None:
+        """Let the refresh token end sooner."""
+        token = self._refresh_tokens.get(digest)
+        if token is not None and token.expires_at > until:
+            self._refresh_tokens[digest] = replace(token, expires_at=until)
+
+    @_at_once
     def revoke_access_token(self, jti: str, *, expires_at: float) -> None:
         """Remember until it expires that this access token is revoked."""
         self._revoked[jti] = max(expires_at, self._revoked.get(jti, expires_at))
@@ -227,6 +234,14 @@ class MemoryStore:
     async def list_clients(self) -> list[tuple[str, bytes]]:
         """Return all clients by identifier."""
         return sorted(self._clients.items())
+
+    @_at_once
+    def replace_client(self, client_id: str, *, old: bytes, new: bytes) -> bool:
+        """Replace the client's metadata if it is still ``old``."""
+        if self._clients.get(client_id) != old:
+            return False
+        self._clients[client_id] = new
+        return True
 
     @_at_once
     def remove_client(self, client_id: str, *, now: float) -> bool:

@@ -20,12 +20,12 @@ from conformance.server.mutants import (
     replaced,
     replacing,
 )
+from trustweft.net.remote_keys import RefreshedKeys
 from trustweft.protocol import access_token, bearer, dpop, pkce
 from trustweft.protocol.client_assertion import ClientAssertion
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.oauth import parse_query
 from trustweft.protocol.redirect_uri import verify_registered
-from trustweft.resource.issuer_keys import RemoteKeys
 from trustweft.runtime.encoding import digest_of
 from trustweft.server import tokens
 from trustweft.server.checks import authorization_request, client
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.http import HttpRequest
     from trustweft.protocol.redirect_uri import RedirectUri
     from trustweft.server.exchange import Exchange
+    from trustweft.server.pipeline import Pipelines
 
 __all__ = ["MUTANTS"]
 
@@ -122,6 +123,15 @@ def _any(named: str | None) -> RedirectUri:
 
 def _any_redirect_uri(exchange: Exchange) -> None:
     exchange.redirect_uri = _any(exchange.form.get("redirect_uri"))
+
+
+def _never_comparing(pipelines: Pipelines) -> Pipelines:
+    """Take any redirect URI when it is pushed, and do not look at it again later."""
+    pipelines = replaced(pipelines, _PAR, check_redirect_uri=_any_redirect_uri)
+    for endpoint, steps in pipelines.items():
+        if authorization_request.refuse_withdrawn_request in steps:
+            pipelines = without(pipelines, endpoint, "refuse_withdrawn_request")
+    return pipelines
 
 
 def _refuse_otherwise(_exchange: Exchange) -> None:
@@ -227,11 +237,11 @@ def _for_anybody(token: str, *, audience: str, **rest: Any) -> access_token.Acce
     return _verify_access_token(token, audience=audience, **rest)
 
 
-_suitable = RemoteKeys._suitable
+_get = RefreshedKeys.get
 
 
-async def _first_keys(self: RemoteKeys, token: str) -> KeySet | None:
-    return self._keys or await _suitable(self, token)
+async def _first_keys(self: RefreshedKeys[Any, Any], wanted: object) -> object:
+    return await _get(self, wanted) if self._keys is None else self._keys
 
 
 def _with_cors(_request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -269,7 +279,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a query that is believed": adding("authorization", _believe_query, after="find_pushed_request"),
     "state and nonce that are cut": putting("trustweft.server.endpoints.pushed_request:PushedRequest", _cut),
     "a default redirect URI": replacing(_PAR, check_redirect_uri=_default_redirect_uri),
-    "redirect URIs that are not compared": replacing(_PAR, check_redirect_uri=_any_redirect_uri),
+    "redirect URIs that are not compared": changing(_never_comparing),
     "redirect URIs refused with another error": replacing(_PAR, check_redirect_uri=_refuse_otherwise),
     "requests that need not be pushed": replacing(
         "authorization", read_authorization_parameters=_push_from_query
@@ -318,9 +328,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
             putting("trustweft.server.endpoints.userinfo:verify_access_token", _for_anybody),
         ),
     ),
-    "a guard that looks up keys once": putting(
-        "trustweft.resource.issuer_keys:RemoteKeys._suitable", _first_keys
-    ),
+    "a guard that looks up keys once": putting("trustweft.net.remote_keys:RefreshedKeys.get", _first_keys),
     "certificates that nobody looks at": lacking(
         (_PAR, "verify_client_certificate"), ("token", "verify_client_certificate")
     ),

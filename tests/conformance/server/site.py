@@ -26,6 +26,7 @@ from conformance.examiner.wire import Wire
 from ecosystem import free_base_port
 from local_tls import make_local_tls
 from support.authority import Hearing
+from support.client_hosts import ClientHosts
 from trustweft.crypto.key_rotation import rotate
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
@@ -43,6 +44,7 @@ from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
+from trustweft.server.client_keys import ClientKeys
 from trustweft.server.config import ScopeDefinition, ServerConfig
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
@@ -169,6 +171,7 @@ class Site:
             store=self.store,
             keys=KeyRing.load_or_create(directory / "keys", now=self.clock.now()),
             client_certificates=ClientCertificates((self.client_authority.certificate,)),
+            client_keys=ClientKeys(fetch=ClientHosts().fetch, clock=self.clock, observer=self.hearing),
             nonces=Nonces(self._entropy.octets(32), step=60, window=120),
             pages=ServerPages(compiled_pages(), base_url=self.issuer),
             passwords=Passwords(entropy=self._entropy, hasher=FAST, concurrency=1),

@@ -333,9 +333,56 @@ def test_5_keys_that_do_not_serve_are_refused(jwks: object, expected: str) -> No
     assert refusal(jwks=jwks) == (expected, "invalid_client_metadata")
 
 
-def test_5_keys_by_reference_are_refused() -> None:
-    """No fetching from addresses that clients choose; also beside keys by value (RFC 7591 section 2)."""
-    assert refusal(jwks_uri="https://x.example/jwks") == ("keys-by-reference", "invalid_client_metadata")
+def test_5_keys_may_be_by_reference() -> None:
+    """Which of them fit shows when they are used."""
+    read = read_client_metadata(changed(jwks=..., jwks_uri="https://moneyview.example/jwks?v=1"))
+    assert (read.jwks, read.jwks_uri) == (None, "https://moneyview.example/jwks?v=1")
+
+
+def test_5_keys_by_value_and_by_reference_are_refused() -> None:
+    """Whoever reads the one and whoever reads the other would believe different keys (RFC 7591 section 2)."""
+    assert refusal(jwks_uri="https://x.example/jwks") == ("keys-twice", "invalid_client_metadata")
+    assert refusal(jwks=..., jwks_uri=...) == ("keys", "invalid_client_metadata")
+    assert refusal(jwks=..., jwks_uri=None) == ("keys", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["", "http://moneyview.example/jwks", "file:///etc/passwd", "//moneyview.example/jwks", "/jwks", "https://",
+     "https://user@moneyview.example/", "https://user:password@moneyview.example/", "https://moneyview.example/#keys",
+     "https://moneyview.example\\@evil.example/", "https://moneyview.example/\n", "data:application/json,{}",
+     "https://" + "a" * 3_000, 1, ["https://moneyview.example/jwks"], {}, False],
+    ids=lambda value: repr(value)[:40],
+)  # fmt: skip
+def test_5_a_reference_of_another_form_is_refused(uri: object) -> None:
+    """Over https, from a host, and nothing that two readers would read as two addresses."""
+    assert refusal(jwks=..., jwks_uri=uri) == ("keys-by-reference", "invalid_client_metadata")
+
+
+def test_5_of_several_keys_one_must_fit() -> None:
+    """A client that changes its keys registers the old one and the new one; others may stand beside them."""
+    keys = [
+        *JWKS["keys"],
+        {**public_jwk(ELLIPTIC.public_key()), "kid": "k2"},
+        public_jwk(EDWARDS.public_key()),
+    ]
+    for algorithm in ("ES256", "EdDSA"):
+        read = read_client_metadata(changed(jwks={"keys": keys}, token_endpoint_auth_signing_alg=algorithm))
+        assert read.token_endpoint_auth_signing_alg == algorithm
+    refused = refusal(jwks={"keys": keys}, token_endpoint_auth_signing_alg="PS256")
+    assert refused == ("no-fitting-key", "invalid_client_metadata")
+
+
+def test_5_certificates_may_be_by_reference() -> None:
+    """A client that vouches for itself publishes its certificate (RFC 8705 section 2.2.2); one known by a name may too."""
+    reference = {"jwks": ..., "jwks_uri": "https://moneyview.example/jwks"}
+    self_signed = changed(token_endpoint_auth_method="self_signed_tls_client_auth", **reference)
+    named = changed(
+        token_endpoint_auth_method="tls_client_auth", tls_client_auth_subject_dn="CN=x", **reference
+    )
+    for document in (self_signed, named):
+        read = read_client_metadata(document)
+        assert (read.jwks, read.jwks_uri) == (None, "https://moneyview.example/jwks")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from guarding import ISSUER, OTHER, Stage, key_set
 from trustweft.crypto.keys import LocalSigner, generate_private_key
+from trustweft.net.fetch import UNREACHABLE
 from trustweft.protocol.client_assertion import parse_client_assertion, verify_client_assertion
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.introspection import create_response
@@ -63,9 +64,11 @@ class Remembering(SilentObserver):
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
+        self.refusals: list[Reject] = []
 
     def refused(self, participant: str, endpoint: str, refusal: Reject) -> None:
         """Remember the reason."""
+        self.refusals.append(refusal)
         self.reasons.append(f"{participant}/{endpoint}: {refusal.reason.id}")
 
 
@@ -239,6 +242,16 @@ async def test_of_many_who_ask_about_one_token_one_goes_out() -> None:
     world.endpoint.gate.set()
     assert await asyncio.gather(*asking) == [True] * 17
     assert len(world.endpoint.forms) == 2
+
+
+async def test_a_refusal_of_the_fetcher_is_reported_as_it_is() -> None:
+    """It was once chained to itself, and whoever followed its causes never came to an end."""
+    world = World()
+    await world.learn()
+    world.endpoint.away = UNREACHABLE.reject("no route")
+    assert (await world.refusal()).reason.id == "revocation.unavailable"
+    (refusal,) = world.observer.refusals
+    assert (refusal.reason, refusal.__cause__) == (UNREACHABLE, None)
 
 
 async def test_who_goes_away_does_not_take_the_answer_along() -> None:

@@ -15,11 +15,13 @@ from trustweft.cli.assembly.parts import (
 )
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.x509 import load_authorities
+from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
 from trustweft.protocol.dpop import Nonces
 from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
+from trustweft.server.client_keys import ClientKeys
 from trustweft.server.exchange import Deployment
 from trustweft.server.key_watch import KeyWatch
 from trustweft.server.login.passwords import Passwords
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from trustweft.cli.settings import ServerSettings, TlsSettings
+    from trustweft.cli.settings import ClientKeySettings, ServerSettings, TlsSettings
     from trustweft.server.pipeline import Pipelines
     from trustweft.store.sqlite.store import SqliteStore as Store
 
@@ -73,6 +75,7 @@ def assemble_server(
             resolve(base, settings.keys.directory), algorithms=settings.keys.algorithms, now=clock.now()
         ),
         client_certificates=ClientCertificates(_roots(settings.tls, base=base), revocation),
+        client_keys=_client_keys(settings.client_keys, base=base, surroundings=surroundings),
         # A nonce serves in its own step and the next, as the profile says.
         nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
         pages=ServerPages(Pages(), base_url=settings.server.issuer, notice=settings.login_notice),
@@ -131,3 +134,10 @@ def _roots(tls: TlsSettings, *, base: Path) -> tuple[Certificate, ...]:
     if tls.client_authorities is None:
         return ()
     return load_authorities(resolve(base, tls.client_authorities))
+
+
+def _client_keys(settings: ClientKeySettings, *, base: Path, surroundings: Surroundings) -> ClientKeys:
+    """Return what knows the keys of clients; a client's address leads to public hosts, or to those that are named."""
+    trust = None if settings.trust is None else resolve(base, settings.trust)
+    fetcher = Fetcher(trust=trust_context(trust), allowed_hosts=settings.allowed_hosts)
+    return ClientKeys(fetch=fetcher.get, clock=surroundings.clock, observer=surroundings.observer)

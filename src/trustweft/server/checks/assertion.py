@@ -49,7 +49,7 @@ def verify_client_assertion(exchange: Exchange) -> None:
     exchange.authentication = client_assertion.verify_client_assertion(
         exchange.assertion,
         client_id=client.client_id,
-        keys=client.keys,
+        keys=exchange.client_keys.keys,
         algorithm=client.metadata.token_endpoint_auth_signing_alg,
         issuer=exchange.deployment.config.issuer,
         now=exchange.now,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.protocol import par, pkce
-from trustweft.protocol.oauth import parse_scope
+from trustweft.protocol.oauth import INVALID_REQUEST, parse_scope
 from trustweft.protocol.redirect_uri import verify_registered
-from trustweft.runtime.errors import Reject, reason
+from trustweft.runtime.errors import Reject, Shown, reason
 
 if TYPE_CHECKING:
     from trustweft.server.exchange import Exchange
@@ -48,6 +48,13 @@ TOO_LONG = reason(
 
 MALFORMED_PROMPT = reason(
     "authorization-request.prompt", error="invalid_request", public="The prompt is malformed."
+)
+
+WITHDRAWN = reason(
+    "request-uri.withdrawn",
+    error=INVALID_REQUEST,
+    public="The application may no longer ask for what it asked for here.",
+    shown=Shown.PAGE,
 )
 
 # Each would widen or redirect what the tokens are for; to ignore one would grant something else than was asked.
@@ -121,3 +128,20 @@ def read_prompt(exchange: Exchange) -> None:
         exchange.prompt = () if prompt is None else parse_scope(prompt)  # it has the form of a scope
     except Reject as cause:
         raise MALFORMED_PROMPT.reject(cause.detail) from cause
+
+
+def refuse_withdrawn_request(exchange: Exchange) -> None:
+    """What was pushed is still allowed: a registration that was narrowed since counts from now on.
+
+    Said on a page of ours: a redirect URI that was taken back gets no answer, not even a refusal.
+    """
+    metadata, pushed = exchange.client.metadata, exchange.pushed
+    try:
+        verify_registered(
+            pushed.redirect_uri, metadata.redirect_uris, application_type=metadata.application_type
+        )
+    except Reject as cause:
+        raise WITHDRAWN.reject(f"client_id={exchange.client_id} redirect_uri") from cause
+    beyond = set(pushed.scope).difference(metadata.scope)
+    if beyond or "authorization_code" not in metadata.grant_types:
+        raise WITHDRAWN.reject(f"client_id={exchange.client_id} scope={' '.join(sorted(beyond))[:200]}")

@@ -42,10 +42,11 @@ async def _verify_name(exchange: Exchange) -> None:
 
 
 def _verify_self_signed(exchange: Exchange) -> None:
-    registered = exchange.client.certificates
+    certificate = _certificate(exchange)
+    registered = exchange.client_keys.certificates
     if registered is None:
         raise AttributeError("the client has no certificates: its registration has a hole")
-    mtls.verify_self_signed(_certificate(exchange), registered=registered, now=exchange.now)
+    mtls.verify_self_signed(certificate, registered=registered, now=exchange.now)
 
 
 def _certificate(exchange: Exchange) -> bytes:

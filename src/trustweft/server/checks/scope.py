@@ -19,7 +19,7 @@ NOT_ALLOWED = reason(
 NO_LONGER_OFFERED = reason(
     "scope.no-longer-offered",
     error="invalid_grant",
-    public="Nothing of what was granted is offered here any more.",
+    public="Nothing of what was granted is offered here, or open to the client, any more.",
 )
 
 
@@ -37,9 +37,10 @@ def check_requested_scope(exchange: Exchange) -> None:
 
 
 def keep_offered_scope(exchange: Exchange) -> None:
-    """What was granted shrinks to what is still offered: an operator may have taken a scope out of service."""
+    """What was granted shrinks to what is still offered, and registered for the client: both may have been narrowed."""
+    registered = exchange.client.metadata.scope
     known = {definition.name for definition in exchange.deployment.config.scopes}
-    offered = tuple(name for name in exchange.scope if name in known)
+    offered = tuple(name for name in exchange.scope if name in known and name in registered)
     if not offered:
         raise NO_LONGER_OFFERED.reject(" ".join(exchange.scope)[:200])
     exchange.scope = offered

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.protocol import pkce
+from trustweft.protocol.redirect_uri import verify_registered
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.enforces import enforces
-from trustweft.runtime.errors import reason
+from trustweft.runtime.errors import Reject, reason
 from trustweft.server.records import Redemption, RefreshToken
 from trustweft.server.tokens import issue_access_token, issue_id_token, token_response
 
@@ -27,6 +28,11 @@ FOREIGN = reason("code.other-client", error=_ERROR, public="The code was issued 
 EXPIRED = reason("code.expired", error=_ERROR, public="The code has expired.")
 REDIRECT_URI = reason(
     "code.redirect-uri", error=_ERROR, public="The redirect_uri is not that of the authorization request."
+)
+REDIRECT_URI_WITHDRAWN = reason(
+    "code.redirect-uri-withdrawn",
+    error=_ERROR,
+    public="The redirect_uri that the code was sent to is no longer registered for the client.",
 )
 KEY_MISMATCH = reason(
     "code.key-mismatch", error=_ERROR, public="The code is bound to another key than that of the DPoP proof."
@@ -64,9 +70,17 @@ def check_code_not_expired(exchange: Exchange) -> None:
 
 
 def check_code_redirect_uri(exchange: Exchange) -> None:
-    """The redirect URI is, octet by octet, that of the authorization request (RFC 6749 section 4.1.3)."""
-    if exchange.form.get("redirect_uri") != exchange.authorization_code.redirect_uri:
+    """The redirect URI is, octet by octet, that of the authorization request (RFC 6749 section 4.1.3).
+
+    And it is still registered: whoever sits at one that was taken back has no use of what was sent there.
+    """
+    presented, metadata = exchange.form.get("redirect_uri"), exchange.client.metadata
+    if presented != exchange.authorization_code.redirect_uri:
         raise REDIRECT_URI.reject()
+    try:
+        verify_registered(presented, metadata.redirect_uris, application_type=metadata.application_type)
+    except Reject as cause:
+        raise REDIRECT_URI_WITHDRAWN.reject(f"client_id={exchange.client_id}") from cause
 
 
 def check_code_verifier(exchange: Exchange) -> None:

@@ -1,11 +1,19 @@
 """The refresh token grant (RFC 6749 section 6): bound to the client, not rotated, never wider.
 
 A confidential client may come with a new DPoP key (RFC 9449 section 5): client authentication is the binding.
+
+Rotation is for extraordinary circumstances, and the operator's to switch on (FAPI 2.0 SP section 5.3.2.1 item 9 and
+note 1). The old token then lives on for a stated time, in which a client that lost the answer gets another new one.
+A rotated token that comes later still is refused like any that expired, and ends nothing: RFC 9700 section 4.14.2
+revokes what such a token gave because with public clients it shows a theft, but here nobody can use a stolen one
+without the client's key, so that it shows a client that lost an answer, and its person would pay for that.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from trustweft.protocol.oauth import parse_scope
 from trustweft.runtime.encoding import digest_of
@@ -14,6 +22,8 @@ from trustweft.runtime.errors import reason
 from trustweft.server.tokens import issue_access_token, token_response
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from trustweft.server.exchange import Exchange
 
 _ERROR = "invalid_grant"
@@ -39,10 +49,11 @@ async def find_refresh_token(exchange: Exchange) -> None:
     presented = exchange.form.get("refresh_token")
     if presented is None:
         raise MISSING.reject()
-    token = await exchange.deployment.store.find_refresh_token(digest_of(presented), now=exchange.now)
+    digest = digest_of(presented)
+    token = await exchange.deployment.store.find_refresh_token(digest, now=exchange.now)
     if token is None:
         raise UNKNOWN.reject(f"client_id={exchange.client_id}")
-    exchange.refresh_token = token
+    exchange.refresh_token_digest, exchange.refresh_token = digest, token
 
 
 def check_refresh_token_belongs_to_client(exchange: Exchange) -> None:
@@ -58,6 +69,7 @@ async def check_refreshed_grant(exchange: Exchange) -> None:
     grant = await exchange.deployment.store.find_grant(exchange.refresh_token.grant_id)
     if grant is None or grant.revoked_at is not None or exchange.now >= grant.expires_at:
         raise GRANT_ENDED.reject(f"grant_id={exchange.refresh_token.grant_id}")
+    exchange.grant = grant
 
 
 def narrow_scope(exchange: Exchange) -> None:
@@ -70,8 +82,33 @@ def narrow_scope(exchange: Exchange) -> None:
 
 
 @enforces("FAPI2-SP-5.3.2.1-9")
+def rotate_refresh_token(exchange: Exchange) -> Awaitable[None] | None:
+    """The refresh token stays the same, unless the operator has all of them replaced for a time."""
+    exchange.new_refresh_token = None
+    rotation = exchange.deployment.config.refresh_token_rotation
+    return None if rotation is None else _replace(exchange, window=rotation.window_seconds)
+
+
+@enforces("FAPI2-SP-5.3.2.1-p3")
+async def _replace(exchange: Exchange, *, window: float) -> None:
+    """Keep a new refresh token, and let the old one live on for the window, in which it serves as before."""
+    deployment, grant, old = exchange.deployment, exchange.grant, exchange.refresh_token
+    exchange.new_refresh_token = deployment.entropy.token()
+    # From the grant, not from the old token: a client that comes again with that one must not get less for it.
+    expires_at = min(grant.expires_at, exchange.now + deployment.profile.limits.refresh_token_lifetime)
+    # Both submitted before the first is awaited: they share one commit.
+    writes = (
+        deployment.store.save_refresh_token(
+            digest_of(exchange.new_refresh_token), replace(old, expires_at=expires_at)
+        ),
+        deployment.store.shorten_refresh_token(exchange.refresh_token_digest, until=exchange.now + window),
+    )
+    for write in writes:
+        await write
+
+
 def issue_for_refresh_token(exchange: Exchange) -> None:
-    """Answer with a new access token; the refresh token stays the same and is not repeated."""
+    """Answer with a new access token, and with a new refresh token only where they are rotated."""
     token = exchange.refresh_token
     access_token = issue_access_token(
         exchange,
@@ -80,4 +117,9 @@ def issue_for_refresh_token(exchange: Exchange) -> None:
         grant_id=token.grant_id,
         authenticated_at=token.authenticated_at,
     )
-    exchange.response = token_response(exchange, access_token=access_token, scope=exchange.scope)
+    exchange.response = token_response(
+        exchange,
+        access_token=access_token,
+        scope=exchange.scope,
+        refresh_token=exchange.new_refresh_token,
+    )

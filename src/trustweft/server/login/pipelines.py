@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from trustweft.server.checks.authorization_request import refuse_withdrawn_request
 from trustweft.server.checks.form import check_method_post, read_form, refuse_duplicates
 from trustweft.server.config import PATHS
 from trustweft.server.endpoints.interaction import (
@@ -53,7 +54,12 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERACTION_PIPELINES", "find_interaction_endpoint"]
 
-_FIND: Final = (find_interaction, find_interaction_request, find_interaction_client)
+_FIND: Final = (
+    find_interaction,
+    find_interaction_request,
+    find_interaction_client,
+    refuse_withdrawn_request,
+)
 _PAGE: Final = (check_method_get, *_FIND)
 _FORM: Final = (check_method_post, check_same_origin, read_form, refuse_duplicates, *_FIND, check_csrf_token)
 _ANSWER: Final = (end_interaction, spend_request)

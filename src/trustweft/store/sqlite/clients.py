@@ -16,6 +16,7 @@ __all__ = ["Clients"]
 ADD: Final = "INSERT INTO clients (client_id, metadata) VALUES (?, ?) ON CONFLICT DO NOTHING"
 FIND: Final = "SELECT metadata FROM clients WHERE client_id = ? AND removed_at IS NULL"
 LIST: Final = "SELECT client_id, metadata FROM clients WHERE removed_at IS NULL ORDER BY client_id"
+REPLACE: Final = "UPDATE clients SET metadata = ? WHERE client_id = ? AND removed_at IS NULL AND metadata = ?"
 REMOVE: Final = (
     "UPDATE clients SET metadata = NULL, removed_at = ? WHERE client_id = ? AND removed_at IS NULL"
 )
@@ -38,6 +39,10 @@ class Clients(Part):
         """Return all clients by identifier."""
         return self._all(LIST)
 
+    def replace_client(self, client_id: str, *, old: bytes, new: bytes) -> asyncio.Future[bool]:
+        """Replace the client's metadata if it is still ``old``."""
+        return self._submit(_replace, client_id, old, new)
+
     def remove_client(self, client_id: str, *, now: float) -> asyncio.Future[bool]:
         """Remove the client and revoke its grants; its identifier stays taken."""
         return self._submit(_remove, client_id, now)
@@ -45,6 +50,10 @@ class Clients(Part):
 
 def _add(cursor: sqlite3.Cursor, client_id: str, metadata: bytes) -> bool:
     return cursor.execute(ADD, (client_id, metadata)).rowcount == 1
+
+
+def _replace(cursor: sqlite3.Cursor, client_id: str, old: bytes, new: bytes) -> bool:
+    return cursor.execute(REPLACE, (new, client_id, old)).rowcount == 1
 
 
 def _remove(cursor: sqlite3.Cursor, client_id: str, now: float) -> bool:

@@ -35,7 +35,8 @@ WAS_USED: Final = "SELECT 1 FROM authorization_codes WHERE digest = ? AND used_a
 
 SAVE_REFRESH: Final = """
     INSERT INTO refresh_tokens (digest, grant_id, expires_at, record) VALUES (?, ?, ?, ?)"""
-FIND_REFRESH: Final = "SELECT record FROM refresh_tokens WHERE digest = ? AND expires_at > ?"
+FIND_REFRESH: Final = "SELECT record, expires_at FROM refresh_tokens WHERE digest = ? AND expires_at > ?"
+SHORTEN_REFRESH: Final = "UPDATE refresh_tokens SET expires_at = ? WHERE digest = ? AND expires_at > ?"
 
 REVOKE_ACCESS: Final = """
     INSERT INTO revoked_access_tokens (jti, expires_at) VALUES (?, ?)
@@ -94,7 +95,14 @@ class Grants(Part):
     async def find_refresh_token(self, digest: bytes, *, now: float) -> RefreshToken | None:
         """Return the refresh token if it has not expired."""
         row = self._one(FIND_REFRESH, (digest, now))
-        return None if row is None else _decode_refresh_token(row[0])
+        if row is None:
+            return None
+        token, expires_at = _decode_refresh_token(row[0]), row[1]
+        return token if expires_at == token.expires_at else replace(token, expires_at=expires_at)
+
+    def shorten_refresh_token(self, digest: bytes, *, until: float) -> asyncio.Future[None]:
+        """Let the refresh token end sooner."""
+        return self._submit(_shorten_refresh_token, digest, until)
 
     def revoke_access_token(self, jti: str, *, expires_at: float) -> asyncio.Future[None]:
         """Remember until it expires that this access token is revoked."""
@@ -131,6 +139,10 @@ def _redeem_code(cursor: sqlite3.Cursor, digest: bytes, now: float) -> Redemptio
 
 def _save_refresh_token(cursor: sqlite3.Cursor, digest: bytes, token: RefreshToken, record: bytes) -> None:
     cursor.execute(SAVE_REFRESH, (digest, token.grant_id, token.expires_at, record))
+
+
+def _shorten_refresh_token(cursor: sqlite3.Cursor, digest: bytes, until: float) -> None:
+    cursor.execute(SHORTEN_REFRESH, (until, digest, until))
 
 
 def _revoke_access_token(cursor: sqlite3.Cursor, jti: str, expires_at: float) -> None:
