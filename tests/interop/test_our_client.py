@@ -63,7 +63,7 @@ def callback_query(peers: Peers, started: StartedAuthorization) -> str:
 
 def trust(peers: Peers) -> ssl.SSLContext:
     """Return a TLS context that trusts the test's authority alone."""
-    return ssl.create_default_context(cafile=str(peers.authority.directory / "ca.pem"))
+    return ssl.create_default_context(cafile=str(peers.authority.certificate))
 
 
 @pytest.mark.parametrize(

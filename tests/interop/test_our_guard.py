@@ -98,7 +98,7 @@ def test_our_guard_accepts_what_oidc_provider_issues(
         lambda: create_guarded_bank(
             issuer=issuer,
             base_url=base_url,
-            authorities=peers.authority.directory / "ca.pem",
+            authorities=peers.authority.certificate,
             observer=refusals,
         ),
         port=port,
@@ -108,5 +108,5 @@ def test_our_guard_accepts_what_oidc_provider_issues(
         steps = flow(peers, key, issuer, algorithm=algorithm, resource=f"{base_url}/accounts")
     assert [step for step in steps if not step["ok"]] == []
     assert {"resource", "resource_after_refresh"} <= {step["step"] for step in steps}
-    # Our guard asked for a nonce of its own, and refused nothing else.
-    assert set(refusals.reasons) == {"dpop.nonce-required"}
+    # Our guard asked for a nonce of its own, and refused the token without a proof, and nothing else.
+    assert set(refusals.reasons) == {"dpop.nonce-required", "dpop.missing"}
