@@ -157,6 +157,19 @@ def provider_config(public_jwk: dict[str, Any], **changes: Any) -> dict[str, Any
     }
 
 
+def provider_config_with_certificates(
+    authority: Authority, metadata: dict[str, Any], *, binds: bool, **changes: Any
+) -> dict[str, Any]:
+    """oidc-provider's configuration with mutual TLS, for one client with this metadata.
+
+    Its tokens are bound to its certificate or, if told not to be, to the key of its proofs.
+    """
+    binding = {"dpop_bound_access_tokens": not binds, "tls_client_certificate_bound_access_tokens": binds}
+    client = {"client_id": "moneyview", "redirect_uris": [REDIRECT_URI], **binding, **metadata}
+    asking = {"authority": str(authority.certificate)}
+    return provider_config({}, clients=[client], client_certificates=asking, **changes)
+
+
 def client_key(algorithm: str = "ES256") -> Key:
     match algorithm:
         case "ES256":
@@ -217,12 +230,7 @@ def run_client(
 def flow(
     peers: Peers, key: Any, issuer: str, *, algorithm: str = "ES256", **changes: Any
 ) -> list[dict[str, Any]]:
-    """Runs client.mjs as the one client of `provider_config`."""
-    config = {
-        "issuer": issuer,
-        "client_id": "moneyview",
-        "private_jwk": jwk_of(key, algorithm, private=True),
-        "scope": "openid accounts",
-        "userinfo": False,
-    }
-    return run_client(peers, **{**config, **changes})
+    """Runs client.mjs as the one client of `provider_config`; without a key it needs a certificate."""
+    config = {"issuer": issuer, "client_id": "moneyview", "scope": "openid accounts", "userinfo": False}
+    credentials = {} if key is None else {"private_jwk": jwk_of(key, algorithm, private=True)}
+    return run_client(peers, **{**config, **credentials, **changes})

@@ -10,11 +10,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import httpx2
 import pytest
 
 from client_certificates import ClientCertificate, create_client_certificate
 from ecosystem import run_trustweft
 from peers import REDIRECT_URI, Peers, authority_of, client_key, jwk_of, run_client
+from trustweft.client import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,16 +99,14 @@ def register(ecosystem: Ecosystem, client_id: str, method: Method, metadata: dic
 
 def run(clients: Peers, ecosystem: Ecosystem, client_id: str, **config: Any) -> list[dict[str, Any]]:
     """Return the steps of the whole flow, with alice at the browser."""
-    return run_client(
-        clients,
-        password=ecosystem.passwords["alice"],
-        issuer=ecosystem.issuer,
-        client_id=client_id,
-        scope="openid profile accounts",
-        resource=f"{ecosystem.bank}/accounts",
-        revoked_resource_status=401,
-        **config,
-    )
+    usual = {
+        "issuer": ecosystem.issuer,
+        "client_id": client_id,
+        "scope": "openid profile accounts",
+        "resource": f"{ecosystem.bank}/accounts",
+        "revoked_resource_status": 401,
+    }
+    return run_client(clients, password=ecosystem.passwords["alice"], **{**usual, **config})
 
 
 @pytest.mark.parametrize("library", ["openid-client", "oauth4webapi"])
@@ -162,3 +162,56 @@ def test_the_certificate_of_somebody_else_is_refused(
         config = {**known.config, "client_certificate": str(thief.file)}
         last = run(clients, ecosystem, client_id, **config)[-1]
         assert (last["step"], last["error"]) == ("pushed_authorization_request", "invalid_client")
+
+
+def start_guard(clients: Peers, ecosystem: Ecosystem, guard: str) -> str:
+    """Start an API of the bank's audience behind a guard of somebody else, and return the address of a resource."""
+    config = {
+        "issuer": ecosystem.issuer,
+        "audience": ecosystem.bank,
+        "jwks_uri": f"{ecosystem.issuer}/jwks",
+        "guard": guard,
+        "client_certificates": {},
+    }
+    return f"{clients.serve('guard_server.mjs', config)['origin']}/accounts"
+
+
+@pytest.mark.parametrize("constraint", ["DPoP", "certificate"])
+def test_guards_of_others_accept_our_tokens(
+    clients: Peers, ecosystem: Ecosystem, tmp_path: Path, constraint: Constraint
+) -> None:
+    """With what they are bound to, and not alone."""
+    client_id = f"elsewhere-{constraint.lower()}"
+    known = registration(clients, tmp_path, method="private_key_jwt", constraint=constraint)
+    register(ecosystem, client_id, "private_key_jwt", known.metadata)
+    resource = start_guard(clients, ecosystem, constraint.lower())
+    # Such a guard asks nobody, so the token is good until it expires.
+    steps = run(clients, ecosystem, client_id, resource=resource, revoked_resource_status=200, **known.config)
+    assert [step for step in steps if not step["ok"]] == []
+    assert [step["step"] for step in steps] == WHOLE_FLOW
+
+
+def test_a_guard_that_knows_proofs_alone_refuses_a_token_bound_to_a_certificate(
+    clients: Peers, ecosystem: Ecosystem, tmp_path: Path
+) -> None:
+    """oauth4webapi's does not take a token whose binding it cannot verify for one that has none."""
+    shown = create_client_certificate(tmp_path, "service")
+    metadata = {
+        "redirect_uris": [],
+        "response_types": [],
+        "grant_types": ["client_credentials"],
+        "scope": "accounts",
+        "jwks": {"keys": [shown.jwk]},
+        "tls_client_certificate_bound_access_tokens": True,
+    }
+    register(ecosystem, "service", "self_signed_tls_client_auth", metadata)
+    trust = tls_context(authorities=clients.authority.certificate, certificate=shown.file)
+    with httpx2.Client(verify=trust) as http:
+        server = http.get(f"{ecosystem.issuer}/.well-known/openid-configuration").json()
+        form = {"client_id": "service", "grant_type": "client_credentials", "scope": "accounts"}
+        token = http.post(server["mtls_endpoint_aliases"]["token_endpoint"], data=form).json()["access_token"]
+        bearer = {"authorization": f"Bearer {token}"}
+        assert http.get(f"{ecosystem.bank}/accounts", headers=bearer).status_code == 200
+        refused = http.get(start_guard(clients, ecosystem, "dpop"), headers=bearer)
+    assert refused.status_code == 401
+    assert refused.json()["error_description"] == "unsupported JWT Confirmation method"
