@@ -31,7 +31,10 @@ def served(
     private_key: Path,
     client_authorities: Path | None = None,
 ) -> Iterator[str]:
-    """Serve what ``create`` returns (called inside the loop) on localhost, and return its base URL."""
+    """Serve what ``create`` returns (called inside the loop) on localhost, and return its base URL.
+
+    With ``client_authorities`` clients are asked for a certificate.
+    """
     ready = threading.Event()
     stopping: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 

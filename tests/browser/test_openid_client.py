@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from client_certificates import Issuer, create_client_certificate
 from ecosystem import run_trustweft
 from relying_party import catching_callbacks
 from tools import NODE_FOLDER
@@ -37,29 +38,42 @@ ALWAYS = {
     "authorization_code",
     "userinfo",
     "resource",
+    "token_alone_refused",
     "refresh_token",
     "resource_after_refresh",
     "resource_after_end_refused",
 }
 
 
-def register(ecosystem: Ecosystem, *, client_id: str, algorithm: str, redirect_uri: str) -> dict[str, str]:
-    """Register the client as an operator does, and return its private key."""
-    key = generate_private_key(algorithm)
-    named = {"kid": f"{client_id}-key", "alg": algorithm}
-    metadata = {
+def register(ecosystem: Ecosystem, *, client_id: str, redirect_uri: str, **metadata: object) -> None:
+    """Register the client as an operator does."""
+    common = {
         "client_id": client_id,
         "client_name": "OpenID client",
         "organization_name": "Somebody else",
         "redirect_uris": [redirect_uri],
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": "openid profile accounts",
-        "token_endpoint_auth_method": "private_key_jwt",
-        "token_endpoint_auth_signing_alg": algorithm,
-        "jwks": {"keys": [{**public_jwk(key.public_key()), **named, "use": "sig"}]},
     }
-    added = run_trustweft("clients", "add", "--data", str(ecosystem.data), "-", text=json.dumps(metadata))
+    document = json.dumps({**common, **metadata})
+    added = run_trustweft("clients", "add", "--data", str(ecosystem.data), "-", text=document)
     assert added.returncode == 0, added.stderr
+
+
+def register_key(
+    ecosystem: Ecosystem, *, client_id: str, algorithm: str, redirect_uri: str
+) -> dict[str, str]:
+    """Register the client with a key of that algorithm, and return the private key."""
+    key = generate_private_key(algorithm)
+    named = {"kid": f"{client_id}-key", "alg": algorithm}
+    register(
+        ecosystem,
+        client_id=client_id,
+        redirect_uri=redirect_uri,
+        token_endpoint_auth_method="private_key_jwt",
+        token_endpoint_auth_signing_alg=algorithm,
+        jwks={"keys": [{**public_jwk(key.public_key()), **named, "use": "sig"}]},
+    )
     return {**private_jwk(key), **named}
 
 
@@ -132,28 +146,68 @@ def test_openid_client_completes_the_flow(  # each is another fixture
     """With each algorithm, with a proof or ``dpop_jkt`` at PAR, and to both ends, every step succeeds."""
     client_id = f"openid-client-{algorithm}-{end}".lower().replace("_", "-")
     with catching_callbacks(ecosystem) as callbacks:
-        key = register(ecosystem, client_id=client_id, algorithm=algorithm, redirect_uri=callbacks.url)
+        key = register_key(ecosystem, client_id=client_id, algorithm=algorithm, redirect_uri=callbacks.url)
         config = {
-            "issuer": ecosystem.issuer,
-            "client_id": client_id,
+            **common_config(ecosystem, client_id=client_id, redirect_uri=callbacks.url),
             "private_jwk": key,
-            "redirect_uri": callbacks.url,
-            "scope": "openid profile accounts",
-            "resource": f"{ecosystem.bank}/accounts",
             "par_dpop": par_dpop,
             "end": end,
-            "revoked_resource_status": 401,
         }
         with running_client(node, config, ecosystem=ecosystem, folder=tmp_path) as client:
-            page = open_page()
-            page.goto(client.authorization_url())
-            page.fill("#username", "alice")
-            page.fill("#password", ecosystem.passwords["alice"])
-            page.click("#login")
-            page.click("#approve")
-            expect(page.locator("#back")).to_be_visible()
-            status = client.finish(page.url)
+            status = walk(client, open_page(), password=ecosystem.passwords["alice"])
     steps = {line["step"]: line["ok"] for line in client.lines if "step" in line}
     assert [line for line in client.lines if line.get("ok") is False] == []
     assert set(steps) >= ALWAYS | STEPS[end]
+    assert status == 0
+
+
+def common_config(ecosystem: Ecosystem, *, client_id: str, redirect_uri: str) -> dict[str, Any]:
+    """Return what every client here is told."""
+    return {
+        "issuer": ecosystem.issuer,
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "scope": "openid profile accounts",
+        "resource": f"{ecosystem.bank}/accounts",
+        "revoked_resource_status": 401,
+    }
+
+
+def walk(client: Client, page: Page, *, password: str) -> int:
+    """Log in and consent as alice where the client sends her, and return the client's exit status."""
+    page.goto(client.authorization_url())
+    page.fill("#username", "alice")
+    page.fill("#password", password)
+    page.click("#login")
+    page.click("#approve")
+    expect(page.locator("#back")).to_be_visible()
+    return client.finish(page.url)
+
+
+def test_openid_client_completes_the_flow_with_a_certificate(
+    *, node: str, open_page: Callable[..., Page], ecosystem: Ecosystem, tmp_path: Path
+) -> None:
+    """It authenticates with it, its tokens are bound to it, and the person's browser is asked for none."""
+    authority = ecosystem.data / "ca"
+    issuer = Issuer(authority / "certificate.pem", authority / "private-key.pem")
+    certificate = create_client_certificate(tmp_path, "openid-client", issuer=issuer)
+    client_id = "openid-client-certificate"
+    with catching_callbacks(ecosystem) as callbacks:
+        register(
+            ecosystem,
+            client_id=client_id,
+            redirect_uri=callbacks.url,
+            token_endpoint_auth_method="tls_client_auth",
+            tls_client_auth_subject_dn=certificate.subject,
+            tls_client_certificate_bound_access_tokens=True,
+        )
+        config = {
+            **common_config(ecosystem, client_id=client_id, redirect_uri=callbacks.url),
+            "client_certificate": str(certificate.file),
+            "tls_client_certificate_bound_access_tokens": True,
+        }
+        with running_client(node, config, ecosystem=ecosystem, folder=tmp_path) as client:
+            status = walk(client, open_page(), password=ecosystem.passwords["alice"])
+    assert [line for line in client.lines if line.get("ok") is False] == []
+    assert {line.get("step") for line in client.lines} >= ALWAYS | STEPS["revocation"]
     assert status == 0

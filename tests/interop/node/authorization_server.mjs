@@ -24,11 +24,15 @@ function reportErrors(provider) {
 
 export async function startProvider(config) {
   // Listening comes first: with port 0 the issuer is known only then.
-  const { server, origin } = await listen(config);
+  const { client_certificates: clientCertificates, ...plain } = config;
+  const { server, origin } = await listen(plain);
   const issuer = config.issuer ?? origin;
-  const provider = new Provider(issuer, await settings(config));
+  // Browsers must not be asked for a certificate, so that is done on a port of its own.
+  const mutual = clientCertificates && await listen({ tls: config.tls, client_certificates: clientCertificates });
+  const provider = new Provider(issuer, await settings({ ...config, mtls_origin: mutual?.origin }));
   provider.use(interactions(provider, config.accounts));
   reportErrors(provider);
-  server.on('request', provider.callback());
-  return { server, issuer, provider };
+  const servers = mutual ? [server, mutual.server] : [server];
+  for (const each of servers) each.on('request', provider.callback());
+  return { servers, issuer, provider };
 }

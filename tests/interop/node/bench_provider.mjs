@@ -11,7 +11,7 @@ import { startProvider } from './authorization_server.mjs';
 import { readConfig, say, stopCleanly } from './serving.mjs';
 
 const config = readConfig();
-const { server, issuer, provider } = await startProvider(config);
+const { servers, issuer, provider } = await startProvider(config);
 const resource = config.resource;
 
 /** What the consent page would have saved. */
@@ -58,5 +58,5 @@ const control = createServer((incoming, response) => {
   handle(incoming, response).catch((error) => response.writeHead(500).end(String(error)));
 });
 await new Promise((resolve) => { control.listen(config.control_port ?? 0, '127.0.0.1', resolve); });
-stopCleanly(config, server, control);
+stopCleanly(config, ...servers, control);
 say({ ready: true, issuer, control: `http://127.0.0.1:${control.address().port}` });

@@ -1,5 +1,10 @@
-// An independent, certified FAPI 2.0 client (openid-client) against any server: `node client.mjs CONFIG.json`.
-// CONFIG: issuer, client_id, private_jwk (with kid and alg), redirect_uri, scope, resource (URL that answers 200; absent: not called);
+// An independent FAPI 2.0 client against any server: `node client.mjs CONFIG.json`.
+// CONFIG: issuer, client_id, redirect_uri, scope, resource (URL that answers 200; absent: not called);
+//   library ("openid-client", the default, or "oauth4webapi")
+//   private_jwk (with kid and alg; absent: the client authenticates with its certificate)
+//   client_certificate (PEM file with certificate and key)
+//   use_mtls_endpoint_aliases (default: whether there is a certificate)
+//   tls_client_certificate_bound_access_tokens (true: no DPoP)
 //   dpop_alg (default ES256)          id_token_signed_response_alg (default ES256)
 //   par_dpop (default true: DPoP header at PAR; false: `dpop_jkt` parameter instead)
 //   userinfo (default: scope has openid)   resource_parameter (RFC 8707 `resource` for the token requests)
@@ -10,23 +15,21 @@
 // Standard output is JSON lines: {"step", "ok", ...} for each step and, after the pushed request,
 // {"authorization_url"}. Then the full callback URL is read as one line from standard input. Exit 0: all steps ok.
 
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { importJWK } from 'jose';
-import * as oidc from 'openid-client';
+import * as oauth from 'oauth4webapi';
+import { createCertificateFetch } from './certificate_fetch.mjs';
+import { createClient as createWithOauth4webapi } from './oauth4webapi_client.mjs';
+import { createClient as createWithOpenidClient } from './openid_client.mjs';
 import { readConfig, say } from './serving.mjs';
 
+const LIBRARIES = { 'openid-client': createWithOpenidClient, oauth4webapi: createWithOauth4webapi };
+
 const config = readConfig();
+const hasOpenid = config.scope.split(' ').includes('openid');
+const byCertificate = config.tls_client_certificate_bound_access_tokens ?? false;
 
-async function privateKeyJwt() {
-  const { private_jwk: jwk } = config;
-  const key = await importJWK(jwk, jwk.alg);
-  // openid-client calls the algorithm Ed25519 (RFC 9864); a key registered as EdDSA (RFC 8037) keeps that name.
-  const rename = { [oidc.modifyAssertion]: (header) => { header.alg = jwk.alg; } };
-  // Its assertion's `aud` is the issuer as one string, as FAPI 2.0 wants.
-  return oidc.PrivateKeyJwt({ key, kid: jwk.kid }, rename);
-}
-
-async function traced(url, options) {
+const traced = (fetch) => async (url, options) => {
   const response = await fetch(url, options);
   const body = await response.clone().text();
   console.error(JSON.stringify({
@@ -34,61 +37,57 @@ async function traced(url, options) {
     response: { status: response.status, headers: Object.fromEntries(response.headers), body },
   }));
   return response;
+};
+
+function chooseFetch() {
+  const chosen = config.client_certificate ? createCertificateFetch(readFileSync(config.client_certificate)) : fetch;
+  return config.trace ? traced(chosen) : chosen;
 }
 
 async function discover() {
-  const metadata = { id_token_signed_response_alg: config.id_token_signed_response_alg ?? 'ES256' };
-  const options = config.trace ? { [oidc.customFetch]: traced } : undefined;
-  const found = await oidc.discovery(
-    new URL(config.issuer), config.client_id, metadata, await privateKeyJwt(), options,
-  );
-  const server = found.serverMetadata();
-  if (server.issuer !== config.issuer) throw new Error(`issuer is ${server.issuer}`);
-  if (server.authorization_response_iss_parameter_supported !== true) throw new Error('no iss in responses (RFC 9207)');
-  return found;
+  const client = await LIBRARIES[config.library ?? 'openid-client'](config, chooseFetch());
+  if (client.server.issuer !== config.issuer) throw new Error(`issuer is ${client.server.issuer}`);
+  if (client.server.authorization_response_iss_parameter_supported !== true) throw new Error('no iss in responses (RFC 9207)');
+  return client;
 }
 
-async function push(session) {
+async function push({ client, state, nonce, verifier }) {
+  const withProof = !byCertificate && (config.par_dpop ?? true);
   const parameters = {
+    response_type: 'code',
     redirect_uri: config.redirect_uri,
     scope: config.scope,
-    state: session.state,
-    nonce: session.nonce,
-    code_challenge: await oidc.calculatePKCECodeChallenge(session.verifier),
+    state,
+    ...(nonce && { nonce }),
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
   };
-  if (!(config.par_dpop ?? true)) parameters.dpop_jkt = await session.dpop.calculateThumbprint();
-  const options = config.par_dpop ?? true ? { DPoP: session.dpop } : undefined;
-  return oidc.buildAuthorizationUrlWithPAR(session.server, parameters, options);
+  if (!withProof && !byCertificate) parameters.dpop_jkt = await client.proofKeyThumbprint();
+  return client.push(parameters, withProof);
 }
 
-const tokenParameters = () => (config.resource_parameter ? { resource: config.resource_parameter } : undefined);
-const hasOpenid = config.scope.split(' ').includes('openid');
-
-/** openid-client checks state, `iss`, the ID token's signature, `iss`, `aud`, `exp` and nonce in here. */
-async function redeem(session, callback) {
-  const checks = {
-    pkceCodeVerifier: session.verifier,
-    expectedState: session.state,
-    expectedNonce: hasOpenid ? session.nonce : undefined,
-    idTokenExpected: hasOpenid,
-  };
-  return oidc.authorizationCodeGrant(session.server, callback, checks, tokenParameters(), { DPoP: session.dpop });
-}
-
-const summary = (tokens) => {
-  // openid-client spells the type in lower case; a Bearer token in a DPoP flow is a downgrade.
-  if (tokens.token_type !== 'dpop') throw new Error(`token_type is ${tokens.token_type}`);
+const summary = ({ client }) => (tokens) => {
+  // The libraries spell the type in lower case; a Bearer token in a DPoP flow is a downgrade.
+  if (tokens.token_type !== (byCertificate ? 'bearer' : 'dpop')) throw new Error(`token_type is ${tokens.token_type}`);
   const { scope, expires_in, refresh_token } = tokens;
-  return { scope, expires_in, claims: tokens.claims(), refreshable: refresh_token !== undefined };
+  return { scope, expires_in, claims: client.claims(tokens), refreshable: refresh_token !== undefined };
 };
 
-async function callResource(session, accessToken, expected) {
-  const status = await oidc.fetchProtectedResource(
-    session.server, accessToken, new URL(config.resource), 'GET', undefined, undefined, { DPoP: session.dpop },
-  ).then((response) => response.status, (error) => error.status ?? Promise.reject(error));
+function expectStatus(status, expected) {
   if (status !== expected) throw new Error(`status ${status} instead of ${expected}`);
   return { status };
+}
+
+async function callResource({ client }, accessToken, expected) {
+  const status = await client.call(accessToken, new URL(config.resource))
+    .then((response) => response.status, (error) => error.status ?? Promise.reject(error));
+  return expectStatus(status, expected);
+}
+
+/** What a thief of the token can do, who has neither certificate nor proof key. */
+async function callWithTokenAlone({ token_type: type, access_token: accessToken }) {
+  const { status } = await fetch(config.resource, { headers: { authorization: `${type} ${accessToken}` } });
+  return expectStatus(status, 401);
 }
 
 async function refusedGrant(attempt) {
@@ -117,42 +116,41 @@ async function readCallback() {
   throw new Error('no callback URL on standard input');
 }
 
-const server = await step('discovery', discover, (found) => ({ issuer: found.serverMetadata().issuer }));
+const client = await step('discovery', discover, (found) => ({ issuer: found.server.issuer }));
 const session = {
-  server,
-  dpop: oidc.getDPoPHandle(server, await oidc.randomDPoPKeyPair(config.dpop_alg ?? 'ES256')),
-  state: oidc.randomState(),
-  nonce: oidc.randomNonce(),
-  verifier: oidc.randomPKCECodeVerifier(),
+  client,
+  state: oauth.generateRandomState(),
+  nonce: hasOpenid ? oauth.generateRandomNonce() : undefined,
+  verifier: oauth.generateRandomCodeVerifier(),
 };
 
 const authorizationUrl = await step('pushed_authorization_request', () => push(session));
 say({ authorization_url: authorizationUrl.href });
 const callback = await step('callback', readCallback, (url) => ({ parameters: [...url.searchParams.keys()] }));
 
-const tokens = await step('authorization_code', () => redeem(session, callback), summary);
+const redeem = () => client.redeem(callback, session);
+const tokens = await step('authorization_code', redeem, summary(session));
 if (config.userinfo ?? hasOpenid) {
-  const { sub } = tokens.claims();
-  const ask = () => oidc.fetchUserInfo(server, tokens.access_token, sub, { DPoP: session.dpop });
+  const ask = () => client.userinfo(tokens.access_token, client.claims(tokens).sub);
   await step('userinfo', ask, (claims) => ({ claims }));
 }
 if (config.resource) {
   await step('resource', () => callResource(session, tokens.access_token, 200), (answer) => answer);
+  await step('token_alone_refused', () => callWithTokenAlone(tokens), (answer) => answer);
 }
 
-const refresh = () => oidc.refreshTokenGrant(server, tokens.refresh_token, tokenParameters(), { DPoP: session.dpop });
-const fresh = await step('refresh_token', refresh, summary);
+const refresh = () => client.refresh(tokens.refresh_token);
+const fresh = await step('refresh_token', refresh, summary(session));
 if (config.resource) {
   await step('resource_after_refresh', () => callResource(session, fresh.access_token, 200), (answer) => answer);
 }
 
 const refreshRefused = (name) => step(name, () => refusedGrant(refresh()), (answer) => answer);
 if (config.end === 'code_replay') {
-  await step('code_replay_refused', () => refusedGrant(redeem(session, callback)), (answer) => answer);
+  await step('code_replay_refused', () => refusedGrant(redeem()), (answer) => answer);
   await refreshRefused('refresh_after_code_replay_refused');
 } else {
-  const hint = { token_type_hint: 'refresh_token' };
-  await step('revocation', () => oidc.tokenRevocation(server, tokens.refresh_token, hint));
+  await step('revocation', () => client.revoke(tokens.refresh_token));
   await refreshRefused('refresh_after_revocation_refused');
 }
 if (config.revoked_resource_status) {

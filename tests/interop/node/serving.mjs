@@ -8,10 +8,20 @@ export const readConfig = () => JSON.parse(readFileSync(process.argv[2], 'utf8')
 
 export const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-/** Listens on loopback; `tls` is {key, cert} as file names, or absent for plain HTTP. Port 0 takes a free one. */
-export async function listen({ port = 0, tls }) {
+/** Asks clients for a certificate and takes any: `authorized` of the socket tells whether `authority`, a file, issued it. */
+const asking = ({ authority }) => ({
+  requestCert: true, rejectUnauthorized: false, ca: authority && readFileSync(authority),
+});
+
+/**
+ * Listens on loopback; `tls` is {key, cert} as file names, or absent for plain HTTP. Port 0 takes a free one.
+ * With `client_certificates`, {authority} or {}, clients are asked for one.
+ */
+export async function listen({ port = 0, tls, client_certificates: clientCertificates }) {
   const server = tls
-    ? createHttps({ key: readFileSync(tls.key), cert: readFileSync(tls.cert) })
+    ? createHttps({
+      key: readFileSync(tls.key), cert: readFileSync(tls.cert), ...(clientCertificates && asking(clientCertificates)),
+    })
     : createHttp();
   // Node drops idle connections after 5 s, at the moment when a pooled client may be about to reuse one.
   server.keepAliveTimeout = 120_000;

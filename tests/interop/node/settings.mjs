@@ -8,14 +8,17 @@
 //                       `resource` parameter is opaque and good for userinfo alone (oidc-provider's userinfo
 //                       endpoint refuses every token that has an audience)
 //   code_lifetime       seconds, default 60
+//   mtls_origin         where clients are asked for certificates; absent: mutual TLS is off
 
 import { randomBytes } from 'node:crypto';
 import { errors } from 'oidc-provider';
 import { exportJWK, generateKeyPair } from 'jose';
 import { createMapAdapter } from './map_adapter.mjs';
 import { errorPage } from './interactions.mjs';
+import { aliases, mutualTls } from './mutual_tls.mjs';
 
 const ALGORITHMS = ['ES256', 'PS256', 'EdDSA', 'Ed25519'];
+const CERTIFICATE_METHODS = ['tls_client_auth', 'self_signed_tls_client_auth'];
 
 const CLIENT_DEFAULTS = {
   token_endpoint_auth_method: 'private_key_jwt',
@@ -63,7 +66,8 @@ export async function settings(config) {
     adapter: createMapAdapter(),
     clients: config.clients,
     clientDefaults: CLIENT_DEFAULTS,
-    clientAuthMethods: ['private_key_jwt'],
+    clientAuthMethods: ['private_key_jwt', ...(config.mtls_origin ? CERTIFICATE_METHODS : [])],
+    discovery: config.mtls_origin && aliases(config.mtls_origin),
     enabledJWA: {
       clientAuthSigningAlgValues: ALGORITHMS,
       dPoPSigningAlgValues: ALGORITHMS,
@@ -99,6 +103,7 @@ export async function settings(config) {
       dPoP: dpop(config.dpop),
       fapi: { enabled: true, profile: '2.0' },
       introspection: { enabled: true },
+      mTLS: config.mtls_origin ? mutualTls : { enabled: false },
       pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true },
       resourceIndicators: resourceIndicators(config),
       revocation: { enabled: true },
