@@ -14,7 +14,9 @@ from ecosystem import free_base_port
 from support.client_hosts import jwk_of
 from trustweft.cli import main
 from trustweft.cli.data_directory import DataDirectory
+from trustweft.cli.first_start import prepare_settings
 from trustweft.cli.registry import update_client
+from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key
 from trustweft.runtime.clock import SystemClock
 from trustweft.store.sqlite import SqliteStore
@@ -40,8 +42,11 @@ BY_REFERENCE = {
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """An ecosystem's folder, with nobody registered."""
-    DataDirectory.open_or_create(tmp_path / "data", base_port=free_base_port(), clock=SystemClock())
+    """An ecosystem's folder as a first start leaves it, with nobody registered."""
+    clock = SystemClock()
+    directory = DataDirectory.open_or_create(tmp_path / "data", base_port=free_base_port(), clock=clock)
+    prepare_settings(directory, customers={})
+    KeyRing.load_or_create(tmp_path / "data" / "server" / "keys", now=clock.now())
     return tmp_path / "data"
 
 
