@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of
 from trustweft.client import AsyncClient, AuthorizationDeniedError, Dpop, PrivateKeyJwt, ServerRefusedError
+from trustweft.client.nonces import MAXIMUM_ORIGINS, NonceCache
+from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.encoding import sha256_base64url
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
@@ -342,3 +344,21 @@ def test_a_challenge_that_cannot_be_read_asks_for_nothing(server: ScriptedServer
     before = len(server.requests)
     assert client.call("GET", RESOURCE, name="alice").status == 401
     assert len(server.requests) == before + 1
+
+
+def test_a_refusal_that_cannot_be_read_asks_for_nothing(server: ScriptedServer) -> None:
+    """A resource may answer 400 with whatever it likes."""
+    client = authorized(server, server.client())
+    server.refuse = answering(httpx2.Response(400, text="no JSON"))
+    before = len(server.requests)
+    assert client.call("GET", RESOURCE, name="alice").status == 400
+    assert len(server.requests) == before + 1
+
+
+def test_nonces_are_kept_for_a_bounded_number_of_origins() -> None:
+    """The one that was heard of first goes first."""
+    nonces = NonceCache()
+    for number in range(MAXIMUM_ORIGINS + 1):
+        nonces.learn(f"https://{number}.example/a", HttpResponse(200, (("dpop-nonce", f"n-{number}"),)))
+    assert nonces.current("https://0.example/a") is None
+    assert nonces.current(f"https://{MAXIMUM_ORIGINS}.example/b") == f"n-{MAXIMUM_ORIGINS}"
