@@ -31,7 +31,6 @@ BASE: Final = "/test/a/trustweft"
 OAUTH_METADATA: Final = f"/.well-known/oauth-authorization-server{BASE}"
 REDIRECT_URI: Final = "https://moneyview.example/callback?bank=examiner"
 CODE: Final = "the-code-of-the-examiner"
-Edit = "Callable[[dict[str, Any]], None]"
 
 
 class Variant(NamedTuple):
@@ -121,7 +120,6 @@ class Exam:
         self._pushed: dict[str, str] = {}
         self._request_uri = ""
         self._access_token = secrets.token_urlsafe(24)
-        self._proof_key: object = None
 
     @property
     def issuer(self) -> str:

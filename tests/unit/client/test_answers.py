@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 
 from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of, query_of
@@ -183,6 +184,8 @@ def test_a_bad_authorization_response_ends_the_flow_before_the_token_call(
         (put(expires_in=-1), "client.bad-token-response"),
         (put(expires_in=True), "client.bad-token-response"),
         (put(scope=7), "client.bad-token-response"),
+        (put(scope="a  b"), "client.bad-token-response"),
+        (put(refresh_token=""), "client.bad-token-response"),
         (drop("id_token"), "client.no-id-token"),
     ],
 )
@@ -227,3 +230,12 @@ def test_a_bad_pushed_response_sends_no_browser_anywhere(
     """What comes back is put into an address that a browser opens."""
     server.pushed = edit
     assert refused(server) == "par.bad-response"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"no JSON", b'{"access_token": 1, "access_token": 2}'])
+def test_a_token_response_that_is_no_object_ends_the_flow(server: ScriptedServer, body: bytes) -> None:
+    """One that says something twice is none."""
+    server.refuse = lambda request: (
+        httpx2.Response(200, content=body) if request.url.path == "/token" else None
+    )
+    assert refused(server) == "client.bad-token-response"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from dataclasses import replace as configured
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of
-from trustweft.client import AuthorizationDeniedError, Dpop, PrivateKeyJwt, ServerRefusedError
+from trustweft.client import AsyncClient, AuthorizationDeniedError, Dpop, PrivateKeyJwt, ServerRefusedError
+from trustweft.client.nonces import MAXIMUM_ORIGINS, NonceCache
+from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.encoding import sha256_base64url
+from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trustweft.client import Client
 
 
@@ -29,6 +35,11 @@ def authorized(server: ScriptedServer, client: Client) -> Client:
     started = client.begin()
     client.finish(started.pending, server.query(started), name="alice")
     return client
+
+
+def answering(answer: httpx2.Response) -> Callable[[httpx2.Request], httpx2.Response]:
+    """Return a server that says one thing."""
+    return lambda _request: answer
 
 
 @pytest.mark.parametrize("path", ["/par", "/accounts"])
@@ -243,3 +254,111 @@ def test_one_key_serves_one_purpose(server: ScriptedServer) -> None:
     assert isinstance(authentication, PrivateKeyJwt)
     with pytest.raises(ValueError, match="keys of their own"):
         configured(server.configuration, sender_constraint=Dpop(authentication.keys.signer()))
+
+
+def test_the_asynchronous_client_does_all_that_the_other_does(server: ScriptedServer) -> None:
+    """Userinfo, a call, tokens for itself, revocation; bounded and unencoded like the other."""
+
+    async def run() -> None:
+        transport = httpx2.MockTransport(server.answer)
+        async with httpx2.AsyncClient(transport=transport) as http:
+            client = AsyncClient(server.configuration, http, clock=server.clock, entropy=SystemEntropy())
+            started = await client.begin()
+            await client.finish(started.pending, server.query(started), name="alice")
+            assert (await client.userinfo("alice")).subject == "u-1"
+            assert (await client.call("GET", RESOURCE, name="alice")).status == 200
+            own = await client.client_credentials(("accounts",), name="ourselves")
+            assert own == await client.tokens("ourselves")
+            await client.revoke("alice")
+            with pytest.raises(Reject, match=r"client\.no-tokens"):
+                await client.tokens("alice")
+            for answer, why in (
+                (httpx2.Response(200, content=b" " * 2_000_000), r"client\.answer-too-large"),
+                (httpx2.Response(200, headers={"content-encoding": "br"}), r"client\.answer-encoded"),
+            ):
+                server.refuse = answering(answer)
+                with pytest.raises((Reject, httpx2.DecodingError), match=why):
+                    await client.call("GET", RESOURCE, name="ourselves")
+
+    asyncio.run(run())
+
+
+def test_tokens_for_the_client_itself_are_kept_under_a_name(server: ScriptedServer) -> None:
+    """RFC 6749 section 4.4: with the scope that was asked for, and without a person."""
+    client = server.client()
+    tokens = client.client_credentials(("accounts",), name="ourselves")
+    assert form_of(server.requests[-1])["grant_type"] == "client_credentials"
+    assert (client.tokens("ourselves"), tokens.subject) == (tokens, None)
+    with pytest.raises(Reject, match=r"client\.no-subject"):
+        client.userinfo("ourselves")
+
+
+def test_without_a_refresh_token_there_is_nothing_to_refresh(server: ScriptedServer) -> None:
+    """Nothing is sent."""
+    server.tokens = lambda members: members.pop("refresh_token")
+    client = authorized(server, server.client())
+    before = len(server.requests)
+    with pytest.raises(Reject, match=r"client\.no-refresh-token"):
+        client._drive(client.core.refresh(client.tokens("alice")))
+    assert len(server.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx2.Response(200, text="no JSON"), r"client\.bad-userinfo"),
+        (httpx2.Response(403, json={"error": "insufficient_scope"}), "insufficient_scope"),
+    ],
+)
+def test_userinfo_that_cannot_be_had_is_an_error(
+    server: ScriptedServer, answer: httpx2.Response, error: str
+) -> None:
+    """Nobody is taken for somebody."""
+    client = authorized(server, server.client())
+    server.refuse = lambda _request: answer
+    with pytest.raises((Reject, ServerRefusedError), match=error):
+        client.userinfo("alice")
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke"])
+def test_a_refusal_is_told_as_the_server_says_it(server: ScriptedServer, path: str) -> None:
+    """With its code; nothing is kept, and nothing forgotten."""
+    client = server.client() if path == "/token" else authorized(server, server.client())
+    before = client.store.load("alice")
+    server.refuse = lambda request: (
+        httpx2.Response(400, json={"error": "invalid_grant"}) if request.url.path == path else None
+    )
+    with pytest.raises(ServerRefusedError, match="invalid_grant"):
+        authorized(server, client) if path == "/token" else client.revoke("alice")
+    assert client.store.load("alice") == before
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "DPoP error=", 'DPoP error="a" error="b', "," * 100, "Basic", '"use_dpop_nonce"', "x" * 99_999],
+)
+def test_a_challenge_that_cannot_be_read_asks_for_nothing(server: ScriptedServer, header: str) -> None:
+    """The answer is the caller's as it is."""
+    client = authorized(server, server.client())
+    server.refuse = lambda _request: httpx2.Response(401, headers={"www-authenticate": header})
+    before = len(server.requests)
+    assert client.call("GET", RESOURCE, name="alice").status == 401
+    assert len(server.requests) == before + 1
+
+
+def test_a_refusal_that_cannot_be_read_asks_for_nothing(server: ScriptedServer) -> None:
+    """A resource may answer 400 with whatever it likes."""
+    client = authorized(server, server.client())
+    server.refuse = answering(httpx2.Response(400, text="no JSON"))
+    before = len(server.requests)
+    assert client.call("GET", RESOURCE, name="alice").status == 400
+    assert len(server.requests) == before + 1
+
+
+def test_nonces_are_kept_for_a_bounded_number_of_origins() -> None:
+    """The one that was heard of first goes first."""
+    nonces = NonceCache()
+    for number in range(MAXIMUM_ORIGINS + 1):
+        nonces.learn(f"https://{number}.example/a", HttpResponse(200, (("dpop-nonce", f"n-{number}"),)))
+    assert nonces.current("https://0.example/a") is None
+    assert nonces.current(f"https://{MAXIMUM_ORIGINS}.example/b") == f"n-{MAXIMUM_ORIGINS}"

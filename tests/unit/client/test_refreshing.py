@@ -218,7 +218,8 @@ def test_another_refusal_says_nothing_about_the_refresh_token(stage: Stage, erro
     assert seen == ["refresh-2"]
 
 
-def test_what_another_process_kept_meanwhile_is_used(stage: Stage) -> None:
+@pytest.mark.parametrize("lasts", [300, 0])
+def test_what_another_process_kept_meanwhile_is_used(stage: Stage, lasts: float) -> None:
     """Two processes with one store: the one that comes second has an old refresh token, and looks again."""
     stage.rotation.grace = False
     answer = stage.rotation.answer
@@ -229,18 +230,15 @@ def test_what_another_process_kept_meanwhile_is_used(stage: Stage) -> None:
             kept = stage.store.load("alice")
             assert kept is not None
             stage.rotation.valid = ["refresh-9"]
-            newer = replace(
-                kept,
-                access_token="theirs",
-                refresh_token="refresh-9",
-                expires_at=stage.server.clock.now() + 300,
-            )
+            ends = stage.server.clock.now() + lasts
+            newer = replace(kept, access_token="theirs", refresh_token="refresh-9", expires_at=ends)
             stage.store.save("alice", newer)
         return answer(request)
 
     stage.server.refuse = other_process_first
-    assert stage.renew().access_token == "theirs"
-    assert stage.rotation.shown == ["by the other process", "refresh-1"]
+    assert (stage.renew().access_token == "theirs") == (lasts > 0)
+    assert stage.rotation.shown[:2] == ["by the other process", "refresh-1"]
+    assert stage.rotation.shown[2:] == ([] if lasts else ["refresh-9"])
 
 
 def test_tokens_of_another_server_are_nobodys_here(stage: Stage) -> None:
