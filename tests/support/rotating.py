@@ -20,6 +20,7 @@ from support.authority import CONFIG, Hearing, make_party
 from support.client_hosts import ClientHosts
 from trustweft.client import AsyncClient, ClientConfiguration, Dpop, PrivateKeyJwt, PublishedKeys
 from trustweft.crypto import jws
+from trustweft.crypto.key_watch import KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.net.fetch import Fetcher
@@ -40,7 +41,6 @@ from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.client_keys import ClientKeys
 from trustweft.server.exchange import Deployment
-from trustweft.server.key_watch import KeyWatch
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.login.people import create_user
 from trustweft.server.records import AuthorizationCode, Grant

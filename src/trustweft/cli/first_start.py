@@ -48,8 +48,8 @@ __all__ = [
     "prepare_settings",
 ]
 
-# The sample client, the sample bank's own identity for introspection, and the two that the tour acts as.
-CLIENT_IDS: Final = ("moneyview", "bank", "tour", "tour-stranger")
+# The sample bank's own identity for introspection, and the two that the tour acts as. MoneyView publishes its keys.
+CLIENT_IDS: Final = ("bank", "tour", "tour-stranger")
 # A client that authenticates with a certificate, and one more certificate of the same authority.
 CERTIFICATE_NAMES: Final = ("tour-certificate", "tour-stranger")
 BANK_NAME: Final = "Harbour Bank"
@@ -182,7 +182,7 @@ def _client_settings(data: DataDirectory) -> ClientSettings:
             bank_url=ports.url(ports.resource),
             bank_name=BANK_NAME,
             scope=("openid", "profile", "accounts"),
-            assertion_key_file="../client-keys/moneyview.json",
+            assertion_keys="keys",
             proof_key_file="../client-keys/moneyview-proof.json",
             trust="../ca/certificate.pem",
         ),
@@ -229,17 +229,19 @@ def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
         "token_endpoint_auth_method": "private_key_jwt",
         "dpop_bound_access_tokens": True,
     }
+    by_reference: dict[str, object] = {
+        **common,
+        "client_id": "moneyview",
+        "client_name": "MoneyView",
+        "organization_name": "MoneyView (a demonstration)",
+        "redirect_uris": [f"{ports.url(ports.client)}/callback"],
+        "grant_types": flows,
+        "scope": "openid profile accounts",
+        "jwks_uri": f"{ports.url(ports.client)}/jwks",
+    }
     by_key = tuple(
         {**common, **metadata, "jwks": _public_key_set(data, str(metadata["client_id"]))}
         for metadata in (
-            {
-                "client_id": "moneyview",
-                "client_name": "MoneyView",
-                "organization_name": "MoneyView (a demonstration)",
-                "redirect_uris": [f"{ports.url(ports.client)}/callback"],
-                "grant_types": flows,
-                "scope": "openid profile accounts",
-            },
             {
                 "client_id": "bank",
                 "client_name": f"{BANK_NAME} API",
@@ -266,7 +268,7 @@ def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
             },
         )
     )
-    return (*by_key, by_certificate)
+    return (by_reference, *by_key, by_certificate)
 
 
 async def prepare_people(

@@ -194,7 +194,11 @@ class ResourceSettings(_Settings, frozen=True):
 
 
 class MoneyViewSettings(_Settings, frozen=True):
-    """The sample client application."""
+    """The sample client application.
+
+    Attributes:
+        assertion_keys: the directory of the keys that its assertions are signed with, published at ``/jwks``.
+    """
 
     issuer: str
     client_id: str
@@ -202,7 +206,7 @@ class MoneyViewSettings(_Settings, frozen=True):
     bank_url: str
     bank_name: str
     scope: tuple[str, ...]
-    assertion_key_file: str
+    assertion_keys: str
     proof_key_file: str
     trust: str
 

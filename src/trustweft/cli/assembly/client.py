@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httpx2
 
@@ -19,9 +19,10 @@ from trustweft.client import (
     ClientConfiguration,
     Dpop,
     PrivateKeyJwt,
-    PublishedKeys,
     tls_context,
 )
+from trustweft.crypto.key_watch import KeyWatch
+from trustweft.crypto.keyring import KeyRing
 from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
 from trustweft.net.serving import Listener
 
@@ -32,13 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble_client"]
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS: Final = 10.0
+ASSERTION_ALGORITHMS: Final = ("ES256",)  # as registered
 
 
 def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surroundings) -> Assembled:
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
     moneyview, limits = settings.moneyview, read_profile(base, settings.profile).limits
-    keys = PublishedKeys(read_key(resolve(base, moneyview.assertion_key_file)))
+    keys = KeyRing.load_or_create(
+        resolve(base, moneyview.assertion_keys), algorithms=ASSERTION_ALGORITHMS, now=surroundings.clock.now()
+    )
+    watch = KeyWatch(keys, clock=surroundings.clock, observer=surroundings.observer)
     trust = tls_context(authorities=resolve(base, moneyview.trust))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
     client = AsyncClient(
@@ -78,4 +83,4 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         private_key=resolve(base, settings.tls.private_key),
     )
     operations = operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    return Assembled([listener, *operations], close=[http.aclose])
+    return Assembled([listener, *operations], background=[watch.run], close=[http.aclose])

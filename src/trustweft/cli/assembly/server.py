@@ -13,6 +13,7 @@ from trustweft.cli.assembly.parts import (
     reaper,
     resolve,
 )
+from trustweft.crypto.key_watch import KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.x509 import load_authorities
 from trustweft.net.fetch import Fetcher, trust_context
@@ -23,7 +24,6 @@ from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.client_keys import ClientKeys
 from trustweft.server.exchange import Deployment
-from trustweft.server.key_watch import KeyWatch
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.pipelines import PIPELINES
 from trustweft.store.sqlite.store import SqliteStore

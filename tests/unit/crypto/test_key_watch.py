@@ -14,10 +14,10 @@ from support.requests import access_token, code_request, introspection_request, 
 from trustweft.crypto import jws
 from trustweft.crypto.key_rotation import HANDOVER, make_missing, retire, rotate
 from trustweft.crypto.key_states import PUBLISHED_AFTER_USE, PUBLISHED_BEFORE_USE
+from trustweft.crypto.key_watch import INTERVAL, KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.observability import SilentObserver
-from trustweft.server.key_watch import INTERVAL, KeyWatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
