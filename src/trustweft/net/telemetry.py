@@ -144,7 +144,8 @@ class Telemetry:
         )
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._log = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stderr if stream is None else stream),
+            # One write for each line: several processes may share the stream.
+            structlog.WriteLogger(sys.stderr if stream is None else stream),
             processors=[
                 structlog.processors.add_log_level,
                 self._add_time,
