@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Crashes", "crash_again_and_again"]
 
 SIDE_BY_SIDE: Final = 12
-JITTER_SECONDS: Final = 0.02
+# Between a request that the ledger keeps and the kill: from before it is read until after it is answered.
+LATEST_KILL: Final = 0.006
 ONE_WORKER_IN: Final = 4  # crashes: so often only one worker dies
-ANSWERS_OF_A_FLOW: Final = 2.5  # that the ledger keeps, on average over the fates
+STEPS_OF_A_FLOW: Final = 2.5  # that the ledger keeps, on average over the fates
 
 
 @dataclass
@@ -60,6 +61,7 @@ async def crash_again_and_again(
     crashes: int,
     workers: int,
     seed: int,
+    latest_kill: float = LATEST_KILL,
     say: Callable[[str], None] = lambda _: None,
 ) -> Crashes:
     """Run the flows, kill the server so many times among them, and judge every flow.
@@ -74,7 +76,7 @@ async def crash_again_and_again(
     try:
         for era in range(crashes):
             share = -(-len(waiting) // (crashes - era))
-            load = _Load(site, waiting[:share], running, chance)
+            load = _Load(site, waiting[:share], running, chance, latest_kill)
             await load.run()
             if load.victims == 1:
                 found.one_worker += 1
@@ -107,18 +109,26 @@ class _Load:
         site: where.
         flows: the flows; where the whole server dies, some of them are not begun.
         running: who is killed.
-        chance: decides who dies, and after how many answers.
+        chance: decides who dies, and when.
+        latest_kill: seconds after a request of a flow.
     """
 
-    def __init__(self, site: Site, flows: Sequence[Flow], running: Running, chance: random.Random) -> None:
+    def __init__(
+        self,
+        site: Site,
+        flows: Sequence[Flow],
+        running: Running,
+        chance: random.Random,
+        latest_kill: float,
+    ) -> None:
         self._site = site
         self._waiting = list(reversed(flows))
         workers = running.worker_processes
         doomed = [running.process.pid, *workers]
         chance.shuffle(doomed)
         self._doomed = [chance.choice(workers)] if chance.randrange(ONE_WORKER_IN) == 0 else doomed
-        self._answers_left = chance.randrange(1, max(2, int(len(flows) * ANSWERS_OF_A_FLOW * 0.9)))
-        self._delay = chance.random() * JITTER_SECONDS
+        self._steps_left = chance.randrange(1, max(2, int(len(flows) * STEPS_OF_A_FLOW * 0.9)))
+        self._delay = chance.random() * latest_kill
         self._killed = asyncio.Event()
 
     @property
@@ -136,11 +146,11 @@ class _Load:
     async def _walk_one_after_the_other(self) -> None:
         while self._waiting and not (self._killed.is_set() and self.victims > 1):
             with suppress(*INTERRUPTED):
-                await Walk(self._site, self._waiting.pop(), acknowledge=self._acknowledged).go()
+                await Walk(self._site, self._waiting.pop(), on_send=self._sending).go()
 
-    def _acknowledged(self) -> None:
-        self._answers_left -= 1
-        if self._answers_left == 0:
+    def _sending(self) -> None:
+        self._steps_left -= 1
+        if self._steps_left == 0:
             asyncio.get_running_loop().call_later(self._delay, self._kill)
 
     def _kill(self) -> None:

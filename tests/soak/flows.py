@@ -62,15 +62,15 @@ class Walk:
     Args:
         site: where.
         flow: whose ledger is kept.
-        acknowledge: is called after each answer that the ledger keeps.
+        on_send: is called before each request whose answer the ledger keeps.
     """
 
-    def __init__(self, site: Site, flow: Flow, *, acknowledge: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, site: Site, flow: Flow, *, on_send: Callable[[], None] = lambda: None) -> None:
         self.flow = flow
         self._site = site
         self._client = site.client
-        self._person = Person(flow.number, issuer=site.client.issuer)
-        self._acknowledge = acknowledge
+        self._person = Person(site, flow.number)
+        self._on_send = on_send
 
     async def go(self) -> None:
         """Go as far as the flow's fate is.
@@ -93,11 +93,11 @@ class Walk:
     async def push(self) -> None:
         """Push the request."""
         async with await self._connect() as connection:
+            self._on_send()
             self.flow.pushing = Step.SENT
             answer = await self._ask(connection, self._client.push)
         assert answer.status == 201, answer.reason
         self.flow.request_uri, self.flow.pushing = answer.json["request_uri"], Step.ACKNOWLEDGED
-        self._acknowledge()
 
     async def decide(self) -> Answer:
         """Let the person log in and agree; the answer is the last one: where it is not a redirect, there is no code."""
@@ -107,11 +107,11 @@ class Walk:
                 return opened
             asked = await self._person.log_in(connection)
             assert asked.status == 200, (asked.status, asked.reason)
+            self._on_send()
             self.flow.deciding = Step.SENT
             answer = await self._person.decide(connection)
         if answer.status == SEE_OTHER and code_of(answer):
             self.flow.code, self.flow.deciding = code_of(answer), Step.ACKNOWLEDGED
-            self._acknowledge()
         return answer
 
     async def open(self, connection: Connection) -> Answer:
@@ -128,6 +128,7 @@ class Walk:
     async def redeem(self) -> Answer:
         """Redeem the code."""
         async with await self._connect() as connection:
+            self._on_send()
             if self.flow.redeeming is Step.NOT_SENT:
                 self.flow.redeeming = Step.SENT
             answer = await self._ask(connection, lambda: self._client.redeem(self.flow.code))
@@ -135,7 +136,6 @@ class Walk:
             self.flow.access_token = answer.json["access_token"]
             self.flow.refresh_token = answer.json["refresh_token"]
             self.flow.redeeming = Step.ACKNOWLEDGED
-            self._acknowledge()
         return answer
 
     async def refresh(self) -> Answer:
@@ -153,11 +153,11 @@ class Walk:
     async def revoke(self) -> None:
         """Revoke what was granted."""
         async with await self._connect() as connection:
+            self._on_send()
             self.flow.revoking = Step.SENT
             answer = await self._ask(connection, lambda: self._client.revoke(self.flow.refresh_token))
         assert answer.status == 200, answer.reason
         self.flow.revoking = Step.ACKNOWLEDGED
-        self._acknowledge()
 
     async def _ask(self, connection: Connection, make: Callable[[], Request]) -> Answer:
         """Send what ``make`` signs; once more where the nonce has grown old."""

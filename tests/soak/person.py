@@ -7,25 +7,35 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 from soak.connections import Request
-from soak.site import CUSTOMERS, PASSWORD
+from soak.site import PASSWORD
 
 if TYPE_CHECKING:
     from soak.connections import Answer, Connection
+    from soak.site import Site
 
-__all__ = ["Person"]
+__all__ = ["SEE_OTHER", "Person", "code_of"]
 
 SEE_OTHER: Final = 303
+PASSWORD_EVERY: Final = (
+    8  # logins: a password takes a processor a tenth of a second, on purpose; a passkey does not
+)
 _CSRF: Final = re.compile(rb'name="csrf" value="([^"]+)"')
 
 
 class Person:
-    """One customer with a browser that keeps cookies."""
+    """One customer with a browser that keeps cookies.
 
-    def __init__(self, number: int, *, issuer: str) -> None:
-        self.username = CUSTOMERS[number]
+    Args:
+        site: whose customer it is.
+        number: any; decides which customer, how they log in, and from where.
+    """
+
+    def __init__(self, site: Site, number: int) -> None:
+        self._username, self._authenticator = site.customers[number % len(site.customers)]
+        self._has_password_only = number % PASSWORD_EVERY == 0
         # Attempts to log in are counted for each address: a crowd has many.
         self.source = f"127.0.{1 + number // 250}.{1 + number % 250}"
-        self._issuer = issuer
+        self._issuer = site.client.issuer
         self._cookies: dict[str, str] = {}
         self._path = ""
         self._csrf = ""
@@ -39,9 +49,16 @@ class Person:
         return await self._follow(connection, answer) if answer.status == SEE_OTHER else answer
 
     async def log_in(self, connection: Connection) -> Answer:
-        """Fill in the login form; the answer is the question, or why there is none."""
-        form = {"csrf": self._csrf, "username": self.username, "password": PASSWORD}
-        answer = await self._send(connection, self.submit("/login", form))
+        """Log in; the answer is the question, or why there is none."""
+        form = {"csrf": self._csrf}
+        if self._has_password_only:
+            step = "/login"
+            form |= {"username": self._username, "password": PASSWORD}
+        else:
+            step = "/passkey"
+            options = await self._send(connection, self.submit("/passkey_options", form))
+            form["credential"] = self._authenticator.get(options.body)
+        answer = await self._send(connection, self.submit(step, form))
         return await self._follow(connection, answer) if answer.status == SEE_OTHER else answer
 
     def agree(self) -> Request:

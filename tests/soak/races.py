@@ -122,7 +122,7 @@ class Arena:
 
     async def code(self, number: int) -> str:
         """Let a customer agree to a new request; return the code."""
-        person, request_uri = Person(number, issuer=self.site.client.issuer), await self.push()
+        person, request_uri = Person(self.site, number), await self.push()
         async with await Connection.open(
             self.server_port, self.site.trust, source=person.source
         ) as connection:
@@ -133,7 +133,7 @@ class Arena:
 async def one_code(arena: Arena, number: int) -> Round:
     """A code is redeemed once; because it was tried again, what it gave is revoked."""
     client, bank = arena.site.client, Bank(arena.site.directory)
-    code = await arena.code(number % CROWD)
+    code = await arena.code(number)
     won, round_ = await arena.race(
         [client.redeem(code) for _ in range(CROWD)], lost={"code.replayed": (400, "invalid_grant")}
     )
@@ -151,7 +151,7 @@ async def one_code(arena: Arena, number: int) -> Round:
 async def one_request_uri(arena: Arena, number: int) -> Round:
     """Two people in two browsers answer one pushed request, clicking many times: one code, redeemed once."""
     client, request_uri = arena.site.client, await arena.push()
-    people = [Person((number + each) % CROWD, issuer=client.issuer) for each in range(2)]
+    people = [Person(arena.site, number + each) for each in range(2)]
     for person in people:
         async with await Connection.open(
             arena.server_port, arena.site.trust, source=person.source

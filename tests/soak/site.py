@@ -12,29 +12,34 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Final
 
+import cbor2
 import msgspec
 
 from soak.client import Client
+from software_authenticator import SoftwareAuthenticator
 from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.first_start import prepare_keys, prepare_people, prepare_settings
 from trustweft.crypto.x509 import load_or_create_authority, load_or_create_server_certificate
 from trustweft.runtime.clock import SystemClock
+from trustweft.runtime.encoding import encode_base64url
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.login.people import create_user, new_subject
+from trustweft.server.records import Passkey
 from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["CUSTOMERS", "PASSWORD", "Running", "Site", "prepare_site", "wait_until_gone"]
+__all__ = ["PASSWORD", "Running", "Site", "prepare_site", "wait_until_gone"]
 
-CUSTOMERS: Final = tuple(f"customer-{number:02}" for number in range(1, 33))
+CUSTOMERS: Final = 32
 PASSWORD: Final = "correct horse battery staple"
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
@@ -46,8 +51,9 @@ class Site:
 
     directory: DataDirectory
     client: Client
+    customers: tuple[tuple[str, SoftwareAuthenticator], ...]
 
-    @property
+    @cached_property
     def trust(self) -> ssl.SSLContext:
         """A TLS context that trusts its authority and nothing else."""
         return ssl.create_default_context(cafile=str(self.directory.authority))
@@ -153,28 +159,52 @@ def _is_alive(process_id: int) -> bool:
 async def prepare_site(path: Path, *, base_port: int) -> Site:
     """Make what a first start of `trustweft up` makes, and customers enough for a crowd."""
     surroundings = Surroundings(SystemClock(), SystemEntropy(), SilentObserver())
-    clock, entropy = surroundings.clock, surroundings.entropy
+    clock = surroundings.clock
     directory = DataDirectory.open_or_create(path, base_port=base_port, clock=clock)
     authority = load_or_create_authority(directory.path / "ca", now=clock.now())
     load_or_create_server_certificate(directory.path / "tls", authority=authority, now=clock.now())
     prepare_keys(directory)
     client = Client(directory.ports)
-    passwords = Passwords(entropy=entropy)
     async with SqliteStore.open(directory.database) as store:
         await prepare_people(directory, store, surroundings=surroundings)
         prepare_settings(directory, customers={})
         assert await store.add_client(client.client_id, msgspec.json.encode(client.metadata))
-        first = await create_user(
-            username="nobody",
-            password=PASSWORD,
-            name="Somebody",
-            email="somebody@example.com",
-            passwords=passwords,
-            entropy=entropy,
-            clock=clock,
-        )
-        for username in CUSTOMERS:
-            user = msgspec.structs.replace(first, username=username, subject=new_subject(entropy))
-            assert await store.add_user(user)
+        customers = await _add_customers(store, issuer=client.issuer, surroundings=surroundings)
+    return Site(directory, client, customers)
+
+
+async def _add_customers(
+    store: SqliteStore, *, issuer: str, surroundings: Surroundings
+) -> tuple[tuple[str, SoftwareAuthenticator], ...]:
+    """Add customers, each with a passkey, all with one password: hashing one for each takes long, on purpose."""
+    clock, entropy = surroundings.clock, surroundings.entropy
+    passwords = Passwords(entropy=entropy)
+    somebody = await create_user(
+        username="",
+        password=PASSWORD,
+        name="Somebody",
+        email="somebody@example.com",
+        passwords=passwords,
+        entropy=entropy,
+        clock=clock,
+    )
     passwords.close()
-    return Site(directory, client)
+    customers = []
+    for number in range(CUSTOMERS):
+        username, subject = f"customer-{number}", new_subject(entropy)
+        assert await store.add_user(msgspec.structs.replace(somebody, username=username, subject=subject))
+        authenticator = SoftwareAuthenticator(
+            origin=issuer, counts=False
+        )  # one person may log in twice at once
+        authenticator.user_handle = encode_base64url(subject.encode())
+        passkey = Passkey(
+            credential_id=authenticator.credential_id,
+            subject=subject,
+            public_key=cbor2.dumps(authenticator._cose()),
+            sign_count=0,
+            created_at=clock.now(),
+            name="Passkey",
+        )
+        assert await store.add_passkey(passkey)
+        customers.append((username, authenticator))
+    return tuple(customers)
