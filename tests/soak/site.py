@@ -163,7 +163,7 @@ async def prepare_site(path: Path, *, base_port: int) -> Site:
     directory = DataDirectory.open_or_create(path, base_port=base_port, clock=clock)
     authority = load_or_create_authority(directory.path / "ca", now=clock.now())
     load_or_create_server_certificate(directory.path / "tls", authority=authority, now=clock.now())
-    prepare_keys(directory)
+    prepare_keys(directory, authority=authority, now=clock.now())
     client = Client(directory.ports)
     async with SqliteStore.open(directory.database) as store:
         await prepare_people(directory, store, surroundings=surroundings)

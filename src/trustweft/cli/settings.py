@@ -188,6 +188,7 @@ class ResourceSettings(_Settings, frozen=True):
 
     Attributes:
         customers: subject identifiers, each with the name of the sample customer whose accounts it sees.
+        payments: the SQLite file of the payments that the sample bank made.
     """
 
     resource: ResourceServerSettings
@@ -197,6 +198,7 @@ class ResourceSettings(_Settings, frozen=True):
     revocation: RevocationSettings
     proxy: ProxySettings | None = None
     customers: dict[str, str] = {}
+    payments: str = "payments.sqlite"
     profile: str = "fapi2-security"
 
 
