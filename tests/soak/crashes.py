@@ -78,8 +78,9 @@ async def crash_again_and_again(
             share = -(-len(waiting) // (crashes - era))
             load = _Load(site, waiting[:share], running, chance, latest_kill)
             await load.run()
-            if load.victims == 1:
+            if len(load.doomed) == 1:
                 found.one_worker += 1
+                await asyncio.to_thread(running.wait_until_replaced, load.doomed[0])
             else:
                 found.whole_server += 1
                 await asyncio.to_thread(running.wait_until_killed)
@@ -111,6 +112,9 @@ class _Load:
         running: who is killed.
         chance: decides who dies, and when.
         latest_kill: seconds after a request of a flow.
+
+    Attributes:
+        doomed: the processes that are killed, in this order.
     """
 
     def __init__(
@@ -126,15 +130,10 @@ class _Load:
         workers = running.worker_processes
         doomed = [running.process.pid, *workers]
         chance.shuffle(doomed)
-        self._doomed = [chance.choice(workers)] if chance.randrange(ONE_WORKER_IN) == 0 else doomed
+        self.doomed = [chance.choice(workers)] if chance.randrange(ONE_WORKER_IN) == 0 else doomed
         self._steps_left = chance.randrange(1, max(2, int(len(flows) * STEPS_OF_A_FLOW * 0.9)))
         self._delay = chance.random() * latest_kill
         self._killed = asyncio.Event()
-
-    @property
-    def victims(self) -> int:
-        """How many processes are killed."""
-        return len(self._doomed)
 
     async def run(self) -> None:
         """Run the flows; at the end somebody has been killed."""
@@ -144,7 +143,7 @@ class _Load:
         self._kill()
 
     async def _walk_one_after_the_other(self) -> None:
-        while self._waiting and not (self._killed.is_set() and self.victims > 1):
+        while self._waiting and not (self._killed.is_set() and len(self.doomed) > 1):
             with suppress(*INTERRUPTED):
                 await Walk(self._site, self._waiting.pop(), on_send=self._sending).go()
 
@@ -156,8 +155,9 @@ class _Load:
     def _kill(self) -> None:
         if not self._killed.is_set():
             self._killed.set()
-            for process_id in self._doomed:
-                os.kill(process_id, signal.SIGKILL)
+            for process_id in self.doomed:
+                with suppress(ProcessLookupError):  # a worker ends by itself when its parent is gone
+                    os.kill(process_id, signal.SIGKILL)
 
 
 async def _judge(site: Site, flows: Sequence[Flow], found: Crashes) -> None:

@@ -118,6 +118,13 @@ class Running:
         latest = {line["worker"]: line["process"] for line in self.lines() if line["event"] == "worker-ready"}
         return [latest[number] for number in sorted(latest)]
 
+    def wait_until_replaced(self, process_id: int) -> None:
+        """Wait until a worker that was killed has a successor."""
+        deadline = time.monotonic() + START_SECONDS
+        while process_id in self.worker_processes:
+            assert time.monotonic() < deadline, self.lines()[-5:]
+            time.sleep(0.01)  # bounded polling: a log tells nobody that it grew
+
     def wait_until_killed(self) -> None:
         """Wait for the end of the parent and of every worker, after they were killed."""
         self.process.wait()
