@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,12 +41,16 @@ def ask(site: Site) -> int:
     return httpx2.get(f"{url}/.well-known/openid-configuration", verify=site.trust).status_code
 
 
-def test_a_first_start_with_workers_makes_one_key_and_one_schema(site: Site) -> None:
-    """The parent makes them before there is a worker who could."""
+def test_a_first_start_with_workers_makes_each_key_once(site: Site) -> None:
+    """The parent makes keys and secrets before there is a worker who could."""
+    server = site.directory.path / "server"
+    shutil.rmtree(server / "keys", ignore_errors=True)
+    (server / "nonce-secret").unlink(missing_ok=True)
     with site.serving("server", workers=WORKERS) as running:
         assert ask(site) == 200
         assert sorted(str(line["worker"]) for line in events(running, "worker-ready")) == ["1", "2"]
-    assert len(list((site.directory.path / "server" / "keys").glob("*.json"))) == 1
+    made = [json.loads(path.read_bytes())["algorithm"] for path in (server / "keys").glob("*.json")]
+    assert sorted(made) == ["ES256", "PS256"]
 
 
 def test_a_worker_that_dies_is_logged_and_replaced(site: Site) -> None:
