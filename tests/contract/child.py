@@ -60,6 +60,14 @@ async def load(store: SqliteStore) -> None:
     await asyncio.gather(*(writer(first) for first in range(CALLERS)))
 
 
+async def reap(store: SqliteStore) -> None:
+    """Reap until nothing is left; say how many rows that were."""
+    removed = 0
+    while await store.backlog(now=LATER):
+        removed += await store.reap(now=LATER, limit=CALLERS)
+    say(removed)
+
+
 async def register(store: SqliteStore) -> None:
     """Do what the command line does beside a running server."""
     say(await store.add_client("moneyview", b"{}"))
@@ -72,7 +80,7 @@ async def main() -> None:
     async with SqliteStore.open(Path(path)) as store:
         if mode != "open":
             wait_for_start()
-            await {"race": race, "load": load, "register": register}[mode](store)
+            await {"race": race, "load": load, "reap": reap, "register": register}[mode](store)
 
 
 asyncio.run(main())

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.deciding import DECIDING
-from contract.samples import NOW, digest, grant, pushed_request, refresh_token
-from trustweft.server.records import Redemption
+from contract.samples import LATER, NOW, digest, grant, pushed_request, refresh_token
+from trustweft.server.records import Freshness, Redemption
 from trustweft.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 
 CALLERS = 20
 ACKNOWLEDGED = 300
+EXPIRED = 300
 
 
 @contextmanager
@@ -120,6 +121,27 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(path: Pat
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+async def test_two_processes_that_reap_remove_each_row_once_and_nothing_else(path: Path) -> None:
+    """Every worker has a reaper: they share the work, and what is still good stays."""
+    async with SqliteStore.open(path) as store:
+        pending = [
+            store.remember_jti(space="r", key=b"%d" % number, expires_at=LATER + number // EXPIRED)
+            for number in range(2 * EXPIRED)
+        ]
+        await asyncio.gather(*pending)
+    with child("reap", path) as one, child("reap", path) as other:
+        for process in (one, other):
+            wait_until_ready(process)
+        for process in (one, other):
+            start(process)
+        assert said(one) + said(other) == EXPIRED
+    async with SqliteStore.open(path) as store:
+        assert await store.backlog(now=LATER + 1) == EXPIRED
+        assert (
+            await store.remember_jti(space="r", key=b"%d" % EXPIRED, expires_at=LATER) is Freshness.REPLAYED
+        )
 
 
 async def test_a_restart_finds_everything(path: Path) -> None:

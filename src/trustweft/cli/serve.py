@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+import msgspec
 import uvloop
 
 from trustweft.cli.assembly.client import assemble_client
@@ -16,7 +18,9 @@ from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
 from trustweft.cli.configuration import KINDS
 from trustweft.cli.output import examples
-from trustweft.net.serving import ServingError
+from trustweft.cli.settings import MAXIMUM_WORKERS
+from trustweft.cli.workers.supervising import Supervisor
+from trustweft.net.serving import ServingError, stop_on_signals
 from trustweft.net.telemetry import Telemetry
 from trustweft.profile import ProfileError
 from trustweft.runtime.clock import SystemClock
@@ -31,23 +35,25 @@ if TYPE_CHECKING:
 
     from trustweft.cli.assembly.parts import Assembled
 
-__all__ = ["command"]
+__all__ = ["ASSEMBLERS", "START_FAILURES", "command"]
 
-_ASSEMBLERS: dict[str, Callable[..., Assembled]] = {
+ASSEMBLERS: Final[dict[str, Callable[..., Assembled]]] = {
     "server": assemble_server,
     "resource": assemble_resource,
     "client": assemble_client,
 }
+START_FAILURES: Final = (KeyFileError, ProfileError, SettingsError, ServingError, StoreFileError)
 
 
 @click.command(
     name="serve",
     epilog=examples(
         "trustweft serve server --config server.toml",
+        "trustweft serve server --config server.toml --workers 4",
         "TRUSTWEFT_LISTEN__PORT=9443 trustweft serve resource --config resource.toml",
     ),
 )
-@click.argument("participant", type=click.Choice(list(_ASSEMBLERS)))
+@click.argument("participant", type=click.Choice(list(ASSEMBLERS)))
 @click.option(
     "--config",
     "config",
@@ -55,20 +61,55 @@ _ASSEMBLERS: dict[str, Callable[..., Assembled]] = {
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The participant's TOML file; TRUSTWEFT_… variables of the environment go over it.",
 )
-def command(participant: str, config: Path) -> None:
+@click.option(
+    "--workers",
+    "workers",
+    type=click.IntRange(1, MAXIMUM_WORKERS),
+    help="So many processes on the same ports and the same store; over `workers` in [listen], which is 1 by default.",
+)
+def command(participant: str, config: Path, workers: int | None) -> None:
     """Run one participant alone, until Ctrl-C."""
     surroundings = Surroundings(SystemClock(), SystemEntropy(), Telemetry())
     try:
-        settings = read_settings(config, KINDS[participant], environment=os.environ).value
-        uvloop.run(_serve(participant, settings, base=config.parent, surroundings=surroundings))
-    except (KeyFileError, ProfileError, SettingsError, ServingError, StoreFileError) as cause:
+        settings: Any = read_settings(config, KINDS[participant], environment=os.environ).value
+        if workers is not None:
+            listen = msgspec.structs.replace(settings.listen, workers=workers)
+            settings = msgspec.structs.replace(settings, listen=listen)
+        if settings.listen.workers == 1:
+            uvloop.run(_serve(participant, settings, base=config.parent, surroundings=surroundings))
+        elif participant == "client":
+            raise SettingsError("MoneyView keeps its sessions in its memory: it has one worker")
+        else:
+            asyncio.run(_supervise(participant, settings, base=config.parent, surroundings=surroundings))
+    except START_FAILURES as cause:
         raise click.ClickException(str(cause)) from cause
 
 
 async def _serve(participant: str, settings: Any, *, base: Path, surroundings: Surroundings) -> None:
     # Assembled inside the loop: stores belong to the loop that they are used in.
-    assembled = _ASSEMBLERS[participant](settings, base=base, surroundings=surroundings)
-    where = ", ".join(f"https://{listener.host}:{listener.port}" for listener in assembled.listeners)
-    await run(
-        assembled, on_ready=lambda: click.echo(f"The {participant} answers at {where}. Stop with Ctrl-C.")
+    assembled = ASSEMBLERS[participant](settings, base=base, surroundings=surroundings)
+    await run(assembled, on_ready=_announce(participant, assembled))
+
+
+async def _supervise(participant: str, settings: Any, *, base: Path, surroundings: Surroundings) -> None:
+    # Assembled once before the workers are, and closed again: what a first start makes (schema, keys, secrets) is
+    # made by one process, and what is wrong with the settings is said once.
+    assembled = ASSEMBLERS[participant](settings, base=base, surroundings=surroundings)
+    for close in reversed(assembled.close):
+        await close()
+    supervisor = Supervisor(
+        participant=participant,
+        settings=settings,
+        base=str(base),
+        listeners=assembled.listeners,
+        workers=settings.listen.workers,
+        surroundings=surroundings,
     )
+    stop = asyncio.Event()
+    with stop_on_signals(stop):
+        await supervisor.run(stop=stop, on_ready=_announce(participant, assembled))
+
+
+def _announce(participant: str, assembled: Assembled) -> Callable[[], None]:
+    where = ", ".join(f"https://{listener.host}:{listener.port}" for listener in assembled.listeners)
+    return lambda: click.echo(f"The {participant} answers at {where}. Stop with Ctrl-C.")

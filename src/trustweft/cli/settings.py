@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
 
 __all__ = [
+    "MAXIMUM_WORKERS",
     "CertificateRevocationSettings",
     "ClientKeySettings",
     "ClientSettings",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 
+MAXIMUM_WORKERS: Final = 64  # our choice: they share one file, which one of them writes at a time
+
+
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of all settings: an unknown key is an error."""
 
@@ -36,12 +40,15 @@ class ListenSettings(_Settings, frozen=True):
     Attributes:
         mtls_port: a second port that asks for client certificates (authorization server only).
         operations_port: where /metrics is, on the loopback interface; none unless it is named.
+        workers: how many processes share the ports and the store (`trustweft serve server` and `serve resource`
+            only; `trustweft up` is one process).
     """
 
     port: int
     host: str = "localhost"
     mtls_port: int | None = None
     operations_port: int | None = None
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MAXIMUM_WORKERS)] = 1
 
 
 class TlsSettings(_Settings, frozen=True):
@@ -181,6 +188,7 @@ class ResourceSettings(_Settings, frozen=True):
 
     Attributes:
         customers: subject identifiers, each with the name of the sample customer whose accounts it sees.
+        payments: the SQLite file of the payments that the sample bank made.
     """
 
     resource: ResourceServerSettings
@@ -190,6 +198,7 @@ class ResourceSettings(_Settings, frozen=True):
     revocation: RevocationSettings
     proxy: ProxySettings | None = None
     customers: dict[str, str] = {}
+    payments: str = "payments.sqlite"
     profile: str = "fapi2-security"
 
 

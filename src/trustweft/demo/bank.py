@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from trustweft.demo.bank_data import Account, Entry
+    from trustweft.demo.bank_journal import Journal
     from trustweft.demo.bank_ledger import Payment
     from trustweft.net.asgi import Application
     from trustweft.protocol.http import HttpRequest
@@ -156,6 +157,7 @@ def create_bank(
     clock: Clock,
     entropy: Entropy,
     observer: Observer,
+    journal: Journal | None = None,
 ) -> Application:
     """Return the bank as an ASGI application.
 
@@ -166,10 +168,10 @@ def create_bank(
         clock: tells the day.
         entropy: names payments.
         observer: hears of refusals and failures.
+        journal: where payments are written down; in memory unless given.
     """
-    bank = Bank(
-        config, ledger=Ledger(customers, clock=clock, entropy=entropy), clock=clock, observer=observer
-    )
+    ledger = Ledger(customers, clock=clock, entropy=entropy, journal=journal)
+    bank = Bank(config, ledger=ledger, clock=clock, observer=observer)
     operations = (*OPERATIONS, Operation("GET", bank.metadata.path, None, get_metadata))
     return GuardMiddleware(
         _routes(bank, operations), guard=guard, required_scope=_required_scope(operations), observer=observer

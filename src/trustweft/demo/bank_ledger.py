@@ -9,9 +9,10 @@ from collections import OrderedDict, deque
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, msgpack
 
 from trustweft.demo.bank_data import CURRENCY, CUSTOMERS, Entry, history
+from trustweft.demo.bank_journal import MemoryJournal
 from trustweft.protocol.oauth import INVALID_REQUEST
 from trustweft.runtime.errors import reason
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from trustweft.demo.bank_data import Account
+    from trustweft.demo.bank_journal import Journal
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
@@ -88,6 +90,18 @@ class Payment(Struct, frozen=True, kw_only=True):
     order: PaymentOrder
 
 
+class _Record(Struct, frozen=True, kw_only=True):
+    """A payment as the journal keeps it: whose, by which application, under which key."""
+
+    subject: str
+    client_id: str
+    key: str
+    payment: Payment
+
+
+_decode = msgpack.Decoder(_Record).decode
+
+
 class _Book:
     """One account, what is on it, and what moved on it lately."""
 
@@ -110,11 +124,17 @@ class Ledger:
 
     Args:
         customers: which of ``CUSTOMERS`` each subject is; a subject that is not named has no accounts.
+        clock: dates payments.
+        entropy: names them.
+        journal: where payments are written down; in memory unless given.
     """
 
-    def __init__(self, customers: Mapping[str, str], *, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, customers: Mapping[str, str], *, clock: Clock, entropy: Entropy, journal: Journal | None = None
+    ) -> None:
         self._clock = clock
         self._entropy = entropy
+        self._journal: Journal = MemoryJournal() if journal is None else journal
         today = self._now().date()
         self._books = {
             subject: {
@@ -133,6 +153,7 @@ class Ledger:
         return tuple(book.account for book in self._books.get(subject, {}).values())
 
     def _book_of(self, subject: str, account_id: str) -> _Book:
+        self._catch_up()
         book = self._books.get(subject, {}).get(account_id)
         if book is None:
             raise NOT_FOUND.reject(f"{account_id!r:.80} of {subject!r:.80}")
@@ -161,12 +182,21 @@ class Ledger:
         Raises:
             Reject: ``bank.*``.
         """
-        made = self._payments.get((subject, client_id), OrderedDict())
-        if key in made:
-            if made[key].order != order:
-                raise SAME_KEY.reject(f"client_id={client_id}")
-            return made[key]
-        cents = int(order.amount.value.replace(".", ""))
+        with self._journal.alone():
+            self._catch_up()
+            made = self._payments.get((subject, client_id), OrderedDict()).get(key)
+            if made is not None:
+                if made.order != order:
+                    raise SAME_KEY.reject(f"client_id={client_id}")
+                return made
+            self._check_funds(subject, order)
+            payment = self._payment_of(order)
+            record = _Record(subject=subject, client_id=client_id, key=key, payment=payment)
+            self._journal.append(msgpack.encode(record))
+        return payment
+
+    def _check_funds(self, subject: str, order: PaymentOrder) -> None:
+        cents = _cents_of(order)
         if cents == 0:
             raise NO_AMOUNT.reject()
         book = self._books.get(subject, {}).get(order.debtor_account)
@@ -174,25 +204,35 @@ class Ledger:
             raise UNKNOWN_DEBTOR.reject(f"{order.debtor_account!r:.80} of {subject!r:.80}")
         if cents > book.balance:
             raise FUNDS.reject()
-        made[key] = self._carry_out(book, order, cents)
-        self._payments[subject, client_id] = made
+
+    def _payment_of(self, order: PaymentOrder) -> Payment:
+        created_at = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Payment(
+            id=f"pay-{self._entropy.token()[:22]}", status="accepted", created_at=created_at, order=order
+        )
+
+    def _catch_up(self) -> None:
+        """Enter what the journal has new, whoever wrote it."""
+        for record in map(_decode, self._journal.take()):
+            self._enter(record)
+
+    def _enter(self, record: _Record) -> None:
+        payment, order = record.payment, record.payment.order
+        book = self._books.get(record.subject, {}).get(order.debtor_account)
+        if book is not None:  # None where the customer is no longer one
+            book.add(
+                Entry(
+                    id=f"txn-{payment.id.removeprefix('pay-')}",
+                    booked_on=date.fromisoformat(payment.created_at[:10]),
+                    amount=-_cents_of(order),
+                    counterparty=order.creditor.name,
+                    description=order.reference,
+                )
+            )
+        made = self._payments.setdefault((record.subject, record.client_id), OrderedDict())
+        made[record.key] = payment
         if len(made) > MAXIMUM_PAYMENTS:
             made.popitem(last=False)
-        return made[key]
-
-    def _carry_out(self, book: _Book, order: PaymentOrder, cents: int) -> Payment:
-        now, identifier = self._now(), self._entropy.token()[:22]
-        book.add(
-            Entry(
-                id=f"txn-{identifier}",
-                booked_on=now.date(),
-                amount=-cents,
-                counterparty=order.creditor.name,
-                description=order.reference,
-            )
-        )
-        created_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Payment(id=f"pay-{identifier}", status="accepted", created_at=created_at, order=order)
 
     def payment(self, subject: str, *, client_id: str, payment_id: str) -> Payment:
         """Return a payment that this application made for this customer.
@@ -200,10 +240,15 @@ class Ledger:
         Raises:
             Reject: ``bank.not-found``.
         """
+        self._catch_up()
         for payment in self._payments.get((subject, client_id), {}).values():
             if payment.id == payment_id:
                 return payment
         raise NOT_FOUND.reject(f"{payment_id!r:.80} of {subject!r:.80}")
+
+
+def _cents_of(order: PaymentOrder) -> int:
+    return int(order.amount.value.replace(".", ""))
 
 
 def amount_of(cents: int) -> dict[str, str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from trustweft.net.asgi import Application
 
-__all__ = ["Listener", "ServingError", "check_free", "serve", "stop_on_signals", "tls_context"]
+__all__ = ["Listener", "ServingError", "bind", "check_free", "serve", "stop_on_signals", "tls_context"]
 
 # RFC 9325 section 4.2: with TLS 1.2 only ephemeral key exchange and authenticated encryption with AES.
 CIPHERS_TLS_1_2: Final = "ECDHE+AESGCM"
@@ -47,6 +47,7 @@ class Listener:
     Attributes:
         client_authorities: where set, the listener asks for client certificates: a file of the authorities that may
             have issued them. It bounds nothing where any certificate may reach the application, as it should.
+        sockets: bound to the address already, by somebody who shares them with others; serving closes them.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Listener:
     certificate: Path
     private_key: Path
     client_authorities: Path | None = None
+    sockets: tuple[socket.socket, ...] = ()
 
 
 def tls_context(
@@ -118,10 +120,7 @@ async def serve(
         ServingError: an address is taken or may not be used, or a certificate cannot be.
     """
     with contextlib.ExitStack() as opened:
-        bound = [
-            (_Server(_configure(listener)), _bind(listener.name, listener.host, listener.port, opened))
-            for listener in listeners
-        ]
+        bound = [(_Server(_configure(listener)), _sockets_of(listener, opened)) for listener in listeners]
         servers = [server for server, _ in bound]
         running = [asyncio.create_task(server.serve(sockets)) for server, sockets in bound]
         stopped = asyncio.create_task(stop.wait())
@@ -187,8 +186,26 @@ def check_free(name: str, host: str, port: int) -> None:
     Raises:
         ServingError: it is taken or may not be used.
     """
+    for opened in bind(name, host, port):
+        opened.close()
+
+
+def bind(name: str, host: str, port: int) -> tuple[socket.socket, ...]:
+    """Return a socket for every address of the host, bound and not yet listening; the caller closes them.
+
+    Raises:
+        ServingError: the address is taken or may not be used.
+    """
     with contextlib.ExitStack() as opened:
-        _bind(name, host, port, opened)
+        sockets = tuple(_bind(name, host, port, opened))
+        opened.pop_all()
+    return sockets
+
+
+def _sockets_of(listener: Listener, opened: contextlib.ExitStack) -> list[socket.socket]:
+    if listener.sockets:
+        return [opened.enter_context(shared) for shared in listener.sockets]
+    return _bind(listener.name, listener.host, listener.port, opened)
 
 
 def _bind(name: str, host: str, port: int, opened: contextlib.ExitStack) -> list[socket.socket]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.clock import SystemClock
@@ -21,6 +22,7 @@ from trustweft.runtime.observability import REQUEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+    from pathlib import Path
     from typing import TextIO
 
     from trustweft.runtime.clock import Clock
@@ -91,10 +93,22 @@ class Telemetry:
     Args:
         stream: where the log goes; standard error unless given.
         clock: dates the lines; the machine's unless given.
+        worker: the number of this process where several share the work; stands in each line.
+        shared_metrics: where several processes keep their metrics, so that each of them tells the sum. The process
+            has been started with ``PROMETHEUS_MULTIPROC_DIR`` naming the same directory: the library wants it so.
     """
 
-    def __init__(self, *, stream: TextIO | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        stream: TextIO | None = None,
+        clock: Clock | None = None,
+        worker: int | None = None,
+        shared_metrics: Path | None = None,
+    ) -> None:
         self._clock = SystemClock() if clock is None else clock
+        self._worker = worker
+        self._shared_metrics = shared_metrics
         self._registry = CollectorRegistry()
         self._refusals = Counter(
             "trustweft_refusals",
@@ -123,16 +137,19 @@ class Telemetry:
             "What goes up and down.",
             ("participant", "quantity"),
             registry=self._registry,
+            multiprocess_mode="livemostrecent",  # all measure the same store: the last one knows
         )
         self._lost = Counter(
             "trustweft_log_lines_lost", "Log lines that could not be written.", registry=self._registry
         )
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._log = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stderr if stream is None else stream),
+            # One write for each line: several processes may share the stream.
+            structlog.WriteLogger(sys.stderr if stream is None else stream),
             processors=[
                 structlog.processors.add_log_level,
                 self._add_time,
+                self._add_worker,
                 _add_request_id,
                 structlog.processors.format_exc_info,
                 _redact_event,
@@ -178,14 +195,23 @@ class Telemetry:
         self._gauges.labels(participant, quantity).set(value)
 
     def render_metrics(self) -> HttpResponse:
-        """Return the metrics in Prometheus' text format."""
-        return HttpResponse(200, (("content-type", _CONTENT_TYPE),), generate_latest(self._registry))
+        """Return the metrics in Prometheus' text format: of all processes that share them."""
+        registry = self._registry
+        if self._shared_metrics is not None:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, path=str(self._shared_metrics))  # type: ignore[no-untyped-call]  # theirs
+        return HttpResponse(200, (("content-type", _CONTENT_TYPE),), generate_latest(registry))
 
     def _write(self, level: int, event: str, **facts: Any) -> None:
         try:
             self._log.log(level, event, **facts)
         except (OSError, ValueError):  # nobody reads any more, the disk is full, or the stream is closed
             self._lost.inc()
+
+    def _add_worker(self, _logger: object, _name: str, event: Event) -> Event:
+        if self._worker is not None:
+            event.setdefault("worker", self._worker)
+        return event
 
     def _add_time(self, _logger: object, _name: str, event: Event) -> Event:
         event["timestamp"] = dt.datetime.fromtimestamp(self._clock.now(), tz=dt.UTC).isoformat()

@@ -16,6 +16,7 @@ from trustweft.cli.assembly.parts import (
     resolve,
 )
 from trustweft.demo.bank import BankConfig, create_bank
+from trustweft.demo.bank_journal import FileJournal
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener
 from trustweft.protocol.dpop import Nonces
@@ -89,6 +90,7 @@ def assemble_resource(
         ),
         pipeline=pipeline,
     )
+    journal = FileJournal(resolve(base, settings.payments))
     bank = create_bank(
         BankConfig(
             resource=resource.audience,
@@ -100,6 +102,7 @@ def assemble_resource(
         clock=clock,
         entropy=surroundings.entropy,
         observer=surroundings.observer,
+        journal=journal,
     )
     listener = Listener(
         name="sample bank",
@@ -118,7 +121,9 @@ def assemble_resource(
         listener,
         *operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings),
     ]
-    return Assembled(listeners, [reaper(replays, "resource", surroundings=surroundings)], [replays.close])
+    return Assembled(
+        listeners, [reaper(replays, "resource", surroundings=surroundings)], [replays.close, journal.close]
+    )
 
 
 def _revocations(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities, revocation_lists
 from trustweft.cli.assembly.parts import (
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble_server"]
 
+PASSWORDS_AT_ONCE: Final = 2  # our choice: on this machine, whatever the number of workers; each takes 64 MiB
+
 
 def assemble_server(
     settings: ServerSettings,
@@ -79,7 +81,9 @@ def assemble_server(
         # A nonce serves in its own step and the next, as the profile says.
         nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
         pages=ServerPages(Pages(), base_url=settings.server.issuer, notice=settings.login_notice),
-        passwords=Passwords(entropy=entropy),
+        passwords=Passwords(
+            entropy=entropy, concurrency=max(1, PASSWORDS_AT_ONCE // settings.listen.workers)
+        ),
         clock=clock,
         entropy=entropy,
         observer=surroundings.observer,
