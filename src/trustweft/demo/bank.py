@@ -145,7 +145,7 @@ class Bank:
                 authorization_details_types=tuple(guard.protection.detail_types),
             )
         )
-        rows = [(operation.method, operation.path, operation.scope) for operation in OPERATIONS]
+        rows = [(each.method, each.path, each.scope, each.detail_type) for each in OPERATIONS]
         self.openapi = _public(
             openapi_document(rows, url=config.resource, name=config.name, issuer=config.issuer, scopes=SCOPES)
         )
