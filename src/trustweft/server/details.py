@@ -199,7 +199,7 @@ def _resolve(definition: DetailType, part: Mapping[str, Any]) -> Mapping[str, An
         return part
     match = _LOCAL.fullmatch(str(part["$ref"]))
     target = definition.schema.get("$defs", {}).get(match[1]) if match else None
-    if not isinstance(target, dict) or "$ref" in target:
+    if not isinstance(target, dict):
         raise DetailTypeError(f"{definition.type}: {part['$ref']!r} leads to no definition in $defs")
     return target
 

@@ -225,6 +225,11 @@ def test_this_is_not_narrower(document: dict[str, Any], narrow: dict[str, Any], 
     assert not is_narrower(detail(document, **narrow), detail(document, **wide), definition)
 
 
+def test_a_detail_is_compared_by_the_definition_of_its_own_type() -> None:
+    """Another definition says nothing about it."""
+    assert not is_narrower(detail(PAYMENT), detail(PAYMENT), TYPES.definitions["exchange_rates"])
+
+
 def test_each_of_several_needs_one_that_is_as_wide() -> None:
     """And no two together make up a wider one."""
     types = TYPES.definitions

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import http.server
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -104,6 +106,30 @@ def test_a_schema_that_allows_what_people_would_not_see_is_refused(schema: dict[
     """At the start, by the name of the type; and nothing is ever fetched."""
     with pytest.raises(DetailTypeError, match=r"^t: "):
         define(schema)
+
+
+def test_nothing_is_ever_fetched() -> None:
+    """A schema that leads to the network is refused without a look at what is there."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # the library's name
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"type":"string"}')
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/schema.json"
+            with pytest.raises(DetailTypeError):
+                define(schema_of({"type": "string", "allOf": [{"$ref": url}]}))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert asked == []
 
 
 @pytest.mark.parametrize(
