@@ -16,6 +16,7 @@ from trustweft.runtime.observability import SilentObserver
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.runtime.clock import ManualClock
     from trustweft.runtime.errors import Reject
 
@@ -77,11 +78,14 @@ class World:
         subject: str = "sub.alice",
         client_id: str = "moneyview",
         scope: tuple[str, ...] = SCOPES,
+        details: tuple[AuthorizationDetail, ...] = (),
         extra: Sequence[tuple[str, str]] = (),
         **request: Any,
     ) -> httpx2.Response:
         """Send a request with a token of that customer for that application."""
-        token = self.stage.token(subject=subject, client_id=client_id, scope=scope)
+        token = self.stage.token(
+            subject=subject, client_id=client_id, scope=scope, authorization_details=details
+        )
         headers = self.stage.headers(token, method=method, path=path.partition("?")[0])
         return await self.send(method, path, (*headers, *extra), **request)
 

@@ -22,6 +22,7 @@ from trustweft.crypto.keys import LocalSigner, generate_private_key, private_jwk
 from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.protocol.access_token import Confirmation
 from trustweft.protocol.http import HttpRequest
+from trustweft.protocol.rar import create_authorization_detail
 from trustweft.runtime.encoding import sha256_base64url
 
 if TYPE_CHECKING:
@@ -357,6 +358,9 @@ TOKENS = [
     change("bearer.insufficient-scope", scope="payments"),
     change("bearer.insufficient-scope", scope="ACCOUNTS accounts2"),
     drop("bearer.insufficient-scope", "scope"),
+    change("access-token.claims", authorization_details="[]"),
+    change("access-token.claims", authorization_details=[]),
+    change("access-token.claims", authorization_details=[{"amount": "20.00"}]),
 ]
 PROOFS = [
     rewrite("one segment", "dpop.malformed", lambda proof: proof.partition(".")[0]),
@@ -383,4 +387,32 @@ PROOFS = [
     drop("dpop.nonce-required", "nonce"),
 ]
 
-ATTACKS = [*REQUESTS, *CERTIFICATES, *map(with_token, TOKENS), *map(with_proof, PROOFS)]
+PAYMENT = {"type": "payment", "amount": "20.00", "to": "Bob"}
+NEEDED_DETAIL = create_authorization_detail(PAYMENT)
+
+
+def lacking(name: str, *held: dict[str, object]) -> Attack:
+    """Pay twenty to Bob with a token that has these details."""
+
+    async def run(stage: Stage) -> object:
+        details = tuple(map(create_authorization_detail, held))
+        token = stage.token(authorization_details=details)
+        return await stage.guard.verify(stage.request(token), scope=NEEDED, details=(NEEDED_DETAIL,))
+
+    return Attack(name, "bearer.insufficient-authorization-details", run)
+
+
+DETAILS = [
+    lacking("no details at all"),
+    lacking("less than needed", {**PAYMENT, "amount": "19.99"}),
+    lacking("for somebody else", {**PAYMENT, "to": "Mallory"}),
+    lacking("of another type", {**PAYMENT, "type": "payments"}),
+    lacking("restricted in a way that the operation does not name", {**PAYMENT, "from": "savings"}),
+    lacking(
+        "half here, half there", {"type": "payment", "amount": "20.00"}, {"type": "payment", "to": "Bob"}
+    ),
+    lacking("meant for another resource server", {**PAYMENT, "locations": ["https://other.example"]}),
+    lacking("meant for another part of this one", {**PAYMENT, "locations": [AUDIENCE + "/payments"]}),
+    lacking("meant for nowhere", {**PAYMENT, "locations": []}),
+]
+ATTACKS = [*REQUESTS, *CERTIFICATES, *map(with_token, TOKENS), *map(with_proof, PROOFS), *DETAILS]

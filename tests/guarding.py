@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trustweft.crypto.keys import KeySet, LocalSigner, VerificationKey, generate_private_key, thumbprint
+from trustweft.demo.bank_details import detail_types
 from trustweft.protocol.access_token import Confirmation, NewAccessToken, create_access_token
 from trustweft.protocol.dpop import Nonces, create_proof
 from trustweft.protocol.http import HttpRequest
 from trustweft.protocol.metadata import resource_well_known_url
+from trustweft.protocol.rar import DetailMember, DetailType
 from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection
 from trustweft.resource.issuer_keys import StaticKeys
@@ -32,6 +34,18 @@ AUDIENCE = "https://bank.example"
 ISSUER_KEY = LocalSigner("ES256", generate_private_key("ES256"), "as-1")
 CLIENT = LocalSigner("ES256", generate_private_key("ES256"))
 OTHER = LocalSigner("ES256", generate_private_key("ES256"))
+
+
+PAYMENT = DetailType(
+    type="payment",
+    title="Pay",
+    explanation="",
+    audiences=(AUDIENCE,),
+    members=(
+        DetailMember(name="amount", label="Amount", compare="at-most"),
+        DetailMember(name="to", label="To"),
+    ),
+)
 
 
 def key_set(*signers: LocalSigner) -> KeySet:
@@ -80,6 +94,7 @@ class Stage:
             future_tolerance=30,
             proof_maximum_age=60,
             require_nonce=require_nonce,
+            detail_types={each.type: each for each in (PAYMENT, *detail_types(AUDIENCE))},
         )
         self.guard = Guard(self.protection) if pipeline is None else Guard(self.protection, pipeline=pipeline)
         self.count = 0

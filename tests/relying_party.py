@@ -105,6 +105,7 @@ class RelyingParty:
             "redirect_uris": [redirect_uri],
             "grant_types": ["authorization_code", "refresh_token"],
             "scope": "openid profile accounts",
+            "authorization_details_types": ["payment_initiation", "account_information"],
             "token_endpoint_auth_method": "private_key_jwt",
             "jwks": {"keys": [{**public_jwk(self._signer.public_key), "kid": "test", "alg": "ES256"}]},
         }

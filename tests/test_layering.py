@@ -30,6 +30,7 @@ SERVER_ONLY = {
     "alembic",
     "argon2",
     "jinja2",
+    "jsonschema_rs",
     "prometheus_client",
     "sqlalchemy",
     "starlette",

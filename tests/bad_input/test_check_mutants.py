@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -17,6 +17,7 @@ from flows.test_tour_mutants import PASSKEYS, UNSEEN
 from support.authority import make_authority
 from support.bombarding import all_endpoints
 from support.bombardment import bombard
+from support.details import PAYMENT, RATES, changed, detail, sent
 from support.requests import (
     code_request,
     credentials_request,
@@ -42,6 +43,8 @@ pytestmark = pytest.mark.anyio
 CHECKS = [
     (name, check.__name__) for name, pipeline in PIPELINES.items() for check in pipeline if name in PASSKEYS
 ]
+# Seen elsewhere: by test_a_weak_hash_is_made_anew_at_the_next_login, and by tests/unit/resource/test_guard_attacks.py.
+ELSEWHERE = {("login", "renew_password_hash"), ("guard", "check_details")}
 LOGGED_IN = {"passkeys", "passkey_registration_options", "passkey_registration"}
 
 
@@ -154,6 +157,36 @@ async def _has_no_certificate(authority: Authority, endpoint: str) -> str | None
     return (await authority.send(draft)).reason
 
 
+async def _ask_for_details(authority: Authority, endpoint: str, party: str, document: Any) -> str | None:
+    """Ask for one detail: for a person's grant, or for the client itself."""
+    request = pushed_request if endpoint == "pushed_authorization_request" else credentials_request
+    draft = request(authority, authority.parties[party], authorization_details=sent(document))
+    return (await authority.send(draft)).reason
+
+
+async def _asks_for_what_fits_no_type(authority: Authority, endpoint: str) -> str | None:
+    return await _ask_for_details(authority, endpoint, "moneyview", {**RATES, "admin": True})
+
+
+async def _asks_for_a_type_of_others(authority: Authority, endpoint: str) -> str | None:
+    return await _ask_for_details(authority, endpoint, "otherapp", RATES)
+
+
+async def _asks_for_a_payment_of_nobody(authority: Authority, endpoint: str) -> str | None:
+    return await _ask_for_details(authority, endpoint, "moneyview", PAYMENT)
+
+
+async def _widens_details(authority: Authority, endpoint: str) -> str | None:
+    wider = sent(changed(PAYMENT, instructedAmount__amount="1000.00"))
+    if endpoint == "token:refresh_token":
+        token, _ = await authority.issue_refresh_token(details=(detail(PAYMENT),))
+        draft = refresh_request(authority, token, authorization_details=wider)
+    else:
+        issued = await authority.issue_code(authorization_details=(detail(PAYMENT),))
+        draft = code_request(authority, issued, authorization_details=wider)
+    return (await authority.send(draft)).reason
+
+
 # What a check refuses that no change to a good request shows.
 STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]] = {
     "find_interaction_request": (_request_was_answered, "request-uri.spent"),
@@ -165,6 +198,10 @@ STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]
     "advance_passkey_counter": (_is_a_copy, "passkey.cloned"),
     "verify_client_certificate": (_has_no_certificate, "mtls.certificate-missing"),
     "keep_offered_scope": (_scope_is_out_of_service, "scope.no-longer-offered"),
+    "check_detail_types": (_asks_for_what_fits_no_type, "authorization-details.schema"),
+    "check_registered_details": (_asks_for_a_type_of_others, "authorization-details.not-registered"),
+    "refuse_personal_details": (_asks_for_a_payment_of_nobody, "authorization-details.needs-a-person"),
+    "narrow_details": (_widens_details, "authorization-details.wider"),
     "refuse_too_many_passkeys": (_has_twenty, "passkey.too-many"),
 }
 
@@ -179,7 +216,7 @@ async def server(directory: Path) -> AsyncIterator[Authority]:
         authority.close()
 
 
-@pytest.mark.parametrize(("endpoint", "check"), CHECKS + sorted(UNSEEN - {("login", "renew_password_hash")}))
+@pytest.mark.parametrize(("endpoint", "check"), CHECKS + sorted(UNSEEN - ELSEWHERE))
 async def test_without_a_check_somebody_gets_what_they_should_not(
     tmp_path: Path, endpoint: str, check: str
 ) -> None:

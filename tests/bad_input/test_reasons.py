@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import trustweft
 from support.authority import CALLBACK, Authority, make_authority, make_certified, make_party
 from support.bombarding import ENDPOINTS, outcome_of
+from support.details import ACCOUNTS, PAYMENT, changed, detail, sent
 from support.drafts import PROOF, TOKEN, Draft
 from support.harbour import make_harbour
 from support.requests import (
@@ -296,6 +297,59 @@ async def _a_store_that_is_away(world: World) -> Answer:
     return await world.authority.send(credentials_request(world.authority))
 
 
+# Authorization details.
+
+
+def _ask(world: World, details: str, party: str = "moneyview") -> Draft:
+    return pushed_request(world.authority, world.authority.parties[party], authorization_details=details)
+
+
+SENT: Final = {
+    "authorization-details.malformed": "[1]",
+    "json.not-an-array": "{}",
+    "json.duplicate-member": '[{"type":"a","type":"b"}]',
+    "authorization-details.count": "[]",
+    "authorization-details.member-name": '[{"type":"a","__proto__":{}}]',
+    "authorization-details.number": '[{"type":"a","b":1e30}]',
+    "authorization-details.unprintable": '[{"type":"a","b":"\\u202e"}]',
+    "authorization-details.lookalike": '[{"type":"a","b":"B\\u043eb"}]',
+    "authorization-details.unknown-type": '[{"type":"everything"}]',
+    "authorization-details.schema": sent({**PAYMENT, "purpose": "gift"}),
+    "authorization-details.location": sent({**PAYMENT, "locations": ["https://other.example"]}),
+}
+for _reason, _details in SENT.items():
+
+    @story(_reason)
+    async def _broken_details(world: World, details: str = _details) -> Answer:
+        return await world.authority.send(_ask(world, details))
+
+
+@story("authorization-details.not-registered")
+async def _a_type_of_others(world: World) -> Answer:
+    return await world.authority.send(_ask(world, sent(ACCOUNTS), "codeonly"))
+
+
+@story("authorization-details.beyond-registration")
+async def _more_than_registered(world: World) -> Answer:
+    return await world.authority.send(_ask(world, sent(PAYMENT), "otherapp"))
+
+
+@story("authorization-details.wider")
+async def _more_than_granted(world: World) -> Answer:
+    token, _ = await world.authority.issue_refresh_token(details=(detail(PAYMENT),))
+    more = changed(PAYMENT, instructedAmount__amount="1000.00")
+    return await world.authority.send(
+        refresh_request(world.authority, token, authorization_details=sent(more))
+    )
+
+
+@story("authorization-details.needs-a-person")
+async def _a_payment_without_a_person(world: World) -> Answer:
+    return await world.authority.send(
+        credentials_request(world.authority, authorization_details=sent(PAYMENT))
+    )
+
+
 # The browser's way.
 
 
@@ -489,6 +543,13 @@ async def _a_token_in_a_form(world: World) -> Answer:
     draft = await world.harbour.pay()
     draft.with_header("content-type", "application/x-www-form-urlencoded").body = b"access_token=x"
     return await world.harbour.send(draft)
+
+
+@story("bearer.insufficient-authorization-details")
+async def _a_payment_that_was_not_allowed(world: World) -> Answer:
+    return await world.harbour.send(
+        await world.harbour.pay(scope=(), details=(detail(PAYMENT),), reference="X")
+    )
 
 
 @story("dpop.key-mismatch")

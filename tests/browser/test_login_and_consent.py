@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -83,6 +84,61 @@ def test_password_login_and_approval_bring_tokens(
     tokens = client.redeem(callback["code"], verifier)
     assert tokens.status_code == 200, tokens.text
     assert set(tokens.json()) >= {"access_token", "refresh_token", "id_token"}
+
+
+DETAILS = [
+    {
+        "type": "payment_initiation",
+        "instructedAmount": {"amount": "1249.00", "currency": "EUR"},
+        "creditorName": "Birch & Sons Timber",
+        "creditorAccount": {"iban": "DE55999000990004812004"},
+        "remittanceInformationUnstructured": "Invoice 2026-1187, oak table",
+    },
+    {
+        "type": "account_information",
+        "actions": ["list_accounts", "read_balances"],
+        "accounts": ["DE28999000990004711001"],
+        "validUntil": "2026-12-31",
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("desktop-light", {**DESKTOP, "color_scheme": "light"}),
+        ("desktop-dark", {**DESKTOP, "color_scheme": "dark"}),
+        ("phone-light", {**PHONE, "color_scheme": "light"}),
+        ("phone-dark", {**PHONE, "color_scheme": "dark"}),
+    ],
+)
+def test_a_person_sees_exactly_what_is_asked(
+    name: str,
+    options: dict[str, Any],
+    open_page: Callable[..., Page],
+    ecosystem: Ecosystem,
+    client: RelyingParty,
+    callbacks: CallbackCatcher,
+    axe: str,
+) -> None:
+    """Every member of the authorization details, beside the scopes; and what was approved is what the tokens say."""
+    page = open_page(**options)
+    url, verifier = client.begin(authorization_details=json.dumps(DETAILS), scope="openid")
+    page.goto(url)
+    log_in(page, ecosystem)
+    save_picture(page, f"consent-details-{name}")
+    assert violations(page, axe) == []
+    consent = page.locator("main").inner_text()
+    for words in (
+        *("Make one payment", "1,249.00 EUR", "Birch & Sons Timber", "DE55 9990 0099 0004 8120 04"),
+        *("Invoice 2026-1187, oak table", "Any of your accounts"),
+        *("See your accounts", "Balances", "DE28 9990 0099 0004 7110 01", "31 December 2026"),
+    ):
+        assert words in consent
+    page.click("#approve")
+    expect(page.locator("#back")).to_be_visible()
+    tokens = client.redeem(callbacks.next()["code"], verifier)
+    assert tokens.json()["authorization_details"] == DETAILS
 
 
 def test_a_wrong_password_is_told_without_saying_what_was_wrong(

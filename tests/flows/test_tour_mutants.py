@@ -70,6 +70,15 @@ UNSEEN = {
         (endpoint, "refuse_withdrawn_request")
         for endpoint in ("authorization", "interaction", "login", "cancel", "decision")
     ),
+    # the tour brings no authorization details
+    ("pushed_authorization_request", "check_detail_types"),
+    ("pushed_authorization_request", "check_registered_details"),
+    ("token:authorization_code", "narrow_details"),
+    ("token:refresh_token", "narrow_details"),
+    ("token:client_credentials", "check_detail_types"),
+    ("token:client_credentials", "check_registered_details"),
+    ("token:client_credentials", "refuse_personal_details"),
+    ("guard", "check_details"),
 }
 
 NAMES = {endpoint: [check.__name__ for check in pipeline] for endpoint, pipeline in PIPELINES.items()}

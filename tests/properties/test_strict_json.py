@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trustweft.runtime.errors import Reject
-from trustweft.runtime.strict_json import MAXIMUM_DEPTH, load_object
+from trustweft.runtime.strict_json import MAXIMUM_DEPTH, load_array, load_object
 
 LIMIT = 65_536
 SCALARS = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8)
@@ -121,3 +121,32 @@ def test_depth_is_reached_and_not_passed() -> None:
     raw = b'{"a":' * MAXIMUM_DEPTH + b"1" + b"}" * MAXIMUM_DEPTH
     assert load_object(raw, limit=LIMIT) == json.loads(raw)
     assert load_object(b'{"a":"' + b"[" * 100 + b'"}', limit=LIMIT) == {"a": "[" * 100}
+
+
+@pytest.mark.parametrize("raw", [b"{}", b"1", b'"[]"', b"null"])
+def test_only_an_array_is_one(raw: bytes) -> None:
+    """Where an array is expected, nothing else is taken."""
+    with pytest.raises(Reject) as refused:
+        load_array(raw, limit=LIMIT)
+    assert refused.value.reason.id == "json.not-an-array"
+
+
+@given(document=objects())
+def test_an_array_is_read_under_the_rules_of_its_members(document: str) -> None:
+    """What is refused as an object is refused in an array, and for the same reason."""
+    outcomes: list[object] = []
+    for read, raw in ((load_object, document), (load_array, f"[{document}]")):
+        try:
+            value = read(raw.encode(), limit=LIMIT)
+        except Reject as refused:
+            outcomes.append(refused.reason.id)
+        else:
+            outcomes.append(value[0] if isinstance(value, list) else value)
+    assert outcomes[0] == outcomes[1]
+
+
+def test_the_bound_on_depth_counts_the_array_itself() -> None:
+    """Brackets within strings are none."""
+    assert load_array(b'[{"a":"[[[["}]', limit=LIMIT, depth=2) == [{"a": "[[[["}]
+    with pytest.raises(Reject, match=r"json\.too-deep"):
+        load_array(b'[{"a":[]}]', limit=LIMIT, depth=2)

@@ -14,6 +14,7 @@ from cryptography.x509 import load_der_x509_certificate
 from browsing import FAST, compiled_pages
 from revocations import Issuer
 from support.client_hosts import ClientHosts
+from support.details import PAYMENT, TYPES, changed
 from support.drafts import Draft
 from support.wire import Answer, Sent, send
 from trustweft.crypto.keyring import KeyRing
@@ -37,6 +38,7 @@ from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.client_keys import ClientKeys
 from trustweft.server.config import ScopeDefinition, ServerConfig
+from trustweft.server.details import DetailTypes
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.login.people import create_user
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from trustweft.crypto.x509 import Authority as CertificateAuthority
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.server.pipeline import Pipelines
 
 __all__ = [
@@ -78,6 +81,15 @@ PASSWORD: Final = "correct horse battery staple"
 VERIFIER: Final = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # RFC 7636 appendix B
 CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 EVERYTHING: Final = ("openid", "profile", "email", "accounts", "payments")
+
+# The most that the other application may ever ask for: to anybody, but no more than this.
+SMALL_PAYMENTS: Final = changed(
+    PAYMENT,
+    instructedAmount__amount="50.00",
+    creditorName=...,
+    creditorAccount=...,
+    remittanceInformationUnstructured=...,
+)
 
 CONFIG: Final = ServerConfig(
     issuer=ISSUER,
@@ -140,6 +152,8 @@ class Party:
     grant_types: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
     resource_server_for: tuple[str, ...] = ()
+    detail_types: tuple[str, ...] = ()
+    widest_details: tuple[dict[str, Any], ...] = ()
 
     @property
     def jkt(self) -> str:
@@ -151,6 +165,7 @@ class Party:
         """What is registered."""
         public = public_jwk(self.signer.public_key)
         key = {**public, "kid": self.signer.key_id, "alg": self.signer.algorithm, "use": "sig"}
+        widest = {"authorization_details": list(self.widest_details)} if self.widest_details else {}
         return {
             "client_id": self.client_id,
             "client_name": self.client_id.title(),
@@ -164,6 +179,8 @@ class Party:
                 self.authentication
                 or {"token_endpoint_auth_signing_alg": self.signer.algorithm, "jwks": {"keys": [key]}}
             ),
+            "authorization_details_types": list(self.detail_types),
+            **widest,
         }
 
     @property
@@ -224,13 +241,21 @@ def _parties() -> tuple[Party, ...]:
     flows = ("authorization_code", "refresh_token", "client_credentials")
     callbacks = (CALLBACK, CALLBACK_WITH_QUERY)
     return (
-        make_party("moneyview", redirect_uris=callbacks, grant_types=flows, scope=EVERYTHING),
+        make_party(
+            "moneyview",
+            redirect_uris=callbacks,
+            grant_types=flows,
+            scope=EVERYTHING,
+            detail_types=tuple(TYPES.definitions),
+        ),
         make_party(
             "otherapp",
             algorithm="EdDSA",
             redirect_uris=("https://other.example/callback",),
             grant_types=flows,
             scope=EVERYTHING,
+            detail_types=("payment_initiation",),
+            widest_details=(SMALL_PAYMENTS,),
         ),
         make_party(
             "codeonly",
@@ -328,6 +353,11 @@ class Authority:
         self.deployment = replace(self.deployment, client_certificates=judge)
         self.server = AuthorizationServer(self.deployment, pipelines=self.server.pipelines)
 
+    def stop_offering_details(self) -> None:
+        """Take every type of authorization details out of service."""
+        self.deployment = replace(self.deployment, detail_types=DetailTypes())
+        self.server = AuthorizationServer(self.deployment, pipelines=self.server.pipelines)
+
     def close(self) -> None:
         """Let its threads end."""
         self.deployment.passwords.close()
@@ -365,7 +395,13 @@ class Authority:
         self.people[username] = user
         return user
 
-    async def grant(self, party: Party, *, scope: tuple[str, ...] = EVERYTHING) -> Grant:
+    async def grant(
+        self,
+        party: Party,
+        *,
+        scope: tuple[str, ...] = EVERYTHING,
+        details: tuple[AuthorizationDetail, ...] = (),
+    ) -> Grant:
         """Let a client have what it wants of Alice."""
         now = self.clock.now()
         grant = Grant(
@@ -375,6 +411,7 @@ class Authority:
             scope=scope,
             created_at=now,
             expires_at=now + self.deployment.profile.limits.grant_lifetime,
+            authorization_details=details,
         )
         await self.store.save_grant(grant)
         return grant
@@ -406,10 +443,14 @@ class Authority:
         return self.codes[code]
 
     async def issue_refresh_token(
-        self, party: Party | None = None, *, scope: tuple[str, ...] = EVERYTHING
+        self,
+        party: Party | None = None,
+        *,
+        scope: tuple[str, ...] = EVERYTHING,
+        details: tuple[AuthorizationDetail, ...] = (),
     ) -> tuple[str, RefreshToken]:
         """Issue a refresh token as the token endpoint does."""
-        grant = await self.grant(party or self.moneyview, scope=scope)
+        grant = await self.grant(party or self.moneyview, scope=scope, details=details)
         token = self.deployment.entropy.token()
         record = RefreshToken(
             grant_id=grant.grant_id,
@@ -419,6 +460,7 @@ class Authority:
             authenticated_at=self.clock.now(),
             methods=("pwd",),
             expires_at=grant.expires_at,
+            authorization_details=details,
         )
         await self.store.save_refresh_token(digest_of(token), record)
         self.refresh_tokens[token] = record
@@ -446,6 +488,7 @@ async def make_authority(
         clock=clock,
         entropy=entropy,
         observer=hearing,
+        detail_types=TYPES,
     )
     server = AuthorizationServer(deployment, pipelines=pipelines)
     authority = Authority(deployment, store, clock, hearing, server, ca, hosts)

@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from support.authority import BANK
+from support.detail_judge import allows_payment
 from support.drafts import Draft
 from support.endpoints import Endpoint, hold
 from support.harbour import ACCOUNT, ORDER
-from support.judge import Judge
+from support.judge import Judge, read_json
 from trustweft.demo.bank_data import CUSTOMERS
+from trustweft.protocol.rar import create_authorization_detail
 
 if TYPE_CHECKING:
     from support.harbour import Harbour
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bank_endpoints"]
 
+IBANS = {account.id: account.iban for account in CUSTOMERS["alice"].accounts}
 OWN = {account.id for account in CUSTOMERS["alice"].accounts}
 PUBLIC = {"/", "/openapi.json", "/.well-known/oauth-protected-resource"}
 
@@ -36,6 +39,17 @@ class _Bank:
 
     async def pay(self) -> tuple[Draft, Any]:
         return await self.harbour.pay(), None
+
+    async def pay_by_detail(self) -> tuple[Draft, Any]:
+        allowed = {
+            "type": "payment_initiation",
+            "instructedAmount": {"amount": "0.05", "currency": "EUR"},
+            "creditorName": ORDER["creditor"]["name"],
+            "creditorAccount": {"iban": ORDER["creditor"]["iban"]},
+            "remittanceInformationUnstructured": ORDER["reference"],
+            "locations": [f"{BANK}/payments"],
+        }
+        return await self.harbour.pay(scope=(), details=(create_authorization_detail(allowed),)), None
 
     async def look_up_payment(self) -> tuple[Draft, Any]:
         paid = await self.harbour.send(await self.harbour.pay())
@@ -55,7 +69,12 @@ class _Bank:
         if claims["sub"] != self.harbour.authority.alice.subject:
             hold(path == "/accounts" and answer.json == {"accounts": []}, "accounts of somebody else")
         needed = "payments" if path.startswith("/payments") else "accounts"
-        hold(needed in claims["scope"].split(" "), "not covered by the scope")
+        if needed not in claims.get("scope", "").split(" "):
+            hold(sent.method == "POST", "not covered by the scope")
+            order = read_json(sent.body.decode("utf-8"))
+            iban = IBANS[order["debtor_account"]]
+            allowed = claims.get("authorization_details")
+            hold(allows_payment(allowed, order, iban=iban, url=BANK + path), "not covered by the details")
         if path.startswith("/accounts/"):
             hold(path.split("/")[2] in OWN, "the account of somebody else")
         if sent.method == "POST":
@@ -89,6 +108,7 @@ def bank_endpoints(harbour: Harbour) -> tuple[Endpoint, ...]:
             for path in called
         ),
         Endpoint("bank /payments", own.pay, own.approve, protected=True),
+        Endpoint("bank /payments, with details", own.pay_by_detail, own.approve, protected=True),
         Endpoint("bank /payments/{id}", own.look_up_payment, own.approve, protected=True),
         *(
             Endpoint(f"bank {path}", partial(own.look, path), own.approve, protected=True)

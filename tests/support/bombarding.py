@@ -24,6 +24,7 @@ __all__ = ["ENDPOINTS", "SERVER", "all_endpoints", "outcome_of"]
 
 SERVER: Final = (
     "par",
+    "par, with details",
     "token authorization_code",
     "token refresh_token",
     "token client_credentials",
@@ -50,6 +51,7 @@ BANK: Final = (
     "bank /accounts/{id}/balances",
     "bank /accounts/{id}/transactions",
     "bank /payments",
+    "bank /payments, with details",
     "bank /payments/{id}",
     "bank /",
     "bank /.well-known/oauth-protected-resource",

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from support.authority import BANK, EVERYTHING, ISSUER, MTLS
-from support.judge import Judge, Objection
+from support.detail_judge import is_good
+from support.details import ACCOUNTS, PAYMENT
+from support.details import sent as sent_details
+from support.judge import Judge, Objection, read_json
 from support.requests import (
     access_token,
     code_request,
@@ -68,6 +71,10 @@ class _Clients:
     async def push(self) -> tuple[Draft, Any]:
         return pushed_request(self.authority), None
 
+    async def push_details(self) -> tuple[Draft, Any]:
+        draft = pushed_request(self.authority, authorization_details=sent_details(PAYMENT, ACCOUNTS))
+        return draft, None
+
     async def approve_push(self, sent: Sent, answer: Answer, _known: Any) -> None:
         party, pairs = self.judge.client(sent)
         hold(answer.status == 201, "not created")
@@ -76,8 +83,10 @@ class _Clients:
         hold(pairs.get("redirect_uri") in party.redirect_uris, "an unregistered redirect_uri")
         hold(pairs.get("code_challenge_method") == "S256", "no S256")
         hold(len(base64.urlsafe_b64decode(pairs["code_challenge"] + "=")) == 32, "no challenge")
-        hold(set(pairs["scope"].split(" ")) <= set(party.scope), "too much scope")
-        refused = {"request", "request_uri", "resource", "claims", "authorization_details"}
+        details = pairs.get("authorization_details")
+        hold(details is not None or "scope" in pairs, "nothing is asked for")
+        hold(set(pairs.get("scope", "openid").split(" ")) <= set(party.scope), "too much scope")
+        refused = {"request", "request_uri", "resource", "claims"}
         hold(not refused & set(pairs), "a parameter that cannot be ignored")
         jkt = pairs.get("dpop_jkt")
         if sent.header_values("dpop"):
@@ -91,6 +100,11 @@ class _Clients:
         kept = (record.redirect_uri, record.code_challenge, record.state, record.nonce, record.dpop_jkt)
         meant = tuple(pairs.get(name) for name in ("redirect_uri", "code_challenge", "state", "nonce"))
         hold(kept == (*meant, jkt), "something else was kept")
+        asked = [] if details is None else read_json(details)
+        hold(details is None or is_good(asked), "details that no type has")
+        hold(
+            [detail.document() for detail in record.authorization_details] == asked, "other details were kept"
+        )
 
     async def redeem(self) -> tuple[Draft, Any]:
         return code_request(self.authority, await self.authority.issue_code()), None
@@ -193,6 +207,7 @@ def client_endpoints(authority: Authority) -> tuple[Endpoint, ...]:
     own = _Clients(authority, Judge(authority))
     return (
         Endpoint("par", own.push, own.approve_push),
+        Endpoint("par, with details", own.push_details, own.approve_push),
         Endpoint("token authorization_code", own.redeem, own.approve_tokens),
         Endpoint("token refresh_token", own.refresh, own.approve_tokens),
         Endpoint("token client_credentials", own.ask_for_itself, own.approve_tokens),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from support.authority import BANK, ISSUER
+from support.details import TYPES
 from support.requests import access_token, protected_request
 from support.wire import Answer, Sent, send
 from trustweft.demo.bank import BankConfig, create_bank
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from support.authority import Authority, Party
     from support.drafts import Draft
     from trustweft.net.asgi import Application
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.resource.inspection import IssuerKeys
     from trustweft.resource.storage import ReplayMemory, RevocationSource
 
@@ -62,18 +64,27 @@ class Harbour:
         *,
         scope: tuple[str, ...] = ("accounts", "payments"),
         party: Party | None = None,
+        details: tuple[AuthorizationDetail, ...] = (),
     ) -> Draft:
         """Call the bank for Alice, with a fresh token of a grant of hers."""
         party = party or self.authority.moneyview
         grant = await self.authority.grant(party)
-        token = access_token(self.authority, party=party, grant=grant, audience=(BANK,), scope=scope)
+        token = access_token(
+            self.authority, party=party, grant=grant, audience=(BANK,), scope=scope, details=details
+        )
         return protected_request(
             self.authority, token, party=party, url=BANK + path, method=method, nonce=self.nonce
         )
 
-    async def pay(self, **changes: Any) -> Draft:
+    async def pay(
+        self,
+        *,
+        scope: tuple[str, ...] = ("accounts", "payments"),
+        details: tuple[AuthorizationDetail, ...] = (),
+        **changes: Any,
+    ) -> Draft:
         """Order a payment."""
-        draft = await self.call("POST", "/payments")
+        draft = await self.call("POST", "/payments", scope=scope, details=details)
         draft.headers.append(("content-type", "application/json"))
         draft.headers.append(("idempotency-key", self.authority.deployment.entropy.token()))
         draft.body = msgspec.json.encode(ORDER | changes)
@@ -106,6 +117,7 @@ def make_harbour(
         clock=clock,
         future_tolerance=limits.future_tolerance,
         proof_maximum_age=limits.dpop_proof_max_age,
+        detail_types=TYPES.definitions,
     )
     customers = {user.subject: name for name, user in authority.people.items()}
     bank = create_bank(

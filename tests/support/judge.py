@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from support.authority import Authority, Party
     from support.wire import Sent
 
-__all__ = ["Judge", "Objection", "read_pairs", "thumbprint_of"]
+__all__ = ["Judge", "Objection", "read_json", "read_pairs", "thumbprint_of"]
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 Key = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
@@ -130,6 +130,14 @@ def _normal(url: str) -> str:
     parts = urlsplit(url)
     port = "" if parts.port in (None, 443) else f":{parts.port}"
     return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}{port}{parts.path or '/'}"
+
+
+def read_json(text: str) -> Any:
+    """Return what stands in a text that everybody reads in one way."""
+    try:
+        return json.loads(text, object_pairs_hook=_refuse_duplicates, parse_constant=_object)
+    except (ValueError, RecursionError) as cause:
+        raise Objection("no JSON") from cause
 
 
 class Judge:

@@ -237,14 +237,17 @@ def _key_changes(token: str, message: Message) -> Iterator[Change]:
 # JSON documents in a parameter or in the body.
 
 
-def _places(document: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    if isinstance(document, dict):
-        for name, value in document.items():
-            yield (*path, name), value
-            yield from _places(value, (*path, name))
+Path = tuple[str | int, ...]
 
 
-def _spoil_place(document: dict[str, Any], *, path: tuple[str, ...], which: int | None) -> None:
+def _places(document: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
+    if isinstance(document, (dict, list)):
+        for step, value in document.items() if isinstance(document, dict) else enumerate(document):
+            yield (*path, step), value
+            yield from _places(value, (*path, step))
+
+
+def _spoil_place(document: Any, *, path: Path, which: int | None) -> None:
     *outer, name = path
     for step in outer:
         document = document[step]
@@ -271,7 +274,7 @@ def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "replace")
 
 
-def _in_document(change: Callable[[dict[str, Any]], None]) -> Callable[[bytes], bytes]:
+def _in_document(change: Callable[[Any], None]) -> Callable[[bytes], bytes]:
     def edit(octets: bytes) -> bytes:
         try:
             document = json.loads(octets)
@@ -286,12 +289,12 @@ def _in_document(change: Callable[[dict[str, Any]], None]) -> Callable[[bytes], 
 def json_changes(draft: Draft) -> Iterator[Change]:
     documents = [(None, draft.body), *((name, value.encode()) for name, value in draft.form or [])]
     for parameter, octets in documents:
-        if not octets.startswith(b"{") or octets.startswith(b"{assertion"):
+        if not octets.startswith((b"{", b"[{")) or octets.startswith(b"{assertion"):
             continue
         for what, edit in hostile.JSON_DOCUMENTS:
             yield Change(f"JSON {what}", partial(_edit_json, parameter=parameter, edit=edit))
         for path, original in _places(json.loads(octets)):
-            where = ".".join(path)
+            where = ".".join(map(str, path))
             yield Change(
                 f"JSON without {where}",
                 partial(

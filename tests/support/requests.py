@@ -16,6 +16,7 @@ from trustweft.server.config import PATHS
 if TYPE_CHECKING:
     from support.authority import Authority, IssuedCode, Party
     from trustweft.crypto.keys import LocalSigner
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.server.records import Grant
 
 __all__ = [
@@ -170,6 +171,7 @@ def access_token(
     audience: tuple[str, ...] = (ISSUER,),
     scope: tuple[str, ...] = ("openid", "profile", "email"),
     jkt: str | None = None,
+    details: tuple[AuthorizationDetail, ...] = (),
 ) -> str:
     """Return an access token as the token endpoint issues it."""
     party = party or authority.moneyview
@@ -185,6 +187,7 @@ def access_token(
         jti=authority.deployment.entropy.token(),
         confirmation=party.confirmation if jkt is None else Confirmation(jkt=jkt),
         grant_id=None if grant is None else grant.grant_id,
+        authorization_details=details,
     )
     return create_access_token(new, signer=authority.signer)
 

@@ -26,6 +26,7 @@ from trustweft.cli.toml_text import to_toml
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, read_private_jwk, thumbprint
 from trustweft.crypto.x509 import load_or_create_client_certificate
 from trustweft.demo.bank_data import CUSTOMERS
+from trustweft.demo.bank_details import ACCOUNT_INFORMATION, PAYMENT_INITIATION, detail_types
 from trustweft.runtime.files import read_private_file, write_private_file
 from trustweft.server.config import ScopeDefinition, ServerConfig
 from trustweft.server.login.passwords import Passwords
@@ -134,6 +135,9 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
             display_name=BANK_NAME,
             organization_name=f"{BANK_NAME} (a demonstration)",
             scopes=_scopes(issuer, ports.url(ports.resource)),
+            authorization_details_types=tuple(
+                f"{name}.json" for name in (PAYMENT_INITIATION, ACCOUNT_INFORMATION)
+            ),
         ),
         listen=ListenSettings(port=ports.server, mtls_port=ports.server_mtls),
         tls=_TLS,
@@ -198,6 +202,10 @@ def prepare_settings(data: DataDirectory, *, customers: Mapping[str, str]) -> No
         data: where.
         customers: subject identifiers, each with the sample customer whose accounts it sees.
     """
+    for definition in detail_types(data.ports.url(data.ports.resource)):
+        path = data.file(f"server/{definition.type}.json")
+        if not path.exists():
+            write_private_file(path, msgspec.json.format(msgspec.json.encode(definition)))
     for participant, settings in (
         ("server", _server_settings(data)),
         ("resource", _resource_settings(data, customers)),
@@ -257,6 +265,7 @@ def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
                 "redirect_uris": [callback],
                 "grant_types": [*flows, "client_credentials"],
                 "scope": everything,
+                "authorization_details_types": [PAYMENT_INITIATION, ACCOUNT_INFORMATION],
             },
             {
                 "client_id": "tour-stranger",

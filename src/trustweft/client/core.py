@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from trustweft.client.configuration import Dpop
 from trustweft.client.discovery import Discovery
 from trustweft.client.errors import AuthorizationDeniedError, ServerRefusedError
@@ -25,6 +27,8 @@ from trustweft.runtime.errors import Reject, reason
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from trustweft.client.configuration import ClientConfiguration
     from trustweft.client.tokens import TokenSet
     from trustweft.client.wire import Flow
@@ -80,8 +84,13 @@ class ClientCore:
         self._discovery = Discovery(configuration, self.sending, clock=clock)
 
     @enforces("FAPI2-SP-5.3.3.2-1", "FAPI2-SP-5.3.3.2-2", "FAPI2-SP-5.3.3.2-4")
-    def begin(self) -> Flow[StartedAuthorization]:
+    def begin(
+        self, *, authorization_details: Sequence[Mapping[str, object]] = ()
+    ) -> Flow[StartedAuthorization]:
         """Push a request with a challenge of its own, bound to our proof key.
+
+        Args:
+            authorization_details: what to ask for exactly (RFC 9396), beside the configured scope.
 
         Raises:
             Reject: of metadata or the answer. ServerRefusedError: the server refuses.
@@ -100,6 +109,8 @@ class ClientCore:
             "code_challenge_method": "S256",
             **({} if nonce is None else {"nonce": nonce}),
         }
+        if authorization_details:
+            form["authorization_details"] = msgspec.json.encode(authorization_details).decode()
         url = yield from self._discovery.endpoint("pushed_authorization_request_endpoint")
         response = yield from self.sending.post(url, form, with_proof=True)
         if response.status != par.CREATED:

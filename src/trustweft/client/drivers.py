@@ -19,6 +19,8 @@ from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import httpx2
 
     from trustweft.client.configuration import ClientConfiguration
@@ -108,9 +110,9 @@ class Client(_Base):
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._locks_lock = threading.Lock()
 
-    def begin(self) -> StartedAuthorization:
+    def begin(self, *, authorization_details: Sequence[Mapping[str, object]] = ()) -> StartedAuthorization:
         """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
-        return self._drive(self.core.begin())
+        return self._drive(self.core.begin(authorization_details=authorization_details))
 
     def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
         """Turn the callback's query into tokens, kept under ``name``."""
@@ -216,9 +218,11 @@ class AsyncClient(_Base):
         self._http = http
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def begin(self) -> StartedAuthorization:
+    async def begin(
+        self, *, authorization_details: Sequence[Mapping[str, object]] = ()
+    ) -> StartedAuthorization:
         """Push an authorization request; send the browser to ``url``, keep ``pending`` in its session."""
-        return await self._drive(self.core.begin())
+        return await self._drive(self.core.begin(authorization_details=authorization_details))
 
     async def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
         """Turn the callback's query into tokens, kept under ``name``."""

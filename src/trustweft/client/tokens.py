@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -52,6 +52,7 @@ class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
         previous_refresh_token: the one that ``refresh_token`` came in exchange for, until that has worked itself: a
             server that lost the exchange knows the old one only.
         subject: who it was, where OpenID Connect was asked for.
+        authorization_details: what was granted exactly (RFC 9396 section 7).
     """
 
     issuer: str
@@ -62,6 +63,7 @@ class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
     previous_refresh_token: str | None = None
     id_token: str | None = None
     subject: str | None = None
+    authorization_details: tuple[dict[str, Any], ...] = ()
 
     def __repr__(self) -> str:
         return f"TokenSet(scope={' '.join(self.scope)!r}, expires_at={self.expires_at})"
@@ -110,7 +112,8 @@ def read_token_response(
     """Read a successful answer of the token endpoint (RFC 6749 section 5.1).
 
     (1) a JSON object (2) ``token_type`` as the binding has it, in any case (3) tokens are strings of a sensible length
-    (4) ``expires_in``, where present, a positive number (5) ``scope``, where left out, as requested.
+    (4) ``expires_in``, where present, a positive number (5) ``scope``, where left out, as requested
+    (6) ``authorization_details``, where present, objects with a ``type``.
 
     Raises:
         Reject: ``client.*``.
@@ -130,6 +133,7 @@ def read_token_response(
         scope=_scope(members.get("scope"), requested),  # (5)
         refresh_token=_token(members, "refresh_token"),
         id_token=_token(members, "id_token"),
+        authorization_details=_details(members.get("authorization_details", [])),  # (6)
     )
 
 
@@ -178,6 +182,14 @@ def _lifetime(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAXIMUM_LIFETIME:
         raise BAD_RESPONSE.reject("expires_in")
     return float(value)
+
+
+def _details(value: object) -> tuple[dict[str, Any], ...]:
+    if not isinstance(value, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("type"), str) for each in value
+    ):
+        raise BAD_RESPONSE.reject("authorization_details")
+    return tuple(value)
 
 
 def _scope(value: object, requested: tuple[str, ...]) -> tuple[str, ...]:

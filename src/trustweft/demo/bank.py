@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -17,10 +18,23 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
-from trustweft.demo.bank_data import CURRENCY, HISTORY_DAYS
-from trustweft.demo.bank_ledger import Ledger, PaymentOrder, amount_of
+from trustweft.demo.bank_data import HISTORY_DAYS
+from trustweft.demo.bank_details import (
+    ACCOUNT_INFORMATION,
+    PAYMENT_INITIATION,
+)
+from trustweft.demo.bank_ledger import (
+    Ledger,
+    PaymentOrder,
+    amount_of,
+    shown_account,
+    shown_entry,
+    shown_payment,
+)
 from trustweft.demo.bank_openapi import openapi_document
+from trustweft.demo.bank_permissions import Permissions
 from trustweft.net.asgi import DISCONNECTED
+from trustweft.protocol.bearer import INSUFFICIENT_DETAILS
 from trustweft.protocol.http import HttpResponse, json_response
 from trustweft.protocol.metadata import ResourceDescription
 from trustweft.protocol.oauth import INVALID_REQUEST, error_fields, parse_query
@@ -35,9 +49,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from trustweft.demo.bank_data import Account, Entry
     from trustweft.demo.bank_journal import Journal
-    from trustweft.demo.bank_ledger import Payment
     from trustweft.net.asgi import Application
     from trustweft.protocol.http import HttpRequest
     from trustweft.resource.guard import Guard
@@ -98,20 +110,30 @@ class BankConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Operation(NamedTuple):
-    """One thing that the API does; ``scope`` is None where no token is needed."""
+    """One thing that the API does.
+
+    Attributes:
+        scope: what it needs; None where no token is needed.
+        detail_type: the authorization details that may stand in place of the scope; the handler checks what they cover.
+    """
 
     method: str
     path: str
     scope: tuple[str, ...] | None
     handler: Handler
+    detail_type: str | None = None
 
 
 class Bank:
     """What the operations need."""
 
-    def __init__(self, config: BankConfig, *, ledger: Ledger, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self, config: BankConfig, *, guard: Guard, ledger: Ledger, clock: Clock, observer: Observer
+    ) -> None:
         self.config = config
+        self.guard = guard
         self.ledger = ledger
+        self.permissions = Permissions(ledger, guard.protection.detail_types, clock)
         self.clock = clock
         self.observer = observer
         self.metadata = publish_metadata(
@@ -121,9 +143,10 @@ class Bank:
                 scopes=tuple(SCOPES),
                 name=config.name,
                 certificate_bound_access_tokens=config.asks_for_certificates,
+                authorization_details_types=tuple(guard.protection.detail_types),
             )
         )
-        rows = [(operation.method, operation.path, operation.scope) for operation in OPERATIONS]
+        rows = [(each.method, each.path, each.scope, each.detail_type) for each in OPERATIONS]
         self.openapi = _public(
             openapi_document(rows, url=config.resource, name=config.name, issuer=config.issuer, scopes=SCOPES)
         )
@@ -145,6 +168,8 @@ class Bank:
     def refuse(self, endpoint: str, refused: Reject) -> HttpResponse:
         """Return the answer to a request that the guard let through and the bank does not carry out."""
         self.observer.refused(PARTICIPANT, endpoint, refused)
+        if refused.reason is INSUFFICIENT_DETAILS:
+            return self.guard.refusal(refused)
         headers = (*refused.headers, (REASON_HEADER, refused.reason.id))
         return json_response(error_fields(refused), status=refused.reason.status, headers=headers)
 
@@ -170,11 +195,20 @@ def create_bank(
         observer: hears of refusals and failures.
         journal: where payments are written down; in memory unless given.
     """
-    ledger = Ledger(customers, clock=clock, entropy=entropy, journal=journal)
-    bank = Bank(config, ledger=ledger, clock=clock, observer=observer)
+    bank = Bank(
+        config,
+        guard=guard,
+        ledger=Ledger(customers, clock=clock, entropy=entropy, journal=journal),
+        clock=clock,
+        observer=observer,
+    )
     operations = (*OPERATIONS, Operation("GET", bank.metadata.path, None, get_metadata))
     return GuardMiddleware(
-        _routes(bank, operations), guard=guard, required_scope=_required_scope(operations), observer=observer
+        _routes(bank, operations),
+        guard=guard,
+        required_scope=lambda request: _found(operations, request).scope,
+        detail_type=lambda request: _found(operations, request).detail_type,
+        observer=observer,
     )
 
 
@@ -196,21 +230,18 @@ def _routes(bank: Bank, operations: Sequence[Operation]) -> Starlette:
     return application
 
 
-def _required_scope(operations: Sequence[Operation]) -> Callable[[HttpRequest], Sequence[str] | None]:
-    """Return what tells the guard which scope a request needs; what is no operation still needs a token."""
-    known = [
-        (operation.method, re.compile(re.sub(r"\{[a-z_]+\}", "[^/]+", operation.path)), operation.scope)
-        for operation in operations
-    ]
+@lru_cache(maxsize=32)
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{[a-z_]+\}", "[^/]+", path))
 
-    def required_scope(request: HttpRequest) -> Sequence[str] | None:
-        method = "GET" if request.method == "HEAD" else request.method
-        for known_method, path, scope in known:
-            if method == known_method and path.fullmatch(request.path):
-                return scope
-        return ()
 
-    return required_scope
+def _found(operations: Sequence[Operation], request: HttpRequest) -> Operation:
+    """Return the operation that a request is; what is none still needs a token."""
+    method = "GET" if request.method == "HEAD" else request.method
+    for operation in operations:
+        if method == operation.method and _pattern(operation.path).fullmatch(request.path):
+            return operation
+    return _NONE
 
 
 # Operations.
@@ -238,13 +269,14 @@ async def get_metadata(bank: Bank, _request: Request) -> HttpResponse:
 
 
 async def list_accounts(bank: Bank, request: Request) -> HttpResponse:
-    """List the customer's accounts."""
-    accounts = bank.ledger.accounts(_caller(request).subject)
-    return json_response({"accounts": [_shown_account(account) for account in accounts]})
+    """List the customer's accounts, or those that the authorization details are about."""
+    accounts = bank.permissions.accounts(_caller(request))
+    return json_response({"accounts": [shown_account(account) for account in accounts]})
 
 
 async def get_balances(bank: Bank, request: Request) -> HttpResponse:
     """Tell what is on one account."""
+    bank.permissions.check_account(_caller(request), "read_balances", request.path_params["account_id"])
     cents = bank.ledger.balance(_caller(request).subject, request.path_params["account_id"])
     as_of = datetime.fromtimestamp(bank.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     balances = [
@@ -255,6 +287,7 @@ async def get_balances(bank: Bank, request: Request) -> HttpResponse:
 
 async def list_transactions(bank: Bank, request: Request) -> HttpResponse:
     """List what moved on one account, the newest first."""
+    bank.permissions.check_account(_caller(request), "read_transactions", request.path_params["account_id"])
     today = datetime.fromtimestamp(bank.clock.now(), UTC).date()
     query = parse_query(request.scope["query_string"])
     if not {name for name, _ in query.pairs} <= {"from", "to", "limit"}:
@@ -266,7 +299,7 @@ async def list_transactions(bank: Bank, request: Request) -> HttpResponse:
         until=_read_date(query.get("to"), otherwise=date.max),
     )
     limit = _read_limit(query.get("limit"))
-    return json_response({"transactions": [_shown_entry(entry) for entry in entries[:limit]]})
+    return json_response({"transactions": [shown_entry(entry) for entry in entries[:limit]]})
 
 
 async def create_payment(bank: Bank, request: Request) -> HttpResponse:
@@ -276,9 +309,14 @@ async def create_payment(bank: Bank, request: Request) -> HttpResponse:
         raise BAD_KEY.reject(f"{len(keys)} headers")
     order = await _read_order(request)
     caller = _caller(request)
-    payment = bank.ledger.pay(caller.subject, client_id=caller.client_id, key=keys[0], order=order)
+    bank.permissions.check_payment(caller, order)
+    # A scope allows any number of payments; a detail allows one.
+    grant = None if "payments" in caller.scope else caller.grant_id or caller.token.jti
+    payment = bank.ledger.pay(
+        caller.subject, client_id=caller.client_id, key=keys[0], order=order, grant=grant
+    )
     return json_response(
-        _shown_payment(payment), status=201, headers=(("location", f"/payments/{payment.id}"),)
+        shown_payment(payment), status=201, headers=(("location", f"/payments/{payment.id}"),)
     )
 
 
@@ -288,18 +326,22 @@ async def get_payment(bank: Bank, request: Request) -> HttpResponse:
     payment = bank.ledger.payment(
         caller.subject, client_id=caller.client_id, payment_id=request.path_params["payment_id"]
     )
-    return json_response(_shown_payment(payment))
+    bank.permissions.check_payment(caller, payment.order)
+    return json_response(shown_payment(payment))
 
 
 OPERATIONS: Final = (
     Operation("GET", "/", None, get_index),
     Operation("GET", "/openapi.json", None, get_openapi),
-    Operation("GET", "/accounts", ("accounts",), list_accounts),
-    Operation("GET", "/accounts/{account_id}/balances", ("accounts",), get_balances),
-    Operation("GET", "/accounts/{account_id}/transactions", ("accounts",), list_transactions),
-    Operation("POST", "/payments", ("payments",), create_payment),
-    Operation("GET", "/payments/{payment_id}", ("payments",), get_payment),
+    Operation("GET", "/accounts", ("accounts",), list_accounts, ACCOUNT_INFORMATION),
+    Operation("GET", "/accounts/{account_id}/balances", ("accounts",), get_balances, ACCOUNT_INFORMATION),
+    Operation(
+        "GET", "/accounts/{account_id}/transactions", ("accounts",), list_transactions, ACCOUNT_INFORMATION
+    ),
+    Operation("POST", "/payments", ("payments",), create_payment, PAYMENT_INITIATION),
+    Operation("GET", "/payments/{payment_id}", ("payments",), get_payment, PAYMENT_INITIATION),
 )
+_NONE: Final = Operation("", "", (), get_index)
 
 
 def _caller(request: Request) -> AuthorizationContext:
@@ -347,32 +389,3 @@ async def _read_order(request: Request) -> PaymentOrder:
 def _public(document: object) -> HttpResponse:
     headers = (("content-type", "application/json"), ("cache-control", "public, max-age=300"))
     return HttpResponse(200, headers, msgspec.json.encode(document))
-
-
-def _shown_account(account: Account) -> dict[str, object]:
-    return {
-        "id": account.id,
-        "name": account.name,
-        "kind": account.kind,
-        "currency": CURRENCY,
-        "iban": account.iban,
-    }
-
-
-def _shown_entry(entry: Entry) -> dict[str, object]:
-    return {
-        "id": entry.id,
-        "booked_on": entry.booked_on.isoformat(),
-        "amount": amount_of(entry.amount),
-        "counterparty": entry.counterparty,
-        "description": entry.description,
-    }
-
-
-def _shown_payment(payment: Payment) -> dict[str, object]:
-    return {
-        "id": payment.id,
-        "status": payment.status,
-        "created_at": payment.created_at,
-        **msgspec.to_builtins(payment.order),
-    }

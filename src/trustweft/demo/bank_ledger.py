@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
+import msgspec
 from msgspec import Meta, Struct, msgpack
 
 from trustweft.demo.bank_data import CURRENCY, CUSTOMERS, Entry, history
@@ -24,9 +25,20 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
-__all__ = ["Amount", "Creditor", "Ledger", "Payment", "PaymentOrder", "amount_of"]
+__all__ = [
+    "Amount",
+    "Creditor",
+    "Ledger",
+    "Payment",
+    "PaymentOrder",
+    "amount_of",
+    "shown_account",
+    "shown_entry",
+    "shown_payment",
+]
 
 MAXIMUM_PAYMENTS: Final = 1_000  # per customer and application; the oldest is forgotten, with its key
+MAXIMUM_SPENT: Final = 100_000  # never forgotten: a full memory refuses
 MAXIMUM_ENTRIES: Final = 2_000  # per account; the oldest is forgotten, the balance is not
 CENTS: Final = 100
 
@@ -49,6 +61,12 @@ FUNDS = reason(
     "bank.insufficient-funds",
     error="insufficient_funds",
     public="The account does not hold that much.",
+    status=422,
+)
+SPENT = reason(
+    "bank.authorization-spent",
+    error="authorization_spent",
+    public="What was allowed is one payment, and it was made.",
     status=422,
 )
 NO_AMOUNT = reason(
@@ -91,12 +109,13 @@ class Payment(Struct, frozen=True, kw_only=True):
 
 
 class _Record(Struct, frozen=True, kw_only=True):
-    """A payment as the journal keeps it: whose, by which application, under which key."""
+    """A payment as the journal keeps it: whose, by which application, under which key, and what allowed just it."""
 
     subject: str
     client_id: str
     key: str
     payment: Payment
+    grant: str | None = None
 
 
 _decode = msgpack.Decoder(_Record).decode
@@ -144,6 +163,7 @@ class Ledger:
             for subject, name in customers.items()
         }
         self._payments: dict[tuple[str, str], OrderedDict[str, Payment]] = {}
+        self._spent: set[tuple[str, ...]] = set()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)
@@ -151,6 +171,14 @@ class Ledger:
     def accounts(self, subject: str) -> tuple[Account, ...]:
         """Return the accounts of a customer."""
         return tuple(book.account for book in self._books.get(subject, {}).values())
+
+    def account(self, subject: str, account_id: str) -> Account:
+        """Return one account of a customer.
+
+        Raises:
+            Reject: ``bank.not-found``.
+        """
+        return self._book_of(subject, account_id).account
 
     def _book_of(self, subject: str, account_id: str) -> _Book:
         self._catch_up()
@@ -176,8 +204,17 @@ class Ledger:
         entries = reversed(self._book_of(subject, account_id).entries)
         return [entry for entry in entries if since <= entry.booked_on <= until]
 
-    def pay(self, subject: str, *, client_id: str, key: str, order: PaymentOrder) -> Payment:
+    def pay(
+        self, subject: str, *, client_id: str, key: str, order: PaymentOrder, grant: str | None = None
+    ) -> Payment:
         """Make a payment once: the same key with the same order gives the payment that was made.
+
+        Args:
+            subject: who pays.
+            client_id: the application that orders it.
+            key: of the application.
+            order: what is to be paid.
+            grant: where the payment was allowed one by one: what allowed it. It pays this creditor for this once.
 
         Raises:
             Reject: ``bank.*``.
@@ -190,8 +227,9 @@ class Ledger:
                     raise SAME_KEY.reject(f"client_id={client_id}")
                 return made
             self._check_funds(subject, order)
+            self._check_unspent(grant, order)
             payment = self._payment_of(order)
-            record = _Record(subject=subject, client_id=client_id, key=key, payment=payment)
+            record = _Record(subject=subject, client_id=client_id, key=key, payment=payment, grant=grant)
             self._journal.append(msgpack.encode(record))
         return payment
 
@@ -204,6 +242,12 @@ class Ledger:
             raise UNKNOWN_DEBTOR.reject(f"{order.debtor_account!r:.80} of {subject!r:.80}")
         if cents > book.balance:
             raise FUNDS.reject()
+
+    def _check_unspent(self, grant: str | None, order: PaymentOrder) -> None:
+        if grant is None:
+            return
+        if _once(grant, order) in self._spent or len(self._spent) >= MAXIMUM_SPENT:
+            raise SPENT.reject(f"grant_id={grant}")
 
     def _payment_of(self, order: PaymentOrder) -> Payment:
         created_at = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -229,6 +273,8 @@ class Ledger:
                     description=order.reference,
                 )
             )
+        if record.grant is not None:
+            self._spent.add(_once(record.grant, order))
         made = self._payments.setdefault((record.subject, record.client_id), OrderedDict())
         made[record.key] = payment
         if len(made) > MAXIMUM_PAYMENTS:
@@ -247,6 +293,11 @@ class Ledger:
         raise NOT_FOUND.reject(f"{payment_id!r:.80} of {subject!r:.80}")
 
 
+def _once(grant: str, order: PaymentOrder) -> tuple[str, ...]:
+    """Return what one permission pays once: this creditor, for this."""
+    return (grant, order.creditor.name, order.creditor.iban, order.reference)
+
+
 def _cents_of(order: PaymentOrder) -> int:
     return int(order.amount.value.replace(".", ""))
 
@@ -255,3 +306,35 @@ def amount_of(cents: int) -> dict[str, str]:
     """Return an amount as it stands on the wire."""
     whole, rest = divmod(abs(cents), CENTS)
     return {"value": f"{'-' if cents < 0 else ''}{whole}.{rest:02d}", "currency": CURRENCY}
+
+
+def shown_account(account: Account) -> dict[str, object]:
+    """Return an account as it stands on the wire."""
+    return {
+        "id": account.id,
+        "name": account.name,
+        "kind": account.kind,
+        "currency": CURRENCY,
+        "iban": account.iban,
+    }
+
+
+def shown_entry(entry: Entry) -> dict[str, object]:
+    """Return a movement as it stands on the wire."""
+    return {
+        "id": entry.id,
+        "booked_on": entry.booked_on.isoformat(),
+        "amount": amount_of(entry.amount),
+        "counterparty": entry.counterparty,
+        "description": entry.description,
+    }
+
+
+def shown_payment(payment: Payment) -> dict[str, object]:
+    """Return a payment as it stands on the wire."""
+    return {
+        "id": payment.id,
+        "status": payment.status,
+        "created_at": payment.created_at,
+        **msgspec.to_builtins(payment.order),
+    }

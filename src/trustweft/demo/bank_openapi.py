@@ -22,21 +22,27 @@ _ORDER: Final = {
 
 
 def openapi_document(
-    operations: Iterable[tuple[str, str, tuple[str, ...] | None]],
+    operations: Iterable[tuple[str, str, tuple[str, ...] | None, str | None]],
     *,
     url: str,
     name: str,
     issuer: str,
     scopes: Mapping[str, str],
 ) -> dict[str, object]:
-    """Return the document; ``operations`` are method, path, and scope (None where no token is needed).
+    """Return the document; ``operations`` are method, path, scope (None where no token is needed) and detail type.
 
     Raises:
         KeyError: an operation is not described here.
     """
     paths: dict[str, dict[str, object]] = {}
-    for method, path, scope in operations:
-        paths.setdefault(path, {})[method.lower()] = _operation(method, path, scope)
+    for method, path, scope, detail_type in operations:
+        operation = _operation(method, path, scope)
+        if detail_type is not None:
+            operation["description"] = (
+                f"In place of the scope, authorization details of type `{detail_type}` (RFC 9396) are enough, "
+                "where one of them covers this very request."
+            )
+        paths.setdefault(path, {})[method.lower()] = operation
     asked = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in scopes.items())
     return {
         "openapi": "3.1.0",

@@ -18,14 +18,16 @@ from msgspec import Struct
 from trustweft.crypto import jws
 from trustweft.protocol.jwt import read_audience, read_text, read_time
 from trustweft.protocol.oauth import INVALID_TOKEN, parse_scope
+from trustweft.protocol.rar import read_authorization_details
 from trustweft.protocol.signed_token import check_not_in_future, optional_time, restate
 from trustweft.runtime.enforces import enforces
-from trustweft.runtime.errors import Reject, reason
+from trustweft.runtime.errors import Reason, Reject, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trustweft.crypto.keys import KeySet, Signer
+    from trustweft.protocol.rar import AuthorizationDetail
 
 __all__ = [
     "TOKEN_TYPE",
@@ -33,6 +35,7 @@ __all__ = [
     "Confirmation",
     "NewAccessToken",
     "create_access_token",
+    "read_claimed_details",
     "read_confirmation",
     "read_scope",
     "verify_access_token",
@@ -137,6 +140,7 @@ class NewAccessToken(Struct, frozen=True, kw_only=True):
         jti: unguessable: revocation finds the token by it.
         confirmation: what it is bound to.
         grant_id: the grant that it hangs off.
+        authorization_details: what it allows exactly (RFC 9396 section 9.1), for the audiences alone.
     """
 
     issuer: str
@@ -151,6 +155,7 @@ class NewAccessToken(Struct, frozen=True, kw_only=True):
     grant_id: str | None = None
     auth_time: float | None = None
     acr: str | None = None
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
@@ -162,6 +167,7 @@ class AccessToken(Struct, frozen=True, kw_only=True):
         jti: the token's identifier; empty only where an introspection response names none.
         issued_at: missing only where an introspection response names none.
         claims: everything that the token says; never to be changed.
+        authorization_details: what it allows exactly (RFC 9396).
     """
 
     issuer: str
@@ -177,6 +183,7 @@ class AccessToken(Struct, frozen=True, kw_only=True):
     auth_time: float | None
     acr: str | None
     claims: Mapping[str, object]
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
     @property
     def jkt(self) -> str | None:
@@ -208,6 +215,8 @@ def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
     }
     if token.scope:
         claims["scope"] = " ".join(token.scope)
+    if token.authorization_details:
+        claims["authorization_details"] = [detail.document() for detail in token.authorization_details]
     if token.auth_time is not None:
         claims["auth_time"] = int(token.auth_time)
     claims |= {
@@ -301,7 +310,24 @@ def _read_claims(
         auth_time=optional_time(claims, "auth_time", malformed=CLAIMS),
         acr=_optional_text(claims, "acr"),
         claims=claims,
+        authorization_details=read_claimed_details(claims, malformed=CLAIMS),
     )
+
+
+def read_claimed_details(
+    claims: Mapping[str, object], *, malformed: Reason
+) -> tuple[AuthorizationDetail, ...]:
+    """Return the authorization details of a token, none where it has none.
+
+    Raises:
+        Reject: ``malformed``.
+    """
+    if "authorization_details" not in claims:
+        return ()
+    try:
+        return read_authorization_details(claims["authorization_details"])
+    except Reject as cause:
+        raise malformed.reject(f"authorization_details: {cause.reason.id}") from cause
 
 
 def read_confirmation(value: object) -> Confirmation | None:

@@ -2,7 +2,7 @@
 
 The order of the checks, here and in the tests: (1) no token in the query (2) no token in the body (3) exactly one
 Authorization header (4) scheme (5) form of the token; and once the token is verified: (6) the scheme fits the token
-(7) its scope suffices.
+(7) its scope suffices (8) its authorization details suffice.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 from trustweft.crypto.jws import MAXIMUM_TOKEN
+from trustweft.protocol.rar import is_narrower
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reason, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from trustweft.protocol.access_token import AccessToken
     from trustweft.protocol.http import HttpRequest
+    from trustweft.protocol.rar import AuthorizationDetail, DetailType
 
 __all__ = [
     "Challenge",
     "PresentedToken",
     "Scheme",
+    "check_details",
     "check_scheme",
     "check_scope",
     "create_authorization",
@@ -82,6 +85,14 @@ INSUFFICIENT_SCOPE = reason(
     "bearer.insufficient-scope",
     error="insufficient_scope",
     public="The access token does not cover this request.",
+    status=403,
+)
+# RFC 9396 names no error for resource servers. RFC 6750 section 3.1 means insufficient_scope for a request that
+# "requires higher privileges than provided by the access token", whichever way those are written.
+INSUFFICIENT_DETAILS = reason(
+    "bearer.insufficient-authorization-details",
+    error="insufficient_scope",
+    public="The authorization details of the access token do not cover this request.",
     status=403,
 )
 BAD_CHALLENGE = reason(
@@ -187,6 +198,26 @@ def check_scope(token: AccessToken, needed: Collection[str]) -> None:
     missing = set(needed).difference(token.scope)
     if missing:
         raise INSUFFICIENT_SCOPE.reject(f"lacks {sorted(missing)}")
+
+
+def check_details(
+    held: Collection[AuthorizationDetail],
+    needed: Collection[AuthorizationDetail],
+    types: Mapping[str, DetailType],
+) -> None:
+    """Check (8): each detail that the request needs is covered by one of those that hold for it (RFC 9396 section 9).
+
+    Where a detail is meant to be used is no part of what it covers: ``held`` are those that are meant for this place.
+
+    Raises:
+        Reject: ``bearer.insufficient-authorization-details``.
+    """
+    for detail in needed:
+        definition = types.get(detail.type)
+        if definition is None or not any(
+            is_narrower(detail, wide, definition, ignoring="locations") for wide in held
+        ):
+            raise INSUFFICIENT_DETAILS.reject(f"lacks one of type {detail.type!r}"[:120])
 
 
 @enforces("FAPI2-SP-5.3.3.1-3")

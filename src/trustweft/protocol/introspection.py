@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from trustweft.protocol.access_token import AccessToken, read_confirmation, read_scope
+from trustweft.protocol.access_token import (
+    AccessToken,
+    read_claimed_details,
+    read_confirmation,
+    read_scope,
+)
 from trustweft.protocol.jwt import read_audience, read_text, read_time
 from trustweft.protocol.oauth import INVALID_REQUEST, INVALID_TOKEN
 from trustweft.protocol.signed_token import check_not_in_future, optional_time
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 
     from trustweft.protocol.access_token import Confirmation
     from trustweft.protocol.oauth import Form
+    from trustweft.protocol.rar import AuthorizationDetail
 
 __all__ = ["IntrospectionQuery", "create_request", "create_response", "read_request", "read_response"]
 
@@ -114,12 +120,21 @@ def read_request(form: Form) -> IntrospectionQuery:
     return IntrospectionQuery(token=token, hint=hint if hint in _HINTS else None)
 
 
-def create_response(token: AccessToken | None) -> dict[str, object]:
-    """Return the answer about an active token; None is any other, about which nothing more is told (section 2.2)."""
+def create_response(
+    token: AccessToken | None, *, details: tuple[AuthorizationDetail, ...] = ()
+) -> dict[str, object]:
+    """Return the answer about an active token; None is any other, about which nothing more is told (section 2.2).
+
+    Args:
+        token: verified by its issuer.
+        details: those of the token's authorization details that concern whoever asks (RFC 9396 section 9.2).
+    """
     if token is None:
         return {"active": False}
     token_type = "Bearer" if token.jkt is None else "DPoP"
     told = {name: token.claims[name] for name in _TOLD if name in token.claims}
+    if details:
+        told["authorization_details"] = [detail.document() for detail in details]
     return {"active": True, "token_type": token_type, **told}
 
 
@@ -158,6 +173,7 @@ def read_response(
         auth_time=optional_time(document, "auth_time", malformed=CLAIMS),
         acr=_optional_text(document, "acr"),
         claims=document,
+        authorization_details=read_claimed_details(document, malformed=CLAIMS),
     )
 
 

@@ -73,6 +73,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
         authentication_methods: how clients may authenticate.
         mtls_endpoint_aliases: endpoints on the listener for client certificates (RFC 8705 section 5).
         certificate_bound_access_tokens: whether it binds tokens to client certificates.
+        authorization_details_types: which it knows (RFC 9396 section 10).
     """
 
     issuer: str
@@ -94,6 +95,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
     mtls_endpoint_aliases: tuple[tuple[str, str], ...] = ()
     certificate_bound_access_tokens: bool = False
     service_documentation: str | None = None
+    authorization_details_types: tuple[str, ...] = ()
 
 
 class ClientNeeds(Struct, frozen=True, kw_only=True):
@@ -122,6 +124,7 @@ class ServerMetadata(Struct, frozen=True, kw_only=True):
     dpop_algorithms: tuple[str, ...]
     id_token_algorithms: tuple[str, ...]
     mtls_endpoint_aliases: Mapping[str, str]
+    authorization_details_types: tuple[str, ...] = ()
 
 
 class ResourceDescription(Struct, frozen=True, kw_only=True):
@@ -138,6 +141,7 @@ class ResourceDescription(Struct, frozen=True, kw_only=True):
     documentation: str | None = None
     signing_algorithms: tuple[str, ...] = ALGORITHMS
     certificate_bound_access_tokens: bool = False
+    authorization_details_types: tuple[str, ...] = ()
 
 
 class ResourceMetadata(Struct, frozen=True, kw_only=True):
@@ -147,6 +151,7 @@ class ResourceMetadata(Struct, frozen=True, kw_only=True):
     authorization_servers: tuple[str, ...]
     scopes: tuple[str, ...]
     dpop_algorithms: tuple[str, ...]
+    authorization_details_types: tuple[str, ...] = ()
 
 
 @enforces("FAPI2-SP-5.3.2.1-1", "FAPI2-SP-5.2.2.1-2")
@@ -172,6 +177,8 @@ def create_server_metadata(server: ServerDescription) -> dict[str, object]:
         document |= _openid_members(server)
     if aliases:
         document["mtls_endpoint_aliases"] = aliases
+    if server.authorization_details_types:
+        document["authorization_details_types_supported"] = list(server.authorization_details_types)
     if server.service_documentation is not None:
         document["service_documentation"] = server.service_documentation
     return document
@@ -267,6 +274,7 @@ def read_server_metadata(
         dpop_algorithms=dpop,
         id_token_algorithms=_algorithms(document, "id_token_signing_alg_values_supported"),
         mtls_endpoint_aliases=_aliases(document),
+        authorization_details_types=_texts(document, "authorization_details_types_supported"),
     )
 
 
@@ -351,6 +359,8 @@ def create_resource_metadata(resource: ResourceDescription) -> dict[str, object]
         "dpop_bound_access_tokens_required": not resource.certificate_bound_access_tokens,
         "tls_client_certificate_bound_access_tokens": resource.certificate_bound_access_tokens,
     }
+    if resource.authorization_details_types:
+        document["authorization_details_types_supported"] = list(resource.authorization_details_types)
     if resource.name is not None:
         document["resource_name"] = resource.name
     if resource.documentation is not None:
@@ -378,4 +388,5 @@ def read_resource_metadata(document: Mapping[str, object], *, resource: str) -> 
         authorization_servers=tuple(servers),
         scopes=_texts(document, "scopes_supported"),
         dpop_algorithms=_algorithms(document, "dpop_signing_alg_values_supported"),
+        authorization_details_types=_texts(document, "authorization_details_types_supported"),
     )

@@ -2,11 +2,12 @@
 
 Members that are ours: ``client_id`` (the operator chooses it), ``organization_name`` (who answers for the
 application; people see it when they consent) and ``resource_server_for`` (the audiences whose tokens this identity
-may introspect: what makes it a resource server).
+may introspect: what makes it a resource server), and ``authorization_details``: the widest details that it may ask
+for, where its ``authorization_details_types`` (RFC 9396 section 10) alone would be too much.
 
 The order of the checks, here and in the tests: (1) client_id (2) names (3) client authentication
 (4) algorithms (5) keys, or the certificate's name (6) grant and response types (7) redirect URIs (8) scope (9) sender constraint
-(10) resource server.
+(10) resource server (11) authorization details.
 Members that we do not know are ignored (section 2) and listed, so that a slip of the pen is seen.
 """
 
@@ -20,6 +21,7 @@ from msgspec import Struct
 from trustweft.crypto.algorithms import canonical_algorithm
 from trustweft.protocol.mtls import MUTUAL_TLS_METHODS
 from trustweft.protocol.oauth import parse_scope
+from trustweft.protocol.rar_registration import read_registered_details, read_registered_types
 from trustweft.protocol.redirect_uri import check_registrable
 from trustweft.protocol.registered_keys import read_registered_keys
 from trustweft.runtime.enforces import enforces
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trustweft.protocol.mtls import CertificateName
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.protocol.redirect_uri import ApplicationType, RedirectUri
 
 __all__ = ["AUTHENTICATION_METHODS", "DEFAULT_ALGORITHM", "ClientMetadata", "read_client_metadata"]
@@ -44,6 +47,8 @@ AUTHENTICATION_METHODS: Final = ("private_key_jwt", *MUTUAL_TLS_METHODS)
 _READ: Final = frozenset(
     (
         "application_type",
+        "authorization_details",
+        "authorization_details_types",
         "client_id",
         "client_name",
         "dpop_bound_access_tokens",
@@ -152,6 +157,8 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
         id_token_signed_response_alg: canonical.
         resource_server_for: the audiences whose tokens it may introspect; empty for a mere client.
         ignored: members of the document that say nothing to us.
+        authorization_details_types: the types that it may ask for.
+        authorization_details: the widest that it may ask for; a type that none of them has is bounded by its schema.
     """
 
     client_id: str
@@ -173,6 +180,8 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     use_mtls_endpoint_aliases: bool
     resource_server_for: tuple[str, ...]
     ignored: tuple[str, ...]
+    authorization_details_types: tuple[str, ...] = ()
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
 @enforces("FAPI2-SP-6.7-p2")
@@ -219,6 +228,8 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
         use_mtls_endpoint_aliases=_use_aliases(document),
         resource_server_for=_resource_server_for(document),  # (10)
         ignored=tuple(sorted(set(document) - _READ)),
+        authorization_details_types=read_registered_types(document),  # (11)
+        authorization_details=read_registered_details(document),
     )
 
 

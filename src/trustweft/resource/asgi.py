@@ -49,15 +49,24 @@ class GuardMiddleware:
         required_scope: says what a request needs; None where it needs no authorization at all. Whatever it does not
             know should need a token too: return an empty tuple.
         observer: hears of refusals and failures.
+        detail_type: says which type of authorization details may stand in place of that scope; the application then
+            checks what they cover (see ``Guard.verify``).
     """
 
     def __init__(
-        self, app: Application, *, guard: Guard, required_scope: RequiredScope, observer: Observer
+        self,
+        app: Application,
+        *,
+        guard: Guard,
+        required_scope: RequiredScope,
+        observer: Observer,
+        detail_type: Callable[[HttpRequest], str | None] = lambda _request: None,
     ) -> None:
         self._app = app
         self._guard = guard
         self._required_scope = required_scope
         self._observer = observer
+        self._detail_type = detail_type
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer, or hand over to the application."""
@@ -95,7 +104,8 @@ class GuardMiddleware:
             if needed is None:
                 check_path(request.path)
                 return None, None
-            return await self._guard.verify(request, scope=needed), None
+            detail_type = self._detail_type(request)
+            return await self._guard.verify(request, scope=needed, detail_type=detail_type), None
         except Reject as refused:
             self._observer.refused(PARTICIPANT, _ENDPOINT, refused)
             return None, self._guard.refusal(refused, scope=needed or ())

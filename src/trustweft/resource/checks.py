@@ -112,8 +112,17 @@ def check_nonce(inspection: Inspection) -> None:
 
 
 def check_scope(inspection: Inspection) -> None:
-    """The token covers what this request needs."""
-    bearer.check_scope(inspection.token, inspection.scope)
+    """The token covers what this request needs, or has details in place of the scope where the application judges."""
+    wanted = inspection.detail_type
+    if wanted is None or not any(detail.type == wanted for detail in inspection.details_here()):
+        bearer.check_scope(inspection.token, inspection.scope)
+
+
+def check_details(inspection: Inspection) -> None:
+    """The token's authorization details, of those that are meant for this place, cover what this request needs."""
+    if inspection.details:
+        held = inspection.details_here()
+        bearer.check_details(held, inspection.details, inspection.protection.detail_types)
 
 
 @enforces("FAPI2-SP-5.3.4-3")
@@ -145,6 +154,7 @@ PIPELINE: Final[tuple[GuardCheck, ...]] = (
     check_binding,
     check_nonce,
     check_scope,
+    check_details,
     check_status,
     remember_proof,
 )

@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from fastapi.security.base import SecurityBase
 
 from trustweft.net.asgi import send_response
-from trustweft.protocol.bearer import check_scope
+from trustweft.protocol.bearer import check_details, check_scope
 from trustweft.resource.asgi import PARTICIPANT, interaction_header, read_visible_request, with_headers
 from trustweft.resource.inspection import AuthorizationContext  # noqa: TC001  # read at run time
 from trustweft.runtime.errors import Reject
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from trustweft.net.asgi import Application, Message, Receive, Send
     from trustweft.protocol.http import HttpRequest, HttpResponse
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.resource.guard import Guard
     from trustweft.runtime.observability import Observer
 
@@ -52,11 +53,16 @@ class Authorized(SecurityBase):
     Args:
         guard: verifies the request; once, however many dependencies of one request use it.
         scope: every scope value that the operation needs.
+        details: every authorization detail that it needs. One that depends on the body is checked once that is read:
+            ``trustweft.protocol.bearer.check_details(context.authorization_details, …)``.
     """
 
-    def __init__(self, guard: Guard, *, scope: Sequence[str] = ()) -> None:
+    def __init__(
+        self, guard: Guard, *, scope: Sequence[str] = (), details: Sequence[AuthorizationDetail] = ()
+    ) -> None:
         self._guard = guard
         self._scope = tuple(scope)
+        self._details = tuple(details)
         self.model = HTTPBase(
             scheme="DPoP", description="An access token bound to a key, with a proof in the DPoP header."
         )
@@ -81,9 +87,13 @@ class Authorized(SecurityBase):
         verified: dict[Guard, AuthorizationContext] = state.setdefault(_VERIFIED, {})
         context = verified.get(self._guard)
         if context is None:
-            context = verified[self._guard] = await self._guard.verify(state[_REQUEST], scope=self._scope)
+            context = verified[self._guard] = await self._guard.verify(
+                state[_REQUEST], scope=self._scope, details=self._details
+            )
         else:  # the proof is used up: by this very request
             check_scope(context.token, self._scope)
+            types = self._guard.protection.detail_types
+            check_details(context.authorization_details, self._details, types)
         return context
 
 

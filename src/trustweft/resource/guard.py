@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trustweft.protocol.http import HttpRequest
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.resource.checks import GuardCheck
     from trustweft.resource.inspection import Protection
     from trustweft.runtime.errors import Reject
@@ -37,23 +38,35 @@ class Guard:
         self.protection = protection
         self._pipeline = tuple(pipeline)
 
-    async def verify(self, request: HttpRequest, *, scope: Sequence[str] = ()) -> AuthorizationContext:
-        """Return who acts, for which client, with which scope.
+    async def verify(
+        self,
+        request: HttpRequest,
+        *,
+        scope: Sequence[str] = (),
+        details: Sequence[AuthorizationDetail] = (),
+        detail_type: str | None = None,
+    ) -> AuthorizationContext:
+        """Return who acts, for which client, with which scope and authorization details.
 
         Args:
             request: as it arrived; the body is looked at only where it is a form.
             scope: every scope value that this request needs.
+            details: every authorization detail that it needs: the token must hold one that is as wide or wider.
+            detail_type: a type of which one detail may stand in place of the scope. The application MUST then check
+                that one of ``authorization_details`` covers the request, once it has read it (``bearer.check_details``).
 
         Raises:
             Reject: ``bearer.*``, ``access-token.*``, ``dpop.*``, ``guard.*``, or from the sources of keys and status.
         """
-        inspection = Inspection(self.protection, request, tuple(scope))
+        inspection = Inspection(self.protection, request, tuple(scope), tuple(details), detail_type)
         for check in self._pipeline:
             under_way = check(inspection)
             if under_way is not None:
                 await under_way
         token = inspection.token
-        return AuthorizationContext(token.subject, token.client_id, token.scope, token.grant_id, token)
+        return AuthorizationContext(
+            token.subject, token.client_id, token.scope, token.grant_id, token, inspection.details_here()
+        )
 
     def refusal(self, refused: Reject, *, scope: Sequence[str] = ()) -> HttpResponse:
         """Return the answer to a refused request (RFC 6750 section 3, RFC 9449 sections 7.1 and 9)."""

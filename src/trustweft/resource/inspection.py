@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from trustweft.protocol.rar import holds_at
 from trustweft.resource.tokens import TokenCache
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
 
     from trustweft.crypto.keys import KeySet
     from trustweft.protocol.access_token import AccessToken
     from trustweft.protocol.bearer import PresentedToken
     from trustweft.protocol.dpop import Nonces, Proof
     from trustweft.protocol.http import HttpRequest
+    from trustweft.protocol.rar import AuthorizationDetail, DetailType
     from trustweft.resource.storage import ReplayMemory, RevocationSource
     from trustweft.runtime.clock import Clock
 
@@ -48,6 +50,7 @@ class Protection:
         proof_maximum_age: seconds that a proof may be old.
         tokens: the tokens that verified lately.
         require_nonce: whether proofs must hold a nonce of ours (RFC 9449 section 9).
+        detail_types: how authorization details of each type compare (RFC 9396); their schemas are not looked at here.
     """
 
     issuer: str
@@ -63,33 +66,68 @@ class Protection:
     proof_maximum_age: float
     require_nonce: bool = True
     tokens: TokenCache = field(default_factory=TokenCache)
+    detail_types: Mapping[str, DetailType] = field(default_factory=dict)
 
 
 class AuthorizationContext(Struct, frozen=True):
-    """What the application behind the guard may rely on."""
+    """What the application behind the guard may rely on.
+
+    Attributes:
+        authorization_details: those of the token that are meant for this place.
+    """
 
     subject: str
     client_id: str
     scope: tuple[str, ...]
     grant_id: str | None
     token: AccessToken
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
 class Inspection:
     """The facts of one request; a fact that nobody established raises ``AttributeError``: a hole fails closed."""
 
-    __slots__ = ("now", "presented", "proof", "protection", "request", "scope", "token")
+    __slots__ = (
+        "detail_type",
+        "details",
+        "now",
+        "presented",
+        "proof",
+        "protection",
+        "request",
+        "scope",
+        "token",
+    )
 
     protection: Protection
     request: HttpRequest
     scope: tuple[str, ...]
+    details: tuple[AuthorizationDetail, ...]
+    detail_type: str | None
     now: float
     presented: PresentedToken  # read_token
     token: AccessToken  # verify_token
     proof: Proof | None  # verify_proof; None where a certificate alone binds the token
 
-    def __init__(self, protection: Protection, request: HttpRequest, scope: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        protection: Protection,
+        request: HttpRequest,
+        scope: tuple[str, ...],
+        details: tuple[AuthorizationDetail, ...] = (),
+        detail_type: str | None = None,
+    ) -> None:
         self.protection = protection
         self.request = request
         self.scope = scope
+        self.details = details
+        self.detail_type = detail_type
         self.now = protection.clock.now()
+
+    def details_here(self) -> tuple[AuthorizationDetail, ...]:
+        """Return the authorization details of the token that are meant for this place."""
+        held, protection = self.token.authorization_details, self.protection
+        if not held:
+            return ()
+        urls = [base + self.request.path for base in (protection.audience, *protection.base_urls)]
+        return tuple(detail for detail in held if holds_at(detail, audience=protection.audience, urls=urls))

@@ -12,7 +12,7 @@ import msgspec
 
 from trustweft.runtime.errors import reason
 
-__all__ = ["MAXIMUM_DEPTH", "load_object"]
+__all__ = ["MAXIMUM_DEPTH", "load_array", "load_object"]
 
 MAXIMUM_DEPTH = 16  # our choice: authorization details nest, but not further
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -23,6 +23,7 @@ _encode = msgspec.json.Encoder().encode
 TOO_LARGE = reason("json.too-large", error="invalid_request", public="The JSON document is too large.")
 MALFORMED = reason("json.malformed", error="invalid_request", public="The JSON document is malformed.")
 NOT_AN_OBJECT = reason("json.not-an-object", error="invalid_request", public="A JSON object was expected.")
+NOT_AN_ARRAY = reason("json.not-an-array", error="invalid_request", public="A JSON array was expected.")
 TOO_DEEP = reason("json.too-deep", error="invalid_request", public="The JSON document is nested too deeply.")
 DUPLICATE = reason(
     "json.duplicate-member", error="invalid_request", public="A JSON member name occurs twice."
@@ -35,27 +36,48 @@ def load_object(raw: bytes, *, limit: int) -> dict[str, object]:
     Raises:
         Reject: ``json.*`` with the reason.
     """
+    value = _decode_bounded(raw, limit=limit, depth=MAXIMUM_DEPTH)
+    if not isinstance(value, dict):
+        raise NOT_AN_OBJECT.reject(type(value).__name__)
+    _refuse_duplicates(raw, value)
+    return value
+
+
+def load_array(raw: bytes, *, limit: int, depth: int = MAXIMUM_DEPTH) -> list[object]:
+    """Read one JSON array of at most ``limit`` octets, nested at most ``depth`` deep, itself included.
+
+    Raises:
+        Reject: ``json.*`` with the reason.
+    """
+    value = _decode_bounded(raw, limit=limit, depth=depth)
+    if not isinstance(value, list):
+        raise NOT_AN_ARRAY.reject(type(value).__name__)
+    _refuse_duplicates(raw, value)
+    return value
+
+
+def _decode_bounded(raw: bytes, *, limit: int, depth: int) -> object:
     if len(raw) > limit:
         raise TOO_LARGE.reject(f"{len(raw)} octets, {limit} allowed")
     # The bound on nesting comes before the parser, so that it never recurses further than we allow.
-    brackets = raw.count(b"{") + raw.count(b"[")
-    if brackets > MAXIMUM_DEPTH and _depth(_STRING.sub(b"", raw)) > MAXIMUM_DEPTH:
+    if raw.count(b"{") + raw.count(b"[") > depth and _depth(_STRING.sub(b"", raw)) > depth:
         raise TOO_DEEP.reject()
     try:
-        value = _decode(raw)
+        value: object = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise MALFORMED.reject(str(cause)) from cause
-    if not isinstance(value, dict):
-        raise NOT_AN_OBJECT.reject(type(value).__name__)
+    return value
+
+
+def _refuse_duplicates(raw: bytes, value: dict[str, object] | list[object]) -> None:
     # The parser keeps the last of two equal names. Most JSON is compact: what is written back octet for octet has lost
     # nothing. Otherwise we count, for a duplicate leaves fewer members than there are names.
     if _encode(value) == raw:
-        return value
-    members = len(value) if brackets == 1 else _members(value)
+        return
+    members = _members(value)
     # Looking for the end of a name alone finds them all, and in strings perhaps more: then the strings are taken out.
     if len(_NAME_END.findall(raw)) != members and _STRING.sub(b"", raw).count(b":") != members:
         raise DUPLICATE.reject()
-    return value
 
 
 def _depth(skeleton: bytes) -> int:

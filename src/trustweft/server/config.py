@@ -69,7 +69,9 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         mtls_base: the base URL of the listener that asks for client certificates, where there is one (RFC 8705 section 5).
         display_name: what people see.
         organization_name: who runs it.
-        scopes: everything that can be asked for.
+        scopes: everything that can be asked for by its name.
+        authorization_details_types: files, JSON or TOML, each the definition of one type (RFC 9396): what can be asked
+            for exactly.
         refresh_token_rotation: absent, as it should be but in extraordinary circumstances, no refresh token is replaced.
     """
 
@@ -79,6 +81,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     scopes: tuple[ScopeDefinition, ...]
     mtls_base: str | None = None
     refresh_token_rotation: RefreshTokenRotation | None = None
+    authorization_details_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse addresses that the endpoints would not be found at.

@@ -97,4 +97,5 @@ def _describe(deployment: Deployment) -> ServerDescription:
         mtls_endpoint_aliases=aliases,
         certificate_bound_access_tokens=bool(aliases),
         authentication_methods=AUTHENTICATION_METHODS if aliases else ("private_key_jwt",),
+        authorization_details_types=tuple(deployment.detail_types.definitions),
     )

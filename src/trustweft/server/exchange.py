@@ -6,8 +6,10 @@ A check reads what earlier checks established and adds its own. A fact that nobo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from trustweft.server.details import DetailTypes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.oauth import Form
     from trustweft.protocol.par import RequestUri
     from trustweft.protocol.pkce import CodeChallenge
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.protocol.redirect_uri import RedirectUri
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
@@ -65,6 +68,7 @@ class Deployment:
     clock: Clock
     entropy: Entropy
     observer: Observer
+    detail_types: DetailTypes = field(default_factory=DetailTypes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Exchange:
         "confirmation",
         "cookies",
         "deployment",
+        "details",
         "dpop_jkt",
         "endpoint",
         "form",
@@ -144,6 +149,7 @@ class Exchange:
     request_uri: RequestUri  # save_pushed_request
     saved: Awaitable[None]  # save_pushed_request
     scope: tuple[str, ...]
+    details: tuple[AuthorizationDetail, ...]  # read_authorization_details, find_code, find_refresh_token
     pushed: PushedRequest
     request_digest: bytes
     handle: str

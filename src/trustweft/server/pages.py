@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Application",
     "ConsentView",
+    "DetailRow",
     "ErrorView",
     "Link",
     "LoginView",
@@ -29,6 +30,7 @@ __all__ = [
     "Permission",
     "Person",
     "RegisteredPasskey",
+    "RequestedDetail",
     "View",
     "check_addresses",
 ]
@@ -139,10 +141,36 @@ class Permission(View, frozen=True):
     explanation: str
 
 
+class DetailRow(View, frozen=True):
+    """One member of an authorization detail.
+
+    Attributes:
+        texts: the value, or the values of an array, as the client sent them.
+        day: the value where it is a day.
+        is_amount: whether it is what people look at first.
+        is_open: whether this is what the request leaves open.
+    """
+
+    label: str
+    texts: tuple[str, ...] = ()
+    day: dt.date | None = None
+    is_amount: bool = False
+    is_open: bool = False
+
+
+class RequestedDetail(View, frozen=True):
+    """One authorization detail (RFC 9396): titled in the operator's words, filled with the client's."""
+
+    title: str
+    explanation: str
+    rows: tuple[DetailRow, ...]
+
+
 class ConsentView(View, frozen=True):
     """The question whether an application may have what it asks for.
 
     Attributes:
+        details: what is asked for exactly, beside the permissions; all of both is allowed, or nothing.
         until: the last day; None when the permission has no end of its own.
         next_host: host of the verified redirect URI, where the browser goes after either answer.
         action: gets ``csrf`` and ``decision``, which is ``approve`` or ``deny``.
@@ -158,6 +186,7 @@ class ConsentView(View, frozen=True):
     csrf: str
     action: str
     passkeys_url: str | None = None
+    details: tuple[RequestedDetail, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse addresses that would run a script or leave the web."""

@@ -29,6 +29,12 @@ from trustweft.server.checks.authorization_request import (
 from trustweft.server.checks.certificate import establish_confirmation, verify_client_certificate
 from trustweft.server.checks.client import check_client_id, find_client
 from trustweft.server.checks.client_keys import find_client_keys
+from trustweft.server.checks.details import (
+    check_detail_types,
+    check_registered_details,
+    narrow_details,
+    read_authorization_details,
+)
 from trustweft.server.checks.dpop import (
     bind_pushed_request_key,
     check_dpop_nonce,
@@ -81,7 +87,11 @@ from trustweft.server.grants.authorization_code import (
     issue_for_code,
     redeem_code,
 )
-from trustweft.server.grants.client_credentials import issue_for_client, refuse_personal_scope
+from trustweft.server.grants.client_credentials import (
+    issue_for_client,
+    refuse_personal_details,
+    refuse_personal_scope,
+)
 from trustweft.server.grants.refresh_token import (
     check_refresh_token_belongs_to_client,
     check_refreshed_grant,
@@ -107,6 +117,7 @@ _CLIENT: Final = (
     check_client_id,
 )
 _BINDING: Final = (read_dpop_proof, check_dpop_nonce, establish_confirmation)
+_DETAILS: Final = (read_authorization_details, check_detail_types, check_registered_details)
 _REPLAY: Final = (remember_client_assertion, remember_dpop_proof, refuse_replays)
 
 PIPELINES: Final[Pipelines] = {
@@ -121,6 +132,7 @@ PIPELINES: Final[Pipelines] = {
         check_redirect_uri,
         check_code_challenge,
         check_requested_scope,
+        *_DETAILS,
         check_state_and_nonce_length,
         read_prompt,
         read_dpop_proof,  # optional here: a proof binds the code to its key
@@ -157,6 +169,7 @@ PIPELINES: Final[Pipelines] = {
         check_code_verifier,
         check_code_binding,
         keep_offered_scope,
+        narrow_details,
         *_REPLAY,
         redeem_code,
         issue_for_code,
@@ -167,13 +180,16 @@ PIPELINES: Final[Pipelines] = {
         check_refreshed_grant,
         narrow_scope,
         keep_offered_scope,
+        narrow_details,
         *_REPLAY,
         rotate_refresh_token,
         issue_for_refresh_token,
     ),
     "token:client_credentials": (
         check_requested_scope,
+        *_DETAILS,
         refuse_personal_scope,
+        refuse_personal_details,
         *_REPLAY,
         issue_for_client,
     ),

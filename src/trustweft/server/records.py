@@ -1,7 +1,8 @@
 """What the authorization server remembers: plain frozen values, one type per thing.
 
 A secret (code, request URI, refresh token, cookie) never stands in a record: the store finds a record by the
-secret's SHA-256 digest. Times are seconds since the epoch.
+secret's SHA-256 digest. Times are seconds since the epoch. A field that was added later has a default, so that
+records of before can still be read.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 from enum import Enum
 
 import msgspec
+
+from trustweft.protocol.rar import (
+    AuthorizationDetail,  # noqa: TC001  # msgspec resolves the annotations at run time
+)
 
 __all__ = [
     "AuthorizationCode",
@@ -64,6 +69,7 @@ class PushedRequest(msgspec.Struct, frozen=True, kw_only=True):
     pushed_at: float
     expires_at: float
     kept_until: float
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
 class Interaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +99,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     expires_at: float
     revoked_at: float | None = None
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
 class AuthorizationCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +118,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float
     kept_until: float
     used: bool = False
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
 class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +131,7 @@ class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
     authenticated_at: float
     methods: tuple[str, ...]
     expires_at: float
+    authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

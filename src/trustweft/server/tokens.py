@@ -23,14 +23,17 @@ def issue_access_token(
     grant_id: str | None = None,
     authenticated_at: float | None = None,
 ) -> str:
-    """Return a signed access token, bound to what this request's sender holds and to the audiences of its scope."""
-    deployment = exchange.deployment
+    """Return a signed access token, bound to what this request's sender holds and to the audiences of what it allows."""
+    deployment, details = exchange.deployment, exchange.details
+    audience = deployment.config.audiences(scope)
+    if details:
+        audience = tuple(dict.fromkeys((*audience, *deployment.detail_types.audiences(details))))
     lifetime = deployment.profile.limits.access_token_lifetime
     return create_access_token(
         NewAccessToken(
             issuer=deployment.config.issuer,
             subject=subject,
-            audience=deployment.config.audiences(scope),
+            audience=audience,
             client_id=exchange.client_id,
             scope=scope,
             issued_at=exchange.now,
@@ -39,6 +42,7 @@ def issue_access_token(
             confirmation=exchange.confirmation,
             grant_id=grant_id,
             auth_time=authenticated_at,
+            authorization_details=details,
         ),
         signer=deployment.keys.signer(),
     )
@@ -78,8 +82,12 @@ def token_response(
         # RFC 8705 section 3.1 has no type of its own: the token says that it is bound.
         "token_type": "Bearer" if exchange.confirmation.jkt is None else "DPoP",
         "expires_in": int(exchange.deployment.profile.limits.access_token_lifetime),
-        "scope": " ".join(scope),
     }
+    if scope:
+        members["scope"] = " ".join(scope)
+    if exchange.details:
+        # As assigned to this access token (RFC 9396 section 7).
+        members["authorization_details"] = [detail.document() for detail in exchange.details]
     if refresh_token is not None:
         members["refresh_token"] = refresh_token
     if id_token is not None:

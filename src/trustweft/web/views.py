@@ -15,6 +15,7 @@ from decimal import Decimal
 from trustweft.server.pages import (
     Application,
     ConsentView,
+    DetailRow,
     ErrorView,
     Link,
     LoginView,
@@ -24,6 +25,7 @@ from trustweft.server.pages import (
     Permission,
     Person,
     RegisteredPasskey,
+    RequestedDetail,
     View,
     check_addresses,
 )
@@ -36,6 +38,7 @@ __all__ = [
     "CertificateAuthority",
     "ConnectView",
     "ConsentView",
+    "DetailRow",
     "ErrorView",
     "HomeView",
     "Link",
@@ -46,6 +49,7 @@ __all__ = [
     "Permission",
     "Person",
     "RegisteredPasskey",
+    "RequestedDetail",
     "RunningParticipant",
     "Transaction",
     "View",

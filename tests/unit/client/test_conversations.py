@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from dataclasses import replace as configured
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from msgspec.structs import replace
 from scripted_server import ISSUER, RESOURCE, ScriptedServer, claims_of, form_of
 from trustweft.client import AsyncClient, AuthorizationDeniedError, Dpop, PrivateKeyJwt, ServerRefusedError
 from trustweft.client.nonces import MAXIMUM_ORIGINS, NonceCache
+from trustweft.client.tokens import read_token_response
+from trustweft.protocol.bearer import Scheme
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.encoding import sha256_base64url
 from trustweft.runtime.entropy import SystemEntropy
@@ -362,3 +365,39 @@ def test_nonces_are_kept_for_a_bounded_number_of_origins() -> None:
         nonces.learn(f"https://{number}.example/a", HttpResponse(200, (("dpop-nonce", f"n-{number}"),)))
     assert nonces.current("https://0.example/a") is None
     assert nonces.current(f"https://{MAXIMUM_ORIGINS}.example/b") == f"n-{MAXIMUM_ORIGINS}"
+
+
+def test_authorization_details_are_asked_for_and_kept(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9396: what was granted may be less than what was asked for, so it is kept as it was told."""
+    asked = [{"type": "payment", "amount": "20.00"}]
+    granted = [{"type": "payment", "amount": "10.00"}]
+    answer = server.answer
+
+    def answer_with_details(request: httpx2.Request) -> httpx2.Response:
+        response = answer(request)
+        if request.url.path != "/token":
+            return response
+        return httpx2.Response(
+            200, headers=response.headers, json={**response.json(), "authorization_details": granted}
+        )
+
+    monkeypatch.setattr(server, "answer", answer_with_details)
+    client = server.client()
+    started = client.begin(authorization_details=asked)
+    (pushed,) = [request for request in server.requests if request.url.path == "/par"]
+    assert json.loads(form_of(pushed)["authorization_details"]) == asked
+    tokens = client.finish(started.pending, server.query(started), name="alice")
+    assert list(tokens.authorization_details) == granted
+    assert "10.00" not in repr(tokens)
+
+
+@pytest.mark.parametrize("value", ["[]", {}, [1], [{}], [{"type": 5}]], ids=str)
+def test_authorization_details_that_are_none_are_refused(value: object) -> None:
+    """An answer that cannot be read is not half read."""
+    members = {"access_token": "x", "token_type": "DPoP", "authorization_details": value}
+    with pytest.raises(Reject, match=r"client\.bad-token-response"):
+        read_token_response(
+            json.dumps(members).encode(), issuer=ISSUER, token_type=Scheme.DPOP, requested=(), now=0.0
+        )

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from banking import ALICES, BOBS, SCOPES, World, amount, order_of
 from guarding import AUDIENCE, ISSUER
 from trustweft.demo.bank import OPERATIONS
 from trustweft.demo.bank_data import CUSTOMERS
+from trustweft.demo.bank_details import needed_for_payment
+from trustweft.demo.bank_ledger import PaymentOrder
 from trustweft.protocol.metadata import read_resource_metadata
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.errors import all_reasons
 
 pytestmark = pytest.mark.anyio
+
+PAYMENT = needed_for_payment(msgspec.convert(order_of(), PaymentOrder), debtor_iban=None)
 
 
 async def test_customers_see_their_own_accounts() -> None:
@@ -220,6 +225,8 @@ async def test_every_reason_of_the_bank_is_produced() -> None:
     await world.pay(order_of(amount=amount("0.00")), key="2")
     await world.pay(order_of(amount=amount("999999.00")), key="2")
     await world.pay(order_of(debtor_account="acc-none"), key="2")
+    for key in ("3", "4"):
+        await world.pay(key=key, scope=(), details=(PAYMENT,))
     declared = {reason.id for reason in all_reasons() if reason.id.startswith("bank.")}
     assert set(world.observer.reasons) == declared
 

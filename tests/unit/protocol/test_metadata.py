@@ -41,6 +41,7 @@ SERVER = ServerDescription(
     prompt_values=("login",),
     mtls_endpoint_aliases=(("token_endpoint", "https://mtls.as.example/token"),),
     service_documentation="https://docs.example/",
+    authorization_details_types=("payment", "accounts"),
 )
 GOOD = create_server_metadata(SERVER)
 RESOURCE = "https://bank.example/v1"
@@ -151,6 +152,7 @@ def test_a_server_says_all_that_an_examiner_asks_for() -> None:
         "prompt_values_supported": ["login"],
         "mtls_endpoint_aliases": {"token_endpoint": "https://mtls.as.example/token"},
         "service_documentation": "https://docs.example/",
+        "authorization_details_types_supported": ["payment", "accounts"],
     } == GOOD
 
 
@@ -222,6 +224,7 @@ def test_the_good_document_is_read() -> None:
         dpop_algorithms=("ES256", "PS256", "EdDSA", "Ed25519"),
         id_token_algorithms=("ES256",),
         mtls_endpoint_aliases={"token_endpoint": "https://mtls.as.example/token"},
+        authorization_details_types=("payment", "accounts"),
     )
 
 

@@ -463,3 +463,38 @@ def test_9_unbound_tokens_are_refused(bound: object) -> None:
 def test_10_malformed_audiences_are_refused(audiences: object) -> None:
     """Whom an identity may ask about is a list of texts."""
     assert refusal(resource_server_for=audiences) == ("resource-server", "invalid_client_metadata")
+
+
+PAYMENT = {"type": "payment", "amount": "50.00"}
+
+
+def test_11_authorization_details_are_bounded_by_the_registration() -> None:
+    """RFC 9396 section 10: the types; and, ours, the widest details that the client may ask for."""
+    read = read_client_metadata(
+        changed(authorization_details_types=["payment", "accounts"], authorization_details=[PAYMENT])
+    )
+    assert read.authorization_details_types == ("payment", "accounts")
+    assert [detail.document() for detail in read.authorization_details] == [PAYMENT]
+    assert read.ignored == ()
+
+
+@pytest.mark.parametrize("types", ["payment", [""], [1], ["a", "a"], None, {}], ids=str)
+def test_11_types_that_are_none_are_refused(types: object) -> None:
+    """A list of distinct identifiers."""
+    assert refusal(authorization_details_types=types) == (
+        "authorization-details-types",
+        "invalid_client_metadata",
+    )
+
+
+@pytest.mark.parametrize(
+    "details",
+    ["[]", {}, None, [1], [{}], [{"type": "accounts"}], [PAYMENT, {"type": "accounts"}], [PAYMENT] * 11],
+    ids=str,
+)
+def test_11_details_that_are_none_or_of_another_type_are_refused(details: object) -> None:
+    """A bound that cannot be compared with would be none."""
+    assert refusal(authorization_details_types=["payment"], authorization_details=details) == (
+        "authorization-details",
+        "invalid_client_metadata",
+    )

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
 from guarding import AUDIENCE, Stage
+from trustweft.protocol.rar import create_authorization_detail
 from trustweft.resource.fastapi import Authorized, install
 from trustweft.resource.inspection import AuthorizationContext  # noqa: TC001  # FastAPI reads the annotation
 from trustweft.runtime.observability import SilentObserver
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.anyio
 
 STAGE = Stage()
 ACCOUNTS = Authorized(STAGE.guard, scope=("accounts",))
+TWENTY_TO_BOB = Authorized(
+    STAGE.guard,
+    details=(create_authorization_detail({"type": "payment", "amount": "20.00", "to": "Bob"}),),
+)
 PAYMENTS = Authorized(STAGE.guard, scope=("payments",))
 INTERACTION = "c770aef3-6784-41f7-8e0e-ff5f97bddb3a"
 
@@ -78,6 +83,16 @@ async def same(context: Annotated[AuthorizationContext, Depends(Authorized(STAGE
     return context.subject
 
 
+@APP.get("/payment")
+async def payment(context: Annotated[AuthorizationContext, Depends(TWENTY_TO_BOB)]) -> str:
+    return str(len(context.authorization_details))
+
+
+@APP.get("/payment-twice", dependencies=[Depends(ACCOUNTS)])
+async def payment_twice(context: Annotated[AuthorizationContext, Depends(TWENTY_TO_BOB)]) -> str:
+    return context.subject
+
+
 APP.include_router(ROUTER)
 
 
@@ -129,6 +144,15 @@ async def test_two_dependencies_of_one_request_verify_once() -> None:
     assert (answer.status_code, answer.headers["trustweft-reason"]) == (403, "bearer.insufficient-scope")
     assert 'scope="payments"' in answer.headers["www-authenticate"]
     assert (await call("GET", "/same", STAGE.headers(path="/same"))).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/payment", "/payment-twice"])
+@pytest.mark.parametrize(("amount", "status"), [("20.00", 200), ("19.99", 403)])
+async def test_an_operation_names_the_details_that_it_needs(path: str, amount: str, status: int) -> None:
+    """Also where another dependency has verified the request before."""
+    held = create_authorization_detail({"type": "payment", "amount": amount, "to": "Bob"})
+    token = STAGE.token(authorization_details=(held,))
+    assert (await call("GET", path, STAGE.headers(token, path=path))).status_code == status
 
 
 async def test_forms_reach_the_operation_unless_a_token_stands_in_them() -> None:

@@ -13,6 +13,7 @@ from trustweft.crypto.keys import KeySet, LocalSigner, generate_private_key
 from trustweft.protocol import bearer, dpop
 from trustweft.protocol.bearer import read_challenges
 from trustweft.protocol.http import HttpRequest, HttpResponse
+from trustweft.protocol.rar import create_authorization_detail
 from trustweft.resource.asgi import failure
 from trustweft.resource.guard import Guard
 from trustweft.resource.issuer_keys import CurrentKeys
@@ -22,6 +23,7 @@ from trustweft.runtime.observability import SilentObserver
 
 pytestmark = pytest.mark.anyio
 
+DETAIL = {"type": "payment", "amount": "20.00", "to": "Bob"}
 MTLS = "https://mtls.bank.example"
 
 
@@ -311,3 +313,60 @@ async def test_the_same_jti_of_another_key_is_another_proof() -> None:
         )
         context = await stage.guard.verify(HttpRequest("GET", "/accounts", headers=headers))
         assert context.subject == "sub.alice"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {},
+        {"amount": "1000"},
+        {"locations": [AUDIENCE]},
+        {"locations": [AUDIENCE + "/accounts", "https://other.example"]},
+    ],
+    ids=str,
+)
+async def test_a_detail_that_is_as_wide_as_needed_lets_the_request_pass(held: dict[str, object]) -> None:
+    """The application gets the details that are meant for this place."""
+    stage = Stage()
+    detail = create_authorization_detail({**DETAIL, **held})
+    elsewhere = create_authorization_detail({**DETAIL, "locations": ["https://other.example"]})
+    token = stage.token(authorization_details=(elsewhere, detail))
+    context = await stage.guard.verify(
+        stage.request(token), scope=("accounts",), details=(create_authorization_detail(DETAIL),)
+    )
+    assert context.authorization_details == (detail,)
+
+
+async def test_details_and_scope_are_both_needed() -> None:
+    """What an operation asks for is everything that it asks for."""
+    stage = Stage()
+    token = stage.token(scope=(), authorization_details=(create_authorization_detail(DETAIL),))
+    with pytest.raises(Reject) as refused:
+        await stage.guard.verify(
+            stage.request(token), scope=("accounts",), details=(create_authorization_detail(DETAIL),)
+        )
+    assert refused.value.reason is bearer.INSUFFICIENT_SCOPE
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "locations", "passes"),
+    [
+        ("payment", [AUDIENCE], True),
+        ("payment", ["https://other.example"], False),
+        ("payments", [AUDIENCE], False),
+        (None, [AUDIENCE], False),
+    ],
+)
+async def test_a_detail_stands_in_place_of_the_scope_where_the_application_judges_it(
+    detail_type: str | None, locations: list[str], *, passes: bool
+) -> None:
+    """Only of the type that the operation names, and only one that is meant for this place."""
+    stage = Stage()
+    detail = create_authorization_detail({**DETAIL, "locations": locations})
+    token = stage.token(scope=(), authorization_details=(detail,))
+    verified = stage.guard.verify(stage.request(token), scope=("accounts",), detail_type=detail_type)
+    if passes:
+        assert (await verified).authorization_details == (detail,)
+    else:
+        with pytest.raises(Reject):
+            await verified

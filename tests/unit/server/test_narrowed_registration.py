@@ -9,6 +9,7 @@ import pytest
 
 from support.authority import CALLBACK, make_authority
 from support.client_hosts import jwk_of
+from support.details import ACCOUNTS, PAYMENT, TYPES, changed, detail, sent
 from support.requests import code_request, credentials_request, pushed_request, refresh_request
 from support.visits import authorization_request, begin_visit, push
 from trustweft.crypto.keys import LocalSigner, generate_private_key
@@ -147,3 +148,32 @@ async def test_what_was_added_counts_at_once_and_what_stays_goes_on(authority: A
     assert answer.header("location").startswith(f"{CALLBACK}?code=")
     pushed = await authority.send(pushed_request(authority, redirect_uri="https://localhost:8444/new"))
     assert pushed.status == 201
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"authorization_details_types": ["account_information"]},
+        {"authorization_details": [changed(PAYMENT, instructedAmount__amount="20.00")]},
+    ],
+    ids=str,
+)
+async def test_details_that_were_taken_back_are_in_no_token_any_more(
+    authority: Authority, changes: dict[str, Any]
+) -> None:
+    """A type, or a bound that is tighter now: what was pushed is not opened, what was granted gives what is left."""
+    details = (detail(PAYMENT), detail(ACCOUNTS))
+    pushed = await push(authority, authorization_details=details)
+    issued = await authority.issue_code(authorization_details=details)
+    refresh_token, _ = await authority.issue_refresh_token(details=details)
+    await authority.reregister(authority.moneyview, **changes)
+    answer = await authority.send(authorization_request(pushed))
+    assert (answer.status, answer.reason, answer.values("location")) == (400, "request-uri.withdrawn", [])
+    for draft in (code_request(authority, issued), refresh_request(authority, refresh_token)):
+        assert (await authority.send(draft)).json["authorization_details"] == [ACCOUNTS]
+    again = refresh_request(authority, refresh_token, authorization_details=sent(PAYMENT))
+    assert (await authority.send(again)).reason == "authorization-details.wider"
+    everything = {"authorization_details_types": list(TYPES.definitions), "authorization_details": []}
+    await authority.reregister(authority.moneyview, **everything)
+    restored = await authority.send(refresh_request(authority, refresh_token))
+    assert restored.json["authorization_details"] == [PAYMENT, ACCOUNTS]

@@ -63,6 +63,18 @@ SAMPLES: dict[str, views.View] = {
         csrf="token",
         action="/consent",
         passkeys_url="/passkeys",
+        details=(
+            views.RequestedDetail(
+                title="Make one payment",
+                explanation="Once.",
+                rows=(
+                    views.DetailRow(label="At most", texts=("20.00 EUR",), is_amount=True),
+                    views.DetailRow(label="To", texts=("Bob", "Carol")),
+                    views.DetailRow(label="Last day", day=DAY),
+                    views.DetailRow(label="From", texts=("Any account",), is_open=True),
+                ),
+            ),
+        ),
     ),
     "passkeys": views.PasskeysView(
         participant=BANK,

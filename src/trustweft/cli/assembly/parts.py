@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
 from trustweft.demo.operations import create_operations
 from trustweft.net.serving import Listener
 from trustweft.net.telemetry import Telemetry
 from trustweft.profile import check_implemented, is_profile_file, load_profile
+from trustweft.protocol.rar import DetailType
+from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import read_private_file
+from trustweft.runtime.settings import SettingsError
 from trustweft.runtime.strict_json import load_object
+from trustweft.server.details import DetailTypeError, DetailTypes
 from trustweft.store.reaper import Reaper
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from trustweft.cli.settings import ListenSettings, TlsSettings
@@ -29,6 +36,7 @@ __all__ = [
     "Assembled",
     "Surroundings",
     "operations_listeners",
+    "read_detail_types",
     "read_key",
     "read_profile",
     "reaper",
@@ -37,6 +45,7 @@ __all__ = [
 
 KEY_ID_LENGTH = 16
 MAXIMUM_KEY_FILE = 16_384
+MAXIMUM_TYPE_FILE = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,30 @@ def read_profile(base: Path, name: str) -> Profile:
     profile = load_profile(resolve(base, name) if is_profile_file(name) else name)
     check_implemented(profile)
     return profile
+
+
+def read_detail_types(base: Path, names: Iterable[str]) -> DetailTypes:
+    """Return the types of authorization details that the files define, each one: TOML by its name, JSON otherwise.
+
+    Raises:
+        SettingsError: a file cannot be read, or what it defines cannot be used.
+    """
+    definitions = []
+    for name in names:
+        path = resolve(base, name)
+        try:
+            raw = path.read_bytes()
+            is_toml = path.suffix == ".toml"
+            document = tomllib.loads(raw.decode()) if is_toml else load_object(raw, limit=MAXIMUM_TYPE_FILE)
+            definition = msgspec.convert(document, DetailType)
+            DetailTypes((definition,))
+        except (OSError, ValueError, Reject) as cause:
+            raise SettingsError(f"{path}: {cause}") from cause
+        definitions.append(definition)
+    try:
+        return DetailTypes(definitions)
+    except DetailTypeError as cause:
+        raise SettingsError(f"authorization_details_types: {cause}") from cause
 
 
 def read_key(path: Path) -> LocalSigner:

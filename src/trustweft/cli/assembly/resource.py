@@ -16,6 +16,7 @@ from trustweft.cli.assembly.parts import (
     resolve,
 )
 from trustweft.demo.bank import BankConfig, create_bank
+from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener
@@ -87,6 +88,7 @@ def assemble_resource(
             future_tolerance=limits.future_tolerance,
             proof_maximum_age=limits.dpop_proof_max_age,
             require_nonce=profile.duties.require_dpop_nonce,
+            detail_types={each.type: each for each in detail_types(resource.audience)},
         ),
         pipeline=pipeline,
     )

@@ -9,6 +9,7 @@ from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
     operations_listeners,
+    read_detail_types,
     read_profile,
     reaper,
     resolve,
@@ -87,6 +88,7 @@ def assemble_server(
         clock=clock,
         entropy=entropy,
         observer=surroundings.observer,
+        detail_types=read_detail_types(base, settings.server.authorization_details_types),
     )
     application = behind_proxies(
         with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi),

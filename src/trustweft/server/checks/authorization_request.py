@@ -8,6 +8,7 @@ from trustweft.protocol import par, pkce
 from trustweft.protocol.oauth import INVALID_REQUEST, parse_scope
 from trustweft.protocol.redirect_uri import verify_registered
 from trustweft.runtime.errors import Reject, Shown, reason
+from trustweft.server.checks.details import check_within_registration
 
 if TYPE_CHECKING:
     from trustweft.server.exchange import Exchange
@@ -58,7 +59,7 @@ WITHDRAWN = reason(
 )
 
 # Each would widen or redirect what the tokens are for; to ignore one would grant something else than was asked.
-_UNSUPPORTED = ("resource", "authorization_details", "claims")
+_UNSUPPORTED = ("resource", "claims")
 
 
 def refuse_request_uri(exchange: Exchange) -> None:
@@ -73,7 +74,7 @@ def refuse_request_object(exchange: Exchange) -> None:
 
 
 def refuse_unsupported_parameters(exchange: Exchange) -> None:
-    """Parameters that change what is granted are refused, not ignored (RFC 8707, RFC 9396, OpenID Connect 5.5)."""
+    """Parameters that change what is granted are refused, not ignored (RFC 8707, OpenID Connect 5.5)."""
     for name in _UNSUPPORTED:
         if exchange.form.get(name) is not None:
             raise UNSUPPORTED_PARAMETER.reject(name)
@@ -140,8 +141,9 @@ def refuse_withdrawn_request(exchange: Exchange) -> None:
         verify_registered(
             pushed.redirect_uri, metadata.redirect_uris, application_type=metadata.application_type
         )
+        check_within_registration(exchange, pushed.authorization_details)
     except Reject as cause:
-        raise WITHDRAWN.reject(f"client_id={exchange.client_id} redirect_uri") from cause
+        raise WITHDRAWN.reject(f"client_id={exchange.client_id} {cause.reason.id}") from cause
     beyond = set(pushed.scope).difference(metadata.scope)
     if beyond or "authorization_code" not in metadata.grant_types:
         raise WITHDRAWN.reject(f"client_id={exchange.client_id} scope={' '.join(sorted(beyond))[:200]}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trustweft.protocol.oauth import parse_scope
 from trustweft.runtime.errors import reason
+from trustweft.server.checks.details import keep_allowed_details
 
 if TYPE_CHECKING:
     from trustweft.server.exchange import Exchange
@@ -24,11 +25,11 @@ NO_LONGER_OFFERED = reason(
 
 
 def check_requested_scope(exchange: Exchange) -> None:
-    """The scope is there, known here, and registered for the client."""
+    """The scope is known here and registered for the client; it may be left out where details say what is asked."""
     requested = exchange.form.get("scope")
-    if requested is None:
+    if requested is None and exchange.form.get("authorization_details") is None:
         raise MISSING.reject()
-    scope = parse_scope(requested)
+    scope = () if requested is None else parse_scope(requested)
     known = {definition.name for definition in exchange.deployment.config.scopes}
     beyond = set(scope) - known.intersection(exchange.client.metadata.scope)
     if beyond:
@@ -41,6 +42,8 @@ def keep_offered_scope(exchange: Exchange) -> None:
     registered = exchange.client.metadata.scope
     known = {definition.name for definition in exchange.deployment.config.scopes}
     offered = tuple(name for name in exchange.scope if name in known and name in registered)
-    if not offered:
+    if exchange.details:
+        exchange.details = keep_allowed_details(exchange)
+    if not offered and not exchange.details:
         raise NO_LONGER_OFFERED.reject(" ".join(exchange.scope)[:200])
     exchange.scope = offered

@@ -133,6 +133,7 @@ async def grant_access(exchange: Exchange) -> None:
         scope=exchange.pushed.scope,
         created_at=exchange.now,
         expires_at=exchange.now + limits.grant_lifetime,
+        authorization_details=exchange.pushed.authorization_details,
     )
     code = deployment.entropy.token()
     # Both submitted before the first is awaited: they share one commit.
@@ -163,4 +164,5 @@ def _authorization_code(exchange: Exchange, grant: Grant) -> AuthorizationCode:
         methods=interaction.methods,
         expires_at=expires_at,
         kept_until=expires_at + REMEMBER_USED_CODES,
+        authorization_details=grant.authorization_details,
     )

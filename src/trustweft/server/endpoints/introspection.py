@@ -11,6 +11,7 @@ from trustweft.runtime.errors import Reject, reason
 from trustweft.server.records import TokenStatus
 
 if TYPE_CHECKING:
+    from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.server.exchange import Exchange
 
 NOT_A_RESOURCE_SERVER = reason(
@@ -57,4 +58,10 @@ def check_introspected_audience(exchange: Exchange) -> None:
 
 def answer_introspection(exchange: Exchange) -> None:
     """Answer; of a token that is not active nothing else is told (RFC 7662 section 2.2)."""
-    exchange.response = json_response(create_response(exchange.introspected))
+    token = exchange.introspected
+    details: tuple[AuthorizationDetail, ...] = ()
+    if token is not None and token.authorization_details:
+        # RFC 9396 section 13: who asks learns what concerns it, and nothing of the rest.
+        theirs = exchange.client.metadata.resource_server_for
+        details = exchange.deployment.detail_types.meant_for(token.authorization_details, theirs)
+    exchange.response = json_response(create_response(token, details=details))

@@ -38,6 +38,7 @@ def save_pushed_request(exchange: Exchange) -> None:
             pushed_at=exchange.now,
             expires_at=expires_at,
             kept_until=expires_at + limits.interaction_lifetime,
+            authorization_details=exchange.details,
         ),
     )
 

@@ -51,6 +51,7 @@ async def find_code(exchange: Exchange) -> None:
     if code is None:
         raise UNKNOWN.reject(f"client_id={exchange.client_id}")
     exchange.code_digest, exchange.authorization_code, exchange.scope = digest, code, code.scope
+    exchange.details = code.authorization_details
 
 
 def check_code_belongs_to_client(exchange: Exchange) -> None:
@@ -138,6 +139,7 @@ def _save_refresh_token(exchange: Exchange, grant: Grant) -> Awaitable[None] | N
             authenticated_at=code.authenticated_at,
             methods=code.methods,
             expires_at=expires_at,
+            authorization_details=code.authorization_details,
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trustweft.protocol.rar import INVALID_AUTHORIZATION_DETAILS
 from trustweft.runtime.errors import reason
 from trustweft.server.tokens import issue_access_token, token_response
 
@@ -15,6 +16,11 @@ PERSONAL = reason(
     error="invalid_scope",
     public="A part of the scope concerns a person, and nobody is here.",
 )
+PERSONAL_DETAILS = reason(
+    "authorization-details.needs-a-person",
+    error=INVALID_AUTHORIZATION_DETAILS,
+    public="A part of the authorization details concerns a person, and nobody is here.",
+)
 # OpenID Connect is about a person who logs in.
 _PERSONAL = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
@@ -24,6 +30,14 @@ def refuse_personal_scope(exchange: Exchange) -> None:
     personal = _PERSONAL.intersection(exchange.scope)
     if personal:
         raise PERSONAL.reject(" ".join(sorted(personal)))
+
+
+def refuse_personal_details(exchange: Exchange) -> None:
+    """Only types that say so are given to a client for itself; every other is for a person to allow."""
+    definitions = exchange.deployment.detail_types.definitions
+    personal = {detail.type for detail in exchange.details if not definitions[detail.type].without_person}
+    if personal:
+        raise PERSONAL_DETAILS.reject(f"{sorted(personal)!r:.200}")
 
 
 def issue_for_client(exchange: Exchange) -> None:

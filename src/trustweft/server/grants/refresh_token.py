@@ -54,6 +54,7 @@ async def find_refresh_token(exchange: Exchange) -> None:
     if token is None:
         raise UNKNOWN.reject(f"client_id={exchange.client_id}")
     exchange.refresh_token_digest, exchange.refresh_token = digest, token
+    exchange.details = token.authorization_details
 
 
 def check_refresh_token_belongs_to_client(exchange: Exchange) -> None:

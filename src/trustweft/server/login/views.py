@@ -78,6 +78,7 @@ def consent_view(exchange: Exchange) -> ConsentView:
         csrf=exchange.interaction.csrf,
         action=page_path(exchange, "/decision"),
         passkeys_url=page_path(exchange, "/passkeys") if "pwd" in exchange.interaction.methods else None,
+        details=tuple(map(exchange.deployment.detail_types.told, exchange.pushed.authorization_details)),
     )
 
 
