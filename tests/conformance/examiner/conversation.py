@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from conformance.examiner import judging
 from conformance.examiner.id_token import check_id_token
 from conformance.examiner.keys import Key, Token, random_text, sha256
-from conformance.examiner.parties import scope_of
+from conformance.examiner.parties import RICH_REQUEST, scope_of
 from conformance.examiner.wire import FORM, Answer
 
 if TYPE_CHECKING:
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     Headers = Iterable[tuple[str, str]]
     Present = Callable[[str], Headers]
 
-__all__ = ["ASSERTION_TYPE", "RICH_REQUEST", "Conversation", "leave_alone"]
+__all__ = ["ASSERTION_TYPE", "Conversation", "leave_alone"]
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-RICH_REQUEST: Final = [{"type": "account_information"}]
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _DUPLICATES: Final[tuple[str, ...]] = ("response_type", "client_id", "scope", "redirect_uri")
 

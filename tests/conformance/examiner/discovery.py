@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from conformance.examiner.parties import RICH_REQUEST
+
 if TYPE_CHECKING:
     from conformance.examiner.examination import Examination
 
@@ -75,6 +77,10 @@ def check_metadata(examination: Examination) -> None:
         _check_algorithms(metadata, "dpop_signing_alg_values_supported")
     else:
         assert metadata["tls_client_certificate_bound_access_tokens"] is True
+    if variant.rich_request:
+        assert {detail["type"] for detail in RICH_REQUEST} <= set(
+            metadata["authorization_details_types_supported"]
+        )
     if variant.client_credentials:
         assert "client_credentials" in metadata["grant_types_supported"]
     else:

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from conformance.examiner.parties import RICH_REQUEST
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -97,8 +99,7 @@ def check_token_response(answer: Answer, variant: Variant) -> dict[str, Any]:
     if not variant.openid:
         assert "id_token" not in body, "nobody asked for OpenID Connect"
     if variant.rich_request:
-        assert body["authorization_details"], body
-        assert all(detail["type"] for detail in body["authorization_details"]), body
+        assert body["authorization_details"] == RICH_REQUEST, body
     return body
 
 

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from conformance.examiner.certificates import CertificateAuthority, ClientCertificate
     from conformance.examiner.variants import Constraint, Method, Variant
 
-__all__ = ["CALLBACKS", "Party", "make_parties", "scope_of"]
+__all__ = ["CALLBACKS", "RICH_REQUEST", "Party", "make_parties", "scope_of"]
 
 # Nobody listens there: the examiner reads where the browser is sent, and does not go.
 CALLBACKS: Final = (
     "https://client.example/callback",
     "https://client.example/callback?dummy1=lorem&dummy2=ipsum",
 )
+# With OpenID Connect the details alone say what the bank is asked for; without, the scope says it too.
+RICH_REQUEST: Final = [{"type": "account_information", "actions": ["list_accounts", "read_balances"]}]
 _ALGORITHMS: Final = ("PS256", "ES256")  # the first has an RSA key, so RS256 can be tried with it
 
 
@@ -67,6 +69,7 @@ def _make(
         "redirect_uris": list(CALLBACKS),
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "scope": "openid profile email accounts",
+        "authorization_details_types": [detail["type"] for detail in RICH_REQUEST],
         "tls_client_certificate_bound_access_tokens": constraint == "mtls",
     }
     if authentication == "private_key_jwt":
@@ -96,4 +99,6 @@ def _known_by(certificate: ClientCertificate, client_id: str) -> dict[str, Any]:
 
 def scope_of(variant: Variant) -> str:
     """Return what the clients of this variant ask for."""
-    return "openid profile accounts" if variant.openid else "accounts"
+    if variant.openid:
+        return "openid profile" if variant.rich_request else "openid profile accounts"
+    return "accounts"

@@ -72,5 +72,8 @@ CLIENT_CREDENTIALS: Final = tuple(
     Variant(authentication, constraint, openid=False, client_credentials=True)
     for authentication, constraint in CLIENT_KINDS
 )
-# The suite's `authorization_request_type=rar`; none as long as the server refuses the parameter.
-RICH_REQUESTS: Final[tuple[Variant, ...]] = ()
+# The suite's `authorization_request_type=rar`, where it makes a difference: with and without OpenID Connect.
+RICH_REQUESTS: Final = (
+    Variant("private_key_jwt", "dpop", openid=True, rich_request=True),
+    Variant("mtls", "mtls", openid=False, rich_request=True),
+)

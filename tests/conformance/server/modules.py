@@ -2,7 +2,7 @@
 
 Marks, as in the suite: D for tokens bound by DPoP only, P for clients that sign assertions only, O for OpenID Connect
 only, C for the client credentials grant too. Beside the suite's: M for tokens bound by certificates only, T for
-clients that authenticate by certificate only.
+clients that authenticate by certificate only, S for requests by scope only.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Examined(NamedTuple):
             if ("D" not in self.marks or variant.dpop)
             and ("M" not in self.marks or not variant.dpop)
             and ("T" not in self.marks or not variant.signs_assertions)
+            and ("S" not in self.marks or not variant.rich_request)
             and ("P" not in self.marks or variant.signs_assertions)
             and ("O" not in self.marks or variant.openid)
         )
@@ -113,7 +114,7 @@ EXAMINED: Final = (
 # What the suite has no module for.
 BEYOND: Final = (
     Examined("resources-refuse-foreign-tokens", "test_resources", "tokens that anybody signed", "C"),
-    Examined("resources-refuse-tokens-for-others", "test_resources", "tokens for any audience", "C"),
+    Examined("resources-refuse-tokens-for-others", "test_resources", "tokens for any audience", "CS"),
     Examined("resources-refuse-a-lesser-scope", "test_resources", "a guard without check_scope", "O"),
     Examined("resources-see-a-revocation-in-five-seconds", "test_resources", "a guard without check_status"),
     Examined("resources-follow-a-new-key", "test_resources", "a guard that looks up keys once"),

@@ -31,6 +31,7 @@ from trustweft.crypto.key_rotation import rotate
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
 from trustweft.demo.bank import BankConfig, create_bank
+from trustweft.demo.bank_details import detail_types
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener, serve
 from trustweft.profile import load_profile
@@ -46,6 +47,7 @@ from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.client_keys import ClientKeys
 from trustweft.server.config import ScopeDefinition, ServerConfig
+from trustweft.server.details import DetailTypes
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
 from trustweft.server.login.people import create_user
@@ -172,6 +174,7 @@ class Site:
             keys=KeyRing.load_or_create(directory / "keys", now=self.clock.now()),
             client_certificates=ClientCertificates((self.client_authority.certificate,)),
             client_keys=ClientKeys(fetch=ClientHosts().fetch, clock=self.clock, observer=self.hearing),
+            detail_types=DetailTypes(detail_types(self.resource)),
             nonces=Nonces(self._entropy.octets(32), step=60, window=120),
             pages=ServerPages(compiled_pages(), base_url=self.issuer),
             passwords=Passwords(entropy=self._entropy, hasher=FAST, concurrency=1),
@@ -230,6 +233,7 @@ class Site:
                 ),
                 nonces=Nonces(self._entropy.octets(32), step=60, window=120),
                 clock=self.clock,
+                detail_types={each.type: each for each in detail_types(self.resource)},
                 future_tolerance=limits.future_tolerance,
                 proof_maximum_age=limits.dpop_proof_max_age,
             )
