@@ -19,7 +19,7 @@ from bench.our_server import OurServerConfig
 from bench.processes import ROOT, Process
 from bench.signing import LOGIN_NONCE, Endpoints, http_request
 from trustweft.cli.settings import KeySettings, ListenSettings, ServerSettings, StorageSettings, TlsSettings
-from trustweft.crypto.x509 import load_or_create_authority, load_or_create_server_certificate
+from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
 from trustweft.runtime.encoding import encode_base64url
 from trustweft.server.config import ScopeDefinition, ServerConfig
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trustweft.crypto.x509 import (
+from trustweft.crypto.local_authority import (
     Authority,
     ServerCertificate,
     load_or_create_authority,

@@ -23,7 +23,7 @@ from software_authenticator import SoftwareAuthenticator
 from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.first_start import prepare_keys, prepare_people, prepare_settings
-from trustweft.crypto.x509 import load_or_create_authority, load_or_create_server_certificate
+from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.encoding import encode_base64url
 from trustweft.runtime.entropy import SystemEntropy

@@ -19,13 +19,13 @@ from support.drafts import Draft
 from support.wire import Answer, Sent, send
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk, thumbprint
-from trustweft.crypto.revocation_lists import ListedAuthority, RevocationLists
-from trustweft.crypto.x509 import (
-    certificate_thumbprint,
+from trustweft.crypto.local_authority import (
     create_self_signed,
     issue_client_certificate,
     load_or_create_authority,
 )
+from trustweft.crypto.revocation_lists import ListedAuthority, RevocationLists
+from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.profile import load_profile
 from trustweft.protocol.access_token import Confirmation
 from trustweft.protocol.dpop import Nonces
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from trustweft.crypto.x509 import Authority as CertificateAuthority
+    from trustweft.crypto.local_authority import Authority as CertificateAuthority
     from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.server.pipeline import Pipelines
 

@@ -24,7 +24,7 @@ from trustweft.cli.settings import (
 )
 from trustweft.cli.toml_text import to_toml
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, read_private_jwk, thumbprint
-from trustweft.crypto.x509 import load_or_create_client_certificate
+from trustweft.crypto.local_authority import load_or_create_client_certificate
 from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.demo.bank_details import ACCOUNT_INFORMATION, PAYMENT_INITIATION, detail_types
 from trustweft.runtime.files import read_private_file, write_private_file
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from trustweft.cli.assembly.parts import Surroundings
     from trustweft.cli.data_directory import DataDirectory
-    from trustweft.crypto.x509 import Authority
+    from trustweft.crypto.local_authority import Authority
     from trustweft.server.storage import ServerStore
 
 __all__ = [

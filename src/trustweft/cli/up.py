@@ -16,11 +16,8 @@ from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, Ports
 from trustweft.cli.first_start import prepare_keys, prepare_people, prepare_settings
 from trustweft.cli.output import examples, own_name
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
-from trustweft.crypto.x509 import (
-    certificate_fingerprint,
-    load_or_create_authority,
-    load_or_create_server_certificate,
-)
+from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
+from trustweft.crypto.x509 import certificate_fingerprint
 from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.demo.home import HomeSettings, Neighbour, create_home
 from trustweft.demo.operations import create_operations

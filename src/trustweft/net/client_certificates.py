@@ -20,7 +20,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from trustweft.crypto.x509 import create_self_signed
+from trustweft.crypto.local_authority import create_self_signed
 
 __all__ = ["accepts_any_certificate", "ask_for_certificate"]
 

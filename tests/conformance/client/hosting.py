@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from conformance.client.examiner import ServerKeys
 from ecosystem import free_base_port
 from local_tls import make_local_tls
-from trustweft.crypto.x509 import create_self_signed
+from trustweft.crypto.local_authority import create_self_signed
 from trustweft.net.asgi import application
 from trustweft.net.serving import Listener, serve
 from trustweft.runtime.files import write_private_file

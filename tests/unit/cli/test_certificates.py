@@ -24,7 +24,7 @@ from trustweft.cli.settings import (
     ServerSettings,
     TlsSettings,
 )
-from trustweft.crypto.x509 import issue_client_certificate
+from trustweft.crypto.local_authority import issue_client_certificate
 from trustweft.net.proxy_headers import ProxyHeaders
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy

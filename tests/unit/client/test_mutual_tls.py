@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from scripted_server import ALIASES, ISSUER, RESOURCE, ScriptedServer, claims_of, form_of, query_of
 from trustweft.client import CertificateBound, ClientCertificate, tls_context
-from trustweft.crypto.x509 import create_self_signed
+from trustweft.crypto.local_authority import create_self_signed
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import KeyFileError, write_private_file
 

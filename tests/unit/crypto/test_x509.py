@@ -19,20 +19,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from trustweft.crypto.x509 import (
+from trustweft.crypto.local_authority import (
     AUTHORITY_DAYS,
-    MAXIMUM_CERTIFICATE,
     RENEW_DAYS_BEFORE,
     SERVER_DAYS,
     Authority,
     ServerCertificate,
-    certificate_thumbprint,
     create_self_signed,
     issue_client_certificate,
     load_or_create_authority,
     load_or_create_server_certificate,
-    verify_chain,
 )
+from trustweft.crypto.x509 import MAXIMUM_CERTIFICATE, certificate_thumbprint, verify_chain
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import KeyFileError
 

@@ -12,12 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from trustweft.crypto.x509 import (
-    MAXIMUM_CERTIFICATE,
-    MAXIMUM_INTERMEDIATES,
-    certificate_thumbprint,
-    create_self_signed,
-)
+from trustweft.crypto.local_authority import create_self_signed
+from trustweft.crypto.x509 import MAXIMUM_CERTIFICATE, MAXIMUM_INTERMEDIATES, certificate_thumbprint
 from trustweft.net.asgi import read_request
 from trustweft.net.proxy_headers import ProxyHeaders, TrustedProxies
 from trustweft.runtime.observability import SilentObserver

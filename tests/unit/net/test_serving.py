@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from trustweft.crypto.x509 import create_self_signed, issue_client_certificate
+from trustweft.crypto.local_authority import create_self_signed, issue_client_certificate
 from trustweft.net import client_certificates, connections
 from trustweft.net.asgi import application
 from trustweft.net.serving import Listener, ServingError, serve, stop_on_signals, tls_context

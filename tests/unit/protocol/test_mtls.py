@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from trustweft.crypto.keys import public_jwk
-from trustweft.crypto.x509 import certificate_thumbprint, create_self_signed
+from trustweft.crypto.local_authority import create_self_signed
+from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.protocol.mtls import (
     read_certificate_name,
     read_registered_certificates,

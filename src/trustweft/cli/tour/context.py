@@ -14,7 +14,7 @@ from trustweft.cli.assembly.parts import read_key
 from trustweft.cli.first_start import CERTIFICATE_NAMES, DemoCredentials
 from trustweft.cli.tour.parties import Browser, Party
 from trustweft.cli.tour.wire import Draft, Wire, origin_of
-from trustweft.crypto.x509 import create_self_signed
+from trustweft.crypto.local_authority import create_self_signed
 from trustweft.net.fetch import trust_context
 from trustweft.profile import load_profile
 from trustweft.protocol.bearer import Scheme, create_authorization
