@@ -34,11 +34,13 @@ class Verdict(NamedTuple):
 
     Attributes:
         problem: empty where the positive test passed and the negative one failed.
+        seen: what the negative test said.
     """
 
     participant: str
     row: Row
     problem: str
+    seen: str = ""
 
 
 class Outcomes:
@@ -46,11 +48,16 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.of: dict[str, set[str]] = defaultdict(set)
+        self.said: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the outcome of the test itself; a fixture that breaks is no test that fails."""
+        function = report.nodeid.partition("[")[0]
         if report.when == "call" or not report.passed:
-            self.of[report.nodeid.partition("[")[0]].add(report.outcome if report.when == "call" else "error")
+            self.of[function].add(report.outcome if report.when == "call" else "error")
+        if report.when == "call" and report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            self.said.setdefault(function, getattr(crash, "message", "").partition("\n")[0])
 
 
 def judge(work: tuple[str, Row]) -> Verdict:
@@ -70,26 +77,36 @@ def judge(work: tuple[str, Row]) -> Verdict:
 
         if Path(trustweft.__path__[0]) != copy / "trustweft":
             return Verdict(participant, row, "the change was not looked at")
-    works, refused = (outcomes[node_id(name).partition("[")[0]] for name in (row.works, row.refused))
+    positive, negative = (node_id(name).partition("[")[0] for name in (row.works, row.refused))
+    works, refused = outcomes.of[positive], outcomes.of[negative]
     if works != {"passed"}:
         return Verdict(participant, row, f"what works does not any more: {sorted(works)}")
     if "failed" not in refused:
         return Verdict(participant, row, f"nobody notices: {sorted(refused)}")
-    return Verdict(participant, row, "")
+    return Verdict(participant, row, "", outcomes.said[negative])
 
 
-def _run(row: Row) -> dict[str, set[str]]:
+def _run(row: Row) -> Outcomes:
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silence, stream)
     outcomes = Outcomes()
-    # The examiner's tests run against mutants of their own as well; here the change is the mutant.
-    arguments = ["-q", "-k", "not mutant", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+    # The examiner's tests run against mutants of their own as well; here the change is the mutant. What the second run
+    # of pytest in this process finds left over by the first is no fault of a test.
+    arguments = ["-q", "-k", "not mutant", "-p", "no:cacheprovider", "-p", "no:unraisableexception"]
     for name in (row.works, row.refused):
         pytest.main(
-            [*arguments, "-c", str(ROOT / "pyproject.toml"), str(ROOT / node_id(name))], plugins=[outcomes]
+            [
+                *arguments,
+                "--rootdir",
+                str(ROOT),
+                "-c",
+                str(ROOT / "pyproject.toml"),
+                str(ROOT / node_id(name)),
+            ],
+            plugins=[outcomes],
         )
-    return outcomes.of
+    return outcomes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for verdict in pool.imap(judge, work, chunksize=1):
             unnoticed += bool(verdict.problem)
             line = f"{verdict.participant:<21}{verdict.row.clause:<15}{verdict.row.words:<28}"
-            print(line + (verdict.problem or "noticed"), flush=True)  # noqa: T201  # a program for the terminal
+            told = f"NOT NOTICED: {verdict.problem}" if verdict.problem else f"noticed: {verdict.seen[:100]}"
+            print(line + told, flush=True)  # noqa: T201  # a program for the terminal
     print(f"{len(work)} clauses, {len(work) - unnoticed} noticed, {unnoticed} not")  # noqa: T201
     return 1 if unnoticed else 0
 

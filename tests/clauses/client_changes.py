@@ -51,7 +51,7 @@ _CODE_KEPT: Final = (
 CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.2.1-1": (Change("client/sending.py", '    if parts.scheme != "https" or', "    if"),),
     "5.2.1-2": (
-        Change("net/fetch.py", "    context.minimum_version = ssl.TLSVersion.TLSv1_2", "    context.minimum_version = ssl.TLSVersion.TLSv1"),
+        Change("net/fetch.py", "    context.minimum_version = ssl.TLSVersion.TLSv1_2", "    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED"),
         *_SUITES,
     ),
     "5.2.1-3": _SUITES,
@@ -64,7 +64,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.3.1-2": _ALL_METHODS,
     "5.3.3.1-2.1": _ALL_METHODS,
     "5.3.3.1-2.2": _ONE_KEY,
-    "5.3.3.1-3": (Change("client/sending.py", "return Call(method=call.method, url=call.url, headers", 'return Call(method=call.method, url=f"{call.url}?access_token={access_token}", headers'),),
+    "5.3.3.1-3": (Change("client/auth.py", "            response = yield request", '            request.url = request.url.copy_merge_params({"access_token": self._access_token})\n            response = yield request'),),
     "5.3.3.1-4": (
         Change("demo/moneyview.py", '        return _with_cookie(_see_other("/accounts"), session)', '        onward = request.query.decode().partition("=https")[2].replace("%3A", ":").replace("%2F", "/")\n        return _with_cookie(_see_other(f"https{onward}" if onward else "/accounts"), session)'),
     ),

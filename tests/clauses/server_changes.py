@@ -48,6 +48,19 @@ _KIND_AND_USE: Final = (
     ),
 )
 
+
+def _denied_with(status: int) -> tuple[Change, ...]:
+    """Send people who denied a request away with another status."""
+    onward = (
+        "see_other(exchange, authorization_redirect(pushed.redirect_uri, {**parameters, **state, **issuer}))"
+    )
+    response = f'HttpResponse({status} if "error" in parameters else 303, answer.headers)'
+    change = Change(
+        "server/login/answers.py", f"    return {onward}", f"    answer = {onward}\n    return {response}"
+    )
+    return (change,)
+
+
 CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.2.1-1": (
         Change(
@@ -62,10 +75,11 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
         ),
     ),
     "5.2.1-2": (
-        Change("net/serving.py", "context.minimum_version = ssl.TLSVersion.TLSv1_2", "context.minimum_version = ssl.TLSVersion.TLSv1"),
+        Change("net/serving.py", "context.minimum_version = ssl.TLSVersion.TLSv1_2", "context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED"),
         Change("net/serving.py", "context.set_ciphers(CIPHERS_TLS_1_2)", 'context.set_ciphers("ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0")'),
     ),
-    "5.2.1-3": (Change("net/serving.py", "ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ", ""),),
+    # The bit is OpenSSL's SSL_OP_ALLOW_CLIENT_RENEGOTIATION: without our flag alone, version 3 would still refuse it.
+    "5.2.1-3": (Change("net/serving.py", "ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ", "1 << 8 | "),),
     "5.2.1-5": (Change("net/fetch.py", "            ssl_context=trust,\n", "            ssl_context=ssl._create_unverified_context(),\n"),),
     "5.2.2-1": _SUITES,
     "5.2.2.1-2": _ANY_ENDPOINT,
@@ -111,11 +125,11 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
         Change("protocol/pkce.py", "    if method != METHOD:", "    if False:"),
     ),
     "5.3.2.2-6": (Change("protocol/redirect_uri.py", "        raise MISSING.reject()\n    known = tuple(registered)", "        return RedirectUri(next(iter(registered)))\n    known = tuple(registered)"),),
-    "5.3.2.2-7": (Change("server/login/answers.py", 'issuer = {"iss": exchange.deployment.config.issuer}', 'issuer: dict[str, str] = {}'),),
+    "5.3.2.2-7": (Change("server/login/answers.py", 'issuer = {"iss": exchange.deployment.config.issuer}', 'issuer = {} if "error" in parameters else {"iss": exchange.deployment.config.issuer}'),),
     "5.3.2.2-8": (Change("protocol/redirect_uri.py", '    if url.scheme == "http" and not (', "    if False and not ("),),
     "5.3.2.2-9": (Change("server/grants/authorization_code.py", "    if outcome is not Redemption.REDEEMED:", "    if False:"),),
-    "5.3.2.2-10": (Change("server/login/answers.py", "status = exchange.deployment.profile.limits.redirect_status", "status = 307"),),
-    "5.3.2.2-11": (Change("server/login/answers.py", "status = exchange.deployment.profile.limits.redirect_status", "status = 302"),),
+    "5.3.2.2-10": _denied_with(307),
+    "5.3.2.2-11": _denied_with(302),
     "5.3.2.2-12": (Change("server/endpoints/pushed_request.py", "lifetime = int(exchange.deployment.profile.limits.request_uri_lifetime)", "lifetime = 600"),),
     "5.3.2.2-13": (Change("web/wording.py", '    return _INVISIBLE.sub("", _SURROGATE', '    return str(_SURROGATE'),),
     "5.3.2.2-14": (Change("profile/requirements/fapi2-security.toml", 'bounds = [{ on = "nonce_max_length", must_be = "at least", value = 64 }]', 'bounds = [{ on = "nonce_max_length", must_be = "at least", value = 8 }]'),),
@@ -146,7 +160,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.4.2-1": (Change("protocol/registered_keys.py", 'url is None or url.scheme != "https" or', "url is None or"),),
     "5.4.2-2": (Change("crypto/jws.py", 'full: dict[str, object] = {"alg": signer.algorithm}', 'full: dict[str, object] = {"alg": signer.algorithm, "jku": "https://server.example/jwks"}'),),
     "5.4.2-3": (Change("crypto/key_files.py", "        or path.stem != record.key_id\n        or record.key_id != thumbprint(record.public_key)[:KEY_ID_LENGTH]\n", ""),),
-    "5.4.3-p1": _KIND_AND_USE,
+    "5.4.3-p1": (*_KIND_AND_USE, Change("crypto/keys.py", "for member in sorted(members, key=_vagueness):", "for member in members:")),
     "5.4.3-1": (Change("crypto/keys.py", "if key.algorithm == algorithm and (key_id is None or key.key_id == key_id)", "if key.algorithm == algorithm"),),
     "5.4.3-2": (Change("crypto/keys.py", "    if not fitting or (key_id is None and len(fitting) > 1):", "    if not fitting:"), ),
     "5.4.3-3": _KIND_AND_USE,
