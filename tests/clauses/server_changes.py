@@ -119,7 +119,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.2.2-3": (Change("protocol/par.py", "    if uri is None:\n        raise MISSING.reject()", '    if uri is None:\n        return "not-pushed"'),),
     "5.3.2.2-4": (
         Change("server/checks/assertion.py", '        raise client_assertion.MISSING.reject(f"client_id={exchange.client_id}")', "        return"),
-        Change("server/checks/certificate.py", '            return _verify_name(exchange)\n', "            return None\n"),
+        Change("server/checks/certificate.py", "            return _verify_name(exchange)\n", "            return None\n"),
     ),
     "5.3.2.2-5": (
         Change("protocol/pkce.py", "    if method != METHOD:", "    if False:"),
@@ -131,14 +131,14 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.2.2-10": _denied_with(307),
     "5.3.2.2-11": _denied_with(302),
     "5.3.2.2-12": (Change("server/endpoints/pushed_request.py", "lifetime = int(exchange.deployment.profile.limits.request_uri_lifetime)", "lifetime = 600"),),
-    "5.3.2.2-13": (Change("web/wording.py", '    return _INVISIBLE.sub("", _SURROGATE', '    return str(_SURROGATE'),),
+    "5.3.2.2-13": (Change("web/wording.py", '    return _INVISIBLE.sub("", _SURROGATE', "    return str(_SURROGATE"),),
     "5.3.2.2-14": (Change("profile/requirements/fapi2-security.toml", 'bounds = [{ on = "nonce_max_length", must_be = "at least", value = 64 }]', 'bounds = [{ on = "nonce_max_length", must_be = "at least", value = 8 }]'),),
     "5.3.2.2-p4": _SPENT_BY_NOBODY,
     "5.3.2.3-p1": (Change("protocol/oidc.py", '        "nonce": token.nonce,\n        "auth_time"', '        "nonce": token.nonce or "",\n        "auth_time"'),),
     "5.4.1-1": _NO_SIGNATURE,
     "5.4.1-1.1": (Change("protocol/client_assertion.py", '    if token.type not in _TYPES or ("typ" in token.header and not token.type):', "    if False:"),),
     "5.4.1-1.2": (
-        Change("crypto/algorithms.py", '_CANONICAL: Final = {', '_CANONICAL: Final = {"RS256": "PS256", '),
+        Change("crypto/algorithms.py", "_CANONICAL: Final = {", '_CANONICAL: Final = {"RS256": "PS256", '),
         Change(
             "crypto/algorithms.py",
             "    key.verify(signature, signed, _PSS, _SHA256)",
@@ -149,10 +149,10 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
         ),
     ),
     "5.4.1-1.3": (
-        Change("crypto/algorithms.py", '_CANONICAL: Final = {', '_CANONICAL: Final = {"none": "ES256", '),
+        Change("crypto/algorithms.py", "_CANONICAL: Final = {", '_CANONICAL: Final = {"none": "ES256", '),
         Change("crypto/jws.py", "        verify_octets(", '        token.header["alg"] == "none" or verify_octets('),
     ),
-    "5.4.1-p2": (Change("crypto/algorithms.py", '_CANONICAL: Final = {', '_CANONICAL: Final = {"Ed448": "EdDSA", '),),
+    "5.4.1-p2": (Change("crypto/algorithms.py", "_CANONICAL: Final = {", '_CANONICAL: Final = {"Ed448": "EdDSA", '),),
     "5.4.1-2": (Change("crypto/keys.py", "MINIMUM_RSA_BITS: Final = 2048", "MINIMUM_RSA_BITS: Final = 1024"),),
     "5.4.1-3": (Change("crypto/keys.py", '        case "EC", "P-256":', '        case "EC", _:'),),
     "5.4.1-4": (Change("runtime/entropy.py", "return secrets.token_urlsafe(32)", 'return secrets.token_urlsafe(8).rjust(43, "A")'),),

@@ -82,7 +82,7 @@ def test_the_two_tests_are_two() -> None:
 
 
 def test_every_test_exists_and_is_never_skipped() -> None:
-    """pytest finds each of them by its name, its case included; none is marked, and none skips itself."""
+    """Pytest finds each of them by its name, its case included; none is marked, and none skips itself."""
     rows = [row for rows in TABLES.values() for row in rows]
     named = sorted({node_id(name) for row in rows for name in (row.works, row.refused)})
     found = subprocess.run(

@@ -13,5 +13,8 @@ if TYPE_CHECKING:
 
 @enforces("FAPI2-SP-5.2.3-3")
 def open_interaction(exchange: Exchange) -> None:
-    """Send the browser to the first page, with its secret; the address shows no parameter of the request."""
+    """Send the browser to the first page, with its secret; the address shows no parameter of the request.
+
+    Nothing here, nor anywhere in this server, answers with a CORS header: browsers then let no script read it.
+    """
     exchange.response = go_to_page(exchange)
