@@ -92,6 +92,7 @@ class ClientConfiguration:
     assertion_lifetime: float = 60.0
     future_tolerance: float = 30.0
 
+    @enforces("FAPI2-SP-5.3.3.1-10")
     def __post_init__(self) -> None:
         """Refuse an issuer that is none, and one key for two purposes, before anything is sent.
 
@@ -115,7 +116,7 @@ class ClientConfiguration:
         return "openid" in self.scope
 
     @property
-    @enforces("FAPI2-SP-5.3.3.1-7")
+    @enforces("FAPI2-SP-5.2.2.1-3", "FAPI2-SP-5.3.3.1-7")
     def takes_aliases(self) -> bool:
         """Tell whether ``mtls_endpoint_aliases`` are where this client's requests go (RFC 8705 section 5)."""
         return (

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from trustweft.runtime.enforces import enforces
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,6 +41,7 @@ _P256_OCTETS = 32
 _P256_SIGNATURE_OCTETS = 64
 
 
+@enforces("FAPI2-SP-5.4.1-p2")
 def canonical_algorithm(name: object) -> str | None:
     """Return ``ES256``, ``PS256`` or ``EdDSA`` for a name of one of them, None for anything else."""
     return _CANONICAL.get(name) if isinstance(name, str) else None

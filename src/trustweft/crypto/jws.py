@@ -131,6 +131,7 @@ def _read_header(segment: str) -> tuple[Mapping[str, object], str, str, str | No
     )
 
 
+@enforces("FAPI2-SP-5.4.1-1", "FAPI2-SP-5.4.1-1.1")
 def verify(token: Unverified, *, key: PublicKey, algorithm: str | None = None) -> dict[str, object]:
     """Verify the signature with ``key`` and return the claims.
 
@@ -151,6 +152,7 @@ def verify(token: Unverified, *, key: PublicKey, algorithm: str | None = None) -
     return token.unverified_claims()
 
 
+@enforces("FAPI2-SP-5.4.2-2")
 def sign(claims: Mapping[str, object], *, signer: Signer, header: Mapping[str, object] | None = None) -> str:
     """Return a compact JWS of ``claims``; ``alg`` and, where the signer has one, ``kid`` are set here."""
     full: dict[str, object] = {"alg": signer.algorithm}

@@ -16,6 +16,7 @@ from trustweft.crypto.algorithms import canonical_algorithm
 from trustweft.crypto.key_files import KEY_ID_LENGTH, KeyDirectory
 from trustweft.crypto.key_states import KeyRecord, KeyState, KeyStatus, states_at
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, thumbprint
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.files import KeyFileError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def make_missing(directory: KeyDirectory, *, algorithms: Sequence[str], now: flo
                 directory.save(_new_record(algorithm, now=now, wait=wait))
 
 
+@enforces("FAPI2-SP-6.8-1")
 def rotate(directory: KeyDirectory, *, algorithm: str, now: float) -> KeyRecord:
     """Publish the next key of an algorithm; once everybody can know it, it signs and its predecessor begins to retire.
 

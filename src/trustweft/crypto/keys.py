@@ -145,6 +145,7 @@ class KeySet:
                 keys.append(VerificationKey(key, _algorithm_of(key), kid if isinstance(kid, str) else None))
         return cls(keys)
 
+    @enforces("FAPI2-SP-5.4.3-1", "FAPI2-SP-5.4.3-2", "FAPI2-SP-5.4.3-3")
     def find(self, *, key_id: str | None, algorithm: str) -> VerificationKey:
         """Return the key for a token with this ``kid`` and canonical algorithm.
 
@@ -169,6 +170,7 @@ def _vagueness(member: object) -> int:
     return sum(name not in member for name in ("alg", "use")) if isinstance(member, dict) else 0
 
 
+@enforces("FAPI2-SP-6.8-2")
 def _verifies(member: Mapping[str, object]) -> bool:
     """Say whether a key of a set is one of ours to use: others may stand in a set that many read.
 

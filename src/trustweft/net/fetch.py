@@ -19,6 +19,7 @@ import httpx2
 
 from trustweft.net.addresses import is_public
 from trustweft.protocol.http import HttpResponse
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ NOT_JSON = reason(
 )
 
 
+@enforces("FAPI2-SP-5.2.2-2")
 def trust_context(authorities: Path | None = None) -> ssl.SSLContext:
     """Return a client's TLS context that trusts the authorities of a PEM file, or the system's where none is named."""
     context = ssl.create_default_context(cafile=None if authorities is None else str(authorities))
@@ -323,6 +325,7 @@ async def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+@enforces("FAPI2-SP-5.2.1-1")
 def _parse(url: str) -> httpx2.URL:
     try:
         parsed = httpx2.URL(url)
@@ -346,6 +349,7 @@ def _is_json(content_type: str) -> bool:
     )
 
 
+@enforces("FAPI2-SP-5.2.1-5")
 def _check_verifies(trust: ssl.SSLContext) -> None:
     if trust.verify_mode != ssl.CERT_REQUIRED or not trust.check_hostname:
         raise ValueError("a TLS context that does not verify whom it talks to is no trust")

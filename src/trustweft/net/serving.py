@@ -19,6 +19,7 @@ import uvicorn
 
 from trustweft.net.client_certificates import ask_for_certificate
 from trustweft.net.connections import Connection
+from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,6 +61,7 @@ class Listener:
     sockets: tuple[socket.socket, ...] = ()
 
 
+@enforces("FAPI2-SP-5.2.1-2", "FAPI2-SP-5.2.1-3", "FAPI2-SP-5.2.2-1", "FAPI2-SP-5.2.3-2")
 def tls_context(
     *, certificate: Path, private_key: Path, client_authorities: Path | None = None
 ) -> ssl.SSLContext:

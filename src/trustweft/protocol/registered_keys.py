@@ -9,6 +9,7 @@ from msgspec import Struct
 from trustweft.crypto.keys import KeySet
 from trustweft.protocol.mtls import CertificateName, read_certificate_name, read_registered_certificates
 from trustweft.protocol.url import parse_url
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class RegisteredKeys(Struct, frozen=True, kw_only=True):
     certificate_name: CertificateName | None
 
 
+@enforces("FAPI2-SP-5.4.2-p1")
 def read_registered_keys(document: Mapping[str, object], *, method: str, algorithm: str) -> RegisteredKeys:
     """Read what the client will be known by.
 
@@ -85,6 +87,7 @@ def _certificate_name(document: Mapping[str, object], method: str) -> Certificat
         raise CERTIFICATE.reject(cause.detail) from cause
 
 
+@enforces("FAPI2-SP-5.4.2-1")
 def _jwks_uri(document: Mapping[str, object]) -> str | None:
     """Return where the keys are; which of them fit is seen when they are used."""
     uri = document.get("jwks_uri")

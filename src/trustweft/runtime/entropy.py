@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Protocol
 
+from trustweft.runtime.enforces import enforces
+
 __all__ = ["Entropy", "SystemEntropy"]
 
 
@@ -25,6 +27,7 @@ class SystemEntropy:
 
     __slots__ = ()
 
+    @enforces("FAPI2-SP-5.4.1-4")
     def token(self) -> str:
         """Return 43 URL-safe characters that carry 256 bits."""
         return secrets.token_urlsafe(32)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trustweft.protocol.access_token import NewAccessToken, create_access_token
 from trustweft.protocol.http import json_response
 from trustweft.protocol.oidc import NewIdToken, create_id_token
+from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
     from trustweft.protocol.http import HttpResponse
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["issue_access_token", "issue_id_token", "token_response"]
 
 
+@enforces("FAPI2-SP-6.8-4")
 def issue_access_token(
     exchange: Exchange,
     *,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from trustweft.crypto.algorithms import canonical_algorithm
 from trustweft.crypto.keys import KeySet, generate_private_key, public_jwk, read_public_jwk
 from trustweft.runtime.encoding import encode_base64url
 from trustweft.runtime.errors import Reject
@@ -131,3 +133,35 @@ def test_a_private_key_among_the_decoys_is_no_key_set() -> None:
     with pytest.raises(Reject) as refused:
         KeySet.read({"keys": [FOUND, {"kty": "oct", "k": "AAAA", "kid": "one"}]})
     assert refused.value.reason.id == "jwk.private"
+
+
+@pytest.mark.parametrize("bits", [1_024, 2_040])
+def test_a_small_rsa_key_is_no_key(bits: int) -> None:
+    """FAPI 2.0 SP section 5.4.1 item 2, to the octet."""
+    numbers = rsa.generate_private_key(public_exponent=65_537, key_size=bits).public_key().public_numbers()
+    modulus = encode_base64url(numbers.n.to_bytes(bits // 8, "big"))
+    with pytest.raises(Reject) as refused:
+        read_public_jwk({"kty": "RSA", "n": modulus, "e": "AQAB"})
+    assert refused.value.reason.id == "jwk.weak"
+
+
+@pytest.mark.parametrize(
+    "curve", [ec.SECP192R1(), ec.SECP224R1(), ec.SECP256K1()], ids=lambda curve: curve.name
+)
+def test_another_curve_is_no_key(curve: ec.EllipticCurve) -> None:
+    """FAPI 2.0 SP section 5.4.1 item 3: of the curves one is read, and it has 256 bits."""
+    numbers = ec.generate_private_key(curve).public_key().public_numbers()
+    x, y = (encode_base64url(n.to_bytes((curve.key_size + 7) // 8, "big")) for n in (numbers.x, numbers.y))
+    names = {"secp192r1": "P-192", "secp224r1": "P-224", "secp256k1": "secp256k1"}
+    with pytest.raises(Reject) as refused:
+        read_public_jwk({"kty": "EC", "crv": names[curve.name], "x": x, "y": y})
+    assert refused.value.reason.id == "jwk.unsupported"
+
+
+@pytest.mark.parametrize(
+    "name", ["Ed448", "EdDSA448", "ed25519", "ESP256", "RS256", "none", "", None, ["ES256"]]
+)
+def test_another_name_of_an_algorithm_is_none(name: object) -> None:
+    """Of the names that came later, only `Ed25519` is one of ours (FAPI 2.0 SP section 5.4.1, RFC 9864)."""
+    assert canonical_algorithm(name) is None
+    assert canonical_algorithm("Ed25519") == canonical_algorithm("EdDSA") == "EdDSA"

@@ -245,3 +245,25 @@ async def test_the_keys_of_the_assertions_are_published(stage: Stage) -> None:
     assert answer.header("cache-control") == "public, max-age=300"
     assert json.loads(answer.body) == CONFIG.keys.public_jwks()
     assert "d" not in json.loads(answer.body)["keys"][0]
+
+
+@pytest.mark.parametrize("name", ["next", "url", "redirect_uri", "return_to", "target_link_uri", "iss"])
+async def test_nothing_in_a_callback_says_where_to_go(stage: Stage, name: str) -> None:
+    """FAPI 2.0 SP section 5.3.3.1 item 4: the browser goes to a page of ours, or is shown an error."""
+    stage.client.may_finish.set()
+    elsewhere = f"{name}=https%3A%2F%2Fevil.example%2F"
+    came_back = await stage.ask("/callback", await stage.start(), query=f"code=c&{elsewhere}")
+    assert (came_back.status, came_back.header("location")) == (303, "/accounts")
+    for path in ("/", "/accounts", "/callback"):
+        answer = await stage.ask(path, query=elsewhere)
+        assert "evil.example" not in "".join(answer.values("location"))
+
+
+async def test_a_code_is_redeemed_for_each_flow_once(stage: Stage) -> None:
+    """FAPI 2.0 SP section 6.4: a second callback in the same browser finds no flow, whatever came of the first."""
+    started = await stage.start()
+    stage.client.may_finish.set()
+    connected = cookie_of(await stage.ask("/callback", started, query="code=c"))
+    for secret in (started, connected):
+        again = await stage.ask("/callback", secret, query="code=another")
+        assert again.header("trustweft-reason") == "moneyview.no-flow"

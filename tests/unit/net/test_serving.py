@@ -355,6 +355,48 @@ async def test_old_versions_and_weak_suites_are_not_spoken(
 
 
 @BOTH_LOOPS
+async def test_plain_http_is_not_answered(local_tls: LocalTls) -> None:
+    """Whoever speaks without TLS gets no HTTP back, and the application hears nothing (FAPI 2.0 SP 5.2.1-1)."""
+    heard: list[HttpRequest] = []
+
+    async def hear(request: HttpRequest) -> HttpResponse:
+        heard.append(request)
+        return HttpResponse(200)
+
+    port = free_port()
+    async with serving(listener(local_tls, port, app(hear))), asyncio.timeout(SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CLOSE)
+        try:
+            answer = await reader.read()
+        except ConnectionError:
+            answer = b""
+        writer.close()
+    assert b"HTTP/" not in answer
+    assert heard == []
+
+
+@pytest.mark.parametrize("asked", [b"R\n", b""], ids=["renegotiation", "compression"])
+async def test_what_bcp_195_warns_of_is_not_done(local_tls: LocalTls, asked: bytes) -> None:
+    """No renegotiation and no compression (RFC 9325 sections 3.3 and 3.5), whatever a client of TLS 1.2 asks for."""
+    port = free_port()
+    async with serving(listener(local_tls, port, app(describe))), asyncio.timeout(SECONDS):
+        client = await asyncio.create_subprocess_exec(
+            *("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2", "-comp"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told = (await client.communicate(asked))[0].decode()
+    assert "Cipher    : ECDHE-" in told
+    if asked:
+        assert "RENEGOTIATING" in told
+        assert "no renegotiation" in told
+    else:
+        assert "Compression: NONE" in told
+
+
+@BOTH_LOOPS
 async def test_stopping_closes_an_open_connection_and_answers_what_is_under_way(
     local_tls: LocalTls,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.protocol import client_assertion
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.server.exchange import Submitted
 
@@ -36,6 +37,7 @@ def read_client_credentials(exchange: Exchange) -> None:
     exchange.client_id = exchange.assertion.claimed_client_id
 
 
+@enforces("FAPI2-SP-5.3.2.2-4")
 def verify_client_assertion(exchange: Exchange) -> None:
     """Verify it with the registered keys: from here on the client is authenticated, but for a replay."""
     exchange.authentication = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trustweft.protocol import par, pkce
 from trustweft.protocol.oauth import INVALID_REQUEST, parse_scope
 from trustweft.protocol.redirect_uri import verify_registered
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, Shown, reason
 from trustweft.server.checks.details import check_within_registration
 
@@ -80,6 +81,7 @@ def refuse_unsupported_parameters(exchange: Exchange) -> None:
             raise UNSUPPORTED_PARAMETER.reject(name)
 
 
+@enforces("FAPI2-SP-5.3.2.2-1")
 def check_response_type(exchange: Exchange) -> None:
     """The authorization code flow, for clients that are registered for it, and no other flow."""
     response_type = exchange.form.get("response_type")
@@ -114,6 +116,7 @@ def check_code_challenge(exchange: Exchange) -> None:
     )
 
 
+@enforces("FAPI2-SP-5.3.2.2-14")
 def check_state_and_nonce_length(exchange: Exchange) -> None:
     """State and nonce are echoed exactly or refused, never cut; a nonce of 64 characters always fits."""
     limits = exchange.deployment.profile.limits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.protocol import dpop
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.server.exchange import Submitted
 
@@ -51,6 +52,7 @@ def check_dpop_nonce(exchange: Exchange) -> None:
         exchange.deployment.nonces.check(exchange.proof.nonce, now=exchange.now)
 
 
+@enforces("FAPI2-SP-5.3.2.1-12")
 def bind_pushed_request_key(exchange: Exchange) -> None:
     """A proof or a ``dpop_jkt`` binds the code to come to a key; where both are sent they agree (section 10.1)."""
     named = exchange.form.get("dpop_jkt")

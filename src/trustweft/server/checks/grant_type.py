@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ NOT_REGISTERED = reason(
 )
 
 
+@enforces("FAPI2-SP-5.3.2.1-2")
 def read_grant_type(exchange: Exchange) -> None:
     """The grant type is one of the profile's; the password and implicit grants never are."""
     grant_type = exchange.form.get("grant_type")

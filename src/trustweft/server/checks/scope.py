@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.protocol.oauth import parse_scope
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.server.checks.details import keep_allowed_details
 
@@ -24,6 +25,7 @@ NO_LONGER_OFFERED = reason(
 )
 
 
+@enforces("FAPI2-SP-5.3.2.1-14")
 def check_requested_scope(exchange: Exchange) -> None:
     """The scope is known here and registered for the client; it may be left out where details say what is asked."""
     requested = exchange.form.get("scope")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trustweft.protocol.http import json_response
 from trustweft.protocol.par import create_pushed_response, create_request_uri
 from trustweft.runtime.encoding import digest_of
+from trustweft.runtime.enforces import enforces
 from trustweft.server.records import PushedRequest
 
 if TYPE_CHECKING:
@@ -43,8 +44,12 @@ def save_pushed_request(exchange: Exchange) -> None:
     )
 
 
+@enforces("FAPI2-SP-5.3.2.2-2", "FAPI2-SP-5.3.2.2-12")
 async def answer_pushed_request(exchange: Exchange) -> None:
-    """Answer 201 with the request URI once it is durable (RFC 9126 section 2.2)."""
+    """Answer 201 with the request URI once it is durable (RFC 9126 section 2.2).
+
+    No profile loads whose lifetime is 600 seconds or more.
+    """
     await exchange.saved
     lifetime = int(exchange.deployment.profile.limits.request_uri_lifetime)
     exchange.response = json_response(
