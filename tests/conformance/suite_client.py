@@ -83,7 +83,7 @@ class OurClient:
         self._certificate = create_self_signed(
             self._certificate_key, common_name="suite-client", now=SystemClock().now()
         )
-        self._scope = ("accounts",) if variants.get("fapi_client_type") != "oidc" else ("openid", "accounts")
+        self._scope = ("openid", "accounts") if variants["fapi_client_type"] == "oidc" else ("accounts",)
 
     def suite_configuration(self) -> Json:
         """Return the suite's configuration: its own key, and our public halves."""
@@ -186,7 +186,7 @@ class Suite:
         return [f"{entry['result']} {entry.get('src')}: {entry.get('msg')}" for entry in found]
 
     def _post(self, path: str, parameters: dict[str, str], body: Json | None = None) -> Json:
-        answer = self._http.post(f"{self._base}/{path}", params=parameters, json=body or {})
+        answer = self._http.post(f"{self._base}/{path}", params=parameters, json=body)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -221,7 +221,7 @@ def command(  # one variant, one option
         "client_auth_type": client_auth,
         "sender_constrain": sender_constrain,
         "authorization_request_type": "simple",
-        **({} if profile == CLIENT_CREDENTIALS else {"fapi_client_type": client_type}),
+        "fapi_client_type": client_type,
     }
     addresses = Addresses(suite.rstrip("/"), suite_mtls.rstrip("/"), f"trustweft-client-{secrets.token_hex(3)}")
     ours = OurClient(addresses, variants=variants, authorities=authorities)
@@ -233,9 +233,10 @@ def command(  # one variant, one option
         for module in plan["modules"]:
             run = driver.start(plan["id"], module)
             ended = ours.use()
+            click.echo(f"{module['testModule'].removeprefix(PLAN[:-9])}: {ended} ", nl=False)
             driver.wait(run, "FINISHED")
             verdicts.append(driver.result(run))
-            click.echo(f"{verdicts[-1]:<8} {module['testModule'].removeprefix(PLAN[:-9])}: {ended}")
+            click.echo(verdicts[-1])
             for line in driver.complaints(run):
                 click.echo(f"           {line}")
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in sorted(set(verdicts)))

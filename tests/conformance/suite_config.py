@@ -68,9 +68,8 @@ class Combination:
             "client_auth_type": self.client_auth,
             "sender_constrain": self.sender_constrain,
             "authorization_request_type": "simple",
+            "openid": self.openid,
         }
-        if self.profile != CLIENT_CREDENTIALS:
-            variants["openid"] = self.openid
         return PLAN + "".join(f"[{name}={value}]" for name, value in variants.items())
 
     @property
