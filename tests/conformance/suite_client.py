@@ -118,8 +118,8 @@ class OurClient:
             client.client_credentials(self._scope, name="alice")
         else:
             started = client.begin()
-            answer = http.get(started.url, follow_redirects=False)  # the browser's part; the suite logs nobody in
-            client.finish(started.pending, urlsplit(answer.headers["location"]).query, name="alice")
+            seen = http.get(started.url, follow_redirects=False)  # the browser's part; the suite logs nobody in
+            client.finish(started.pending, urlsplit(seen.headers["location"]).query, name="alice")
         with_certificate = self._variants["sender_constrain"] == "mtls"
         answer = client.call("GET", self._addresses.accounts(with_certificate=with_certificate), name="alice")
         return f"accounts: {answer.status}"
@@ -135,7 +135,7 @@ class OurClient:
             sender_constraint=(
                 Dpop(LocalSigner("ES256", generate_private_key("ES256"))) if by_proof else CertificateBound()
             ),
-            redirect_uri=REDIRECT_URI,
+            redirect_uri=None if self._variants["fapi_profile"] == CLIENT_CREDENTIALS else REDIRECT_URI,
             scope=self._scope,
         )
 

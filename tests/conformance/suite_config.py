@@ -29,6 +29,8 @@ from trustweft.runtime.observability import SilentObserver
 from trustweft.server.config import PATHS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trustweft.crypto.algorithms import PrivateKey
     from trustweft.crypto.x509 import Authority
 
@@ -187,7 +189,7 @@ class Browsing:
         return {"match": f"{self._issuer}/authorize*", "match-limit": 1, "tasks": [{"task": "Look"}]}
 
     @staticmethod
-    def _task(task: str, match: str, *commands: list[object]) -> Json:
+    def _task(task: str, match: str, *commands: Sequence[object]) -> Json:
         return {"task": task, "match": match, "optional": True, "commands": list(commands)}
 
 
