@@ -118,7 +118,9 @@ class OurClient:
             client.client_credentials(self._scope, name="alice")
         else:
             started = client.begin()
-            seen = http.get(started.url, follow_redirects=False)  # the browser's part; the suite logs nobody in
+            seen = http.get(
+                started.url, follow_redirects=False
+            )  # the browser's part; the suite logs nobody in
             client.finish(started.pending, urlsplit(seen.headers["location"]).query, name="alice")
         with_certificate = self._variants["sender_constrain"] == "mtls"
         answer = client.call("GET", self._addresses.accounts(with_certificate=with_certificate), name="alice")
@@ -165,7 +167,9 @@ class Suite:
     def start(self, plan: str, module: Json) -> str:
         """Start a module of a plan, and return its run when it waits for a client, or has ended already."""
         variant = msgspec.json.encode(module.get("variant") or {}).decode()
-        run = str(self._post("runner", {"test": module["testModule"], "plan": plan, "variant": variant})["id"])
+        run = str(
+            self._post("runner", {"test": module["testModule"], "plan": plan, "variant": variant})["id"]
+        )
         self.wait(run, "WAITING", "FINISHED")
         return run
 
@@ -200,7 +204,10 @@ class Suite:
 @click.option("--suite", required=True, help="The suite's base URL.")
 @click.option("--suite-mtls", required=True, help="The same where it asks for client certificates.")
 @click.option(
-    "--authorities", type=click.Path(path_type=Path), required=True, help="PEM of whom the suite's TLS hangs off."
+    "--authorities",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="PEM of whom the suite's TLS hangs off.",
 )
 @click.option("--profile", type=click.Choice(("plain_fapi", CLIENT_CREDENTIALS)), default="plain_fapi")
 @click.option("--client-type", type=click.Choice(("oidc", "plain_oauth")), default="oidc")
@@ -223,7 +230,9 @@ def command(  # one variant, one option
         "authorization_request_type": "simple",
         "fapi_client_type": client_type,
     }
-    addresses = Addresses(suite.rstrip("/"), suite_mtls.rstrip("/"), f"trustweft-client-{secrets.token_hex(3)}")
+    addresses = Addresses(
+        suite.rstrip("/"), suite_mtls.rstrip("/"), f"trustweft-client-{secrets.token_hex(3)}"
+    )
     ours = OurClient(addresses, variants=variants, authorities=authorities)
     verdicts = []
     with httpx2.Client(verify=tls_context(authorities=authorities), timeout=_PATIENCE) as http:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -22,6 +21,7 @@ from trustweft.cli.first_start import DemoCredentials
 from trustweft.cli.registry import add_client, open_store
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk
 from trustweft.crypto.x509 import issue_client_certificate, load_or_create_authority
+from trustweft.demo.bank_details import ACCOUNT_INFORMATION
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.files import read_private_file, write_private_file
@@ -30,6 +30,8 @@ from trustweft.server.config import PATHS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cryptography import x509
 
     from trustweft.crypto.algorithms import PrivateKey
     from trustweft.crypto.x509 import Authority
@@ -54,13 +56,16 @@ class Combination:
     openid: str
     client_auth: str
     sender_constrain: str
+    request_type: str = "simple"
 
     @property
     def name(self) -> str:
         """What tells this run from others: the suite's alias, and the beginning of the client identifiers."""
         words = {"private_key_jwt": "jwt", "openid_connect": "oidc", "plain_oauth": "oauth"}
         subject = "machine" if self.profile == CLIENT_CREDENTIALS else words[self.openid]
-        return "-".join(("suite", subject, words.get(self.client_auth, self.client_auth), self.sender_constrain))
+        authentication = words.get(self.client_auth, self.client_auth)
+        details = ("rar",) if self.request_type == "rar" else ()
+        return "-".join(("suite", subject, authentication, self.sender_constrain, *details))
 
     @property
     def plan(self) -> str:
@@ -69,7 +74,7 @@ class Combination:
             "fapi_profile": self.profile,
             "client_auth_type": self.client_auth,
             "sender_constrain": self.sender_constrain,
-            "authorization_request_type": "simple",
+            "authorization_request_type": self.request_type,
             "openid": self.openid,
         }
         return PLAN + "".join(f"[{name}={value}]" for name, value in variants.items())
@@ -124,11 +129,17 @@ class _Identity:
             "grant_types": ["authorization_code", "refresh_token"] if people else ["client_credentials"],
             constrained[combination.sender_constrain]: True,
         }
+        if combination.request_type == "rar":
+            metadata["authorization_details_types"] = [ACCOUNT_INFORMATION]
         if people:
             metadata["redirect_uris"] = [callback, f"{callback}?dummy1=lorem&dummy2=ipsum"]
         if combination.client_auth == "mtls":
             name = f"CN={self.client_id}"
-            return {**metadata, "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": name}
+            return {
+                **metadata,
+                "token_endpoint_auth_method": "tls_client_auth",
+                "tls_client_auth_subject_dn": name,
+            }
         return {
             **metadata,
             "token_endpoint_auth_method": "private_key_jwt",
@@ -197,7 +208,9 @@ def configure(data: DataDirectory, combination: Combination, *, suite: str) -> t
     """Return the suite's configuration for a combination, and the clients to register for it."""
     now, ports, alias = _SURROUNDINGS.clock.now(), data.ports, combination.name
     authority = load_or_create_authority(data.path / "ca", now=now)
-    run = _SURROUNDINGS.entropy.token().lower().replace("_", "-")[:6].strip("-")  # identifiers are never used twice
+    run = (
+        _SURROUNDINGS.entropy.token().lower().replace("_", "-")[:6].strip("-")
+    )  # identifiers are never used twice
     first, second = (
         _Identity.create(f"{alias}-{run}-{number}", algorithm, authority)
         for number, algorithm in enumerate(_ALGORITHMS[combination.openid], start=1)
@@ -210,7 +223,10 @@ def configure(data: DataDirectory, combination: Combination, *, suite: str) -> t
         "server": {"discoveryUrl": f"{issuer}/.well-known/openid-configuration"},
         "client": first.client(combination),
         "client2": second.client(combination),
-        "resource": {"resourceUrl": f"{ports.url(ports.resource)}/accounts"},
+        "resource": {
+            "resourceUrl": f"{ports.url(ports.resource)}/accounts",
+            "richAuthorizationRequest": [{"type": ACCOUNT_INFORMATION, "actions": ["list_accounts"]}],
+        },
         **_browsing(data, issuer, suite),
     }
     if combination.needs_certificates:
@@ -237,11 +253,14 @@ def _browsing(data: DataDirectory, issuer: str, suite: str) -> Json:
 
 @click.command()
 @data_option
-@click.option("--suite", required=True, help="The suite's base URL, as in https://localhost.emobix.co.uk:8443")
+@click.option(
+    "--suite", required=True, help="The suite's base URL, as in https://localhost.emobix.co.uk:8443"
+)
 @click.option("--profile", type=click.Choice(("plain_fapi", CLIENT_CREDENTIALS)), default="plain_fapi")
 @click.option("--openid", type=click.Choice(tuple(_ALGORITHMS)), default="openid_connect")
 @click.option("--client-auth", type=click.Choice(("private_key_jwt", "mtls")), default="private_key_jwt")
 @click.option("--sender-constrain", type=click.Choice(("dpop", "mtls")), default="dpop")
+@click.option("--request-type", type=click.Choice(("simple", "rar")), default="simple")
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
 def command(  # one variant, one option
     data: Path,
@@ -250,13 +269,14 @@ def command(  # one variant, one option
     openid: str,
     client_auth: str,
     sender_constrain: str,
+    request_type: str,
     output: Path,
 ) -> None:
     """Register the clients of one combination with a running ecosystem, and write the suite's configuration.
 
     Prints what run-test-plan.py takes. The file OUTPUT holds private keys and a password, of a demonstration.
     """
-    combination = Combination(profile, openid, client_auth, sender_constrain)
+    combination = Combination(profile, openid, client_auth, sender_constrain, request_type)
     configuration, clients = configure(DataDirectory.open(data), combination, suite=suite.rstrip("/"))
 
     async def register() -> None:

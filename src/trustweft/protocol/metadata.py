@@ -260,7 +260,7 @@ def read_server_metadata(
         Reject: ``metadata.*``.
     """
     _check_issuer(document, issuer)  # (1)
-    needed = {name: needs.people for name in _PEOPLE} | {"token_endpoint": True, "jwks_uri": needs.keys}
+    needed = dict.fromkeys(_PEOPLE, needs.people) | {"token_endpoint": True, "jwks_uri": needs.keys}
     endpoints = {  # (2)
         name: _endpoint(document, name) if needed.get(name) or name in document else None
         for name in (*_REQUIRED_ENDPOINTS, *_OPTIONAL_ENDPOINTS)
