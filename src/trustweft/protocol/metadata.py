@@ -99,11 +99,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
 
 
 class ClientNeeds(Struct, frozen=True, kw_only=True):
-    """What a client must find besides what the profile asks of all: a method, a binding, keys for ID tokens.
-
-    Attributes:
-        people: whether it asks people for authorization, and so needs what the code flow does.
-    """
+    """What a client must find: a method, a binding, keys for ID tokens, the code flow where it asks people."""
 
     authentication_methods: tuple[str, ...] = ("private_key_jwt",)
     dpop: bool = True
@@ -113,10 +109,7 @@ class ClientNeeds(Struct, frozen=True, kw_only=True):
 
 
 class ServerMetadata(Struct, frozen=True, kw_only=True):
-    """What a client may believe of an authorization server: read and verified.
-
-    Nothing stands for the endpoints of the code flow only where the client said that it asks no people.
-    """
+    """What a client may believe of an authorization server; the code flow lacks only where nobody needs it."""
 
     issuer: str
     authorization_endpoint: str | None
@@ -300,7 +293,6 @@ def _check_supported(document: Mapping[str, object], needs: ClientNeeds) -> None
     methods = _texts(document, "token_endpoint_auth_methods_supported", ("client_secret_basic",))
     if set(needs.authentication_methods).isdisjoint(methods):
         raise UNSUPPORTED.reject(f"no {' or '.join(needs.authentication_methods)} at the token endpoint")
-    # Left out it is false (RFC 8705 section 3.3).
     if needs.certificate_bound and document.get("tls_client_certificate_bound_access_tokens") is not True:
         raise UNSUPPORTED.reject("tls_client_certificate_bound_access_tokens")
     if needs.people:
