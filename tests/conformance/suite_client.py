@@ -32,7 +32,7 @@ from trustweft.client import (
     tls_context,
 )
 from trustweft.crypto.keys import LocalSigner, generate_private_key, private_jwk, public_jwk
-from trustweft.crypto.x509 import create_self_signed
+from trustweft.crypto.local_authority import create_self_signed
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject

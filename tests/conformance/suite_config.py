@@ -20,7 +20,7 @@ from trustweft.cli.data_directory import DataDirectory, data_option
 from trustweft.cli.first_start import DemoCredentials
 from trustweft.cli.registry import add_client, open_store
 from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk
-from trustweft.crypto.x509 import issue_client_certificate, load_or_create_authority
+from trustweft.crypto.local_authority import issue_client_certificate, load_or_create_authority
 from trustweft.demo.bank_details import ACCOUNT_INFORMATION
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from trustweft.crypto.algorithms import PrivateKey
-    from trustweft.crypto.x509 import Authority
+    from trustweft.crypto.local_authority import Authority
 
 __all__ = ["Combination", "command", "configure"]
 
