@@ -72,7 +72,7 @@ class ClientConfiguration:
         client_id: as registered.
         authentication: how the client proves who it is.
         sender_constraint: what its access tokens are bound to.
-        redirect_uri: as registered, octet by octet.
+        redirect_uri: as registered, octet by octet; None where the client asks nobody and acts for itself alone.
         scope: what to ask for, no more than the purpose needs.
         id_token_algorithm: the registered ``id_token_signed_response_alg``.
         use_mtls_endpoint_aliases: take the endpoints for client certificates although neither authentication nor
@@ -85,7 +85,7 @@ class ClientConfiguration:
     client_id: str
     authentication: Authentication
     sender_constraint: SenderConstraint
-    redirect_uri: str
+    redirect_uri: str | None = None
     scope: tuple[str, ...]
     id_token_algorithm: str = "ES256"  # noqa: S105  # an algorithm, not a password
     use_mtls_endpoint_aliases: bool = False
@@ -109,6 +109,17 @@ class ClientConfiguration:
     def checked_issuer(self) -> Issuer:
         """Return the issuer that discovery starts from: the configured one."""
         return check_issuer_identifier(self.issuer)
+
+    @property
+    def people_return_to(self) -> str:
+        """Return the redirect URI of a client that sends people to the server.
+
+        Raises:
+            ValueError: this one does not.
+        """
+        if self.redirect_uri is None:
+            raise ValueError("a client without redirect_uri sends nobody to the authorization server")
+        return self.redirect_uri
 
     @property
     def asks_for_identity(self) -> bool:

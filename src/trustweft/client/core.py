@@ -96,13 +96,14 @@ class ClientCore:
             Reject: of metadata or the answer. ServerRefusedError: the server refuses.
         """
         configuration = self.configuration
-        metadata = yield from self._discovery.metadata()
+        redirect_uri = configuration.people_return_to
+        authorization_endpoint = yield from self._discovery.endpoint("authorization_endpoint")
         verifier = pkce.create_verifier(self._entropy)
         state = self._entropy.token()
         nonce = self._new_nonce() if configuration.asks_for_identity else None
         form = {
             "response_type": "code",
-            "redirect_uri": configuration.redirect_uri,
+            "redirect_uri": redirect_uri,
             "scope": " ".join(configuration.scope),
             "state": state,
             "code_challenge": pkce.create_challenge(verifier),
@@ -118,7 +119,7 @@ class ClientCore:
         pushed = par.read_pushed_response(response.body, status=response.status)
         return StartedAuthorization(
             url=par.create_authorization_url(
-                metadata.authorization_endpoint,
+                authorization_endpoint,
                 client_id=configuration.client_id,
                 request_uri=pushed.request_uri,
             ),
@@ -161,7 +162,7 @@ class ClientCore:
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self.configuration.redirect_uri,
+            "redirect_uri": self.configuration.people_return_to,
             "code_verifier": pending.code_verifier,
         }
         tokens = yield from self._request_tokens(form, scope=self.configuration.scope)  # (6)

@@ -124,6 +124,7 @@ def _needs_of(configuration: ClientConfiguration) -> ClientNeeds:
         dpop=isinstance(configuration.sender_constraint, Dpop),
         certificate_bound=isinstance(configuration.sender_constraint, CertificateBound),
         keys=configuration.asks_for_identity,
+        people=configuration.redirect_uri is not None,
     )
 
 

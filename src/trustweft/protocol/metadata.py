@@ -99,21 +99,22 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
 
 
 class ClientNeeds(Struct, frozen=True, kw_only=True):
-    """What a client must find besides what the profile asks of all: a method, a binding, keys for ID tokens."""
+    """What a client must find: a method, a binding, keys for ID tokens, the code flow where it asks people."""
 
     authentication_methods: tuple[str, ...] = ("private_key_jwt",)
     dpop: bool = True
     certificate_bound: bool = False
     keys: bool = True
+    people: bool = True
 
 
 class ServerMetadata(Struct, frozen=True, kw_only=True):
-    """What a client may believe of an authorization server: read and verified."""
+    """What a client may believe of an authorization server; the code flow lacks only where nobody needs it."""
 
     issuer: str
-    authorization_endpoint: str
+    authorization_endpoint: str | None
     token_endpoint: str
-    pushed_authorization_request_endpoint: str
+    pushed_authorization_request_endpoint: str | None
     jwks_uri: str | None
     introspection_endpoint: str | None
     revocation_endpoint: str | None
@@ -231,6 +232,7 @@ _REQUIRED_ENDPOINTS: Final = (
     "pushed_authorization_request_endpoint",
     "jwks_uri",
 )
+_PEOPLE: Final = ("authorization_endpoint", "pushed_authorization_request_endpoint")
 _OPTIONAL_ENDPOINTS: Final = ("introspection_endpoint", "revocation_endpoint", "userinfo_endpoint")
 # (3): member, the value that must be in it, and what a document that leaves it out means (RFC 8414 section 2).
 _REQUIRED_VALUES: Final = (
@@ -251,9 +253,11 @@ def read_server_metadata(
         Reject: ``metadata.*``.
     """
     _check_issuer(document, issuer)  # (1)
-    required = [_endpoint(document, name) for name in _REQUIRED_ENDPOINTS[:3]]  # (2)
-    keys = _endpoint(document, "jwks_uri") if needs.keys or "jwks_uri" in document else None
-    optional = [_endpoint(document, name) if name in document else None for name in _OPTIONAL_ENDPOINTS]
+    needed = dict.fromkeys(_PEOPLE, needs.people) | {"token_endpoint": True, "jwks_uri": needs.keys}
+    endpoints = {  # (2)
+        name: _endpoint(document, name) if needed.get(name) or name in document else None
+        for name in (*_REQUIRED_ENDPOINTS, *_OPTIONAL_ENDPOINTS)
+    }
     _check_supported(document, needs)  # (3)
     dpop = _algorithms(document, "dpop_signing_alg_values_supported")  # (4)
     assertion = _algorithms(document, "token_endpoint_auth_signing_alg_values_supported")
@@ -261,13 +265,13 @@ def read_server_metadata(
         raise NO_ALGORITHM.reject()
     return ServerMetadata(
         issuer=issuer,
-        authorization_endpoint=required[0],
-        token_endpoint=required[1],
-        pushed_authorization_request_endpoint=required[2],
-        jwks_uri=keys,
-        introspection_endpoint=optional[0],
-        revocation_endpoint=optional[1],
-        userinfo_endpoint=optional[2],
+        authorization_endpoint=endpoints["authorization_endpoint"],
+        token_endpoint=_endpoint(document, "token_endpoint"),
+        pushed_authorization_request_endpoint=endpoints["pushed_authorization_request_endpoint"],
+        jwks_uri=endpoints["jwks_uri"],
+        introspection_endpoint=endpoints["introspection_endpoint"],
+        revocation_endpoint=endpoints["revocation_endpoint"],
+        userinfo_endpoint=endpoints["userinfo_endpoint"],
         scopes=_texts(document, "scopes_supported"),
         grant_types=_texts(document, "grant_types_supported", ("authorization_code", "implicit")),
         assertion_algorithms=assertion,
@@ -286,15 +290,19 @@ def _check_issuer(document: Mapping[str, object], issuer: str) -> None:
 
 
 def _check_supported(document: Mapping[str, object], needs: ClientNeeds) -> None:
-    for member, needed, default in _REQUIRED_VALUES:
-        if needed not in _texts(document, member, default):
-            raise UNSUPPORTED.reject(f"{member} lacks {needed}")
     methods = _texts(document, "token_endpoint_auth_methods_supported", ("client_secret_basic",))
     if set(needs.authentication_methods).isdisjoint(methods):
         raise UNSUPPORTED.reject(f"no {' or '.join(needs.authentication_methods)} at the token endpoint")
-    # Left out it is false (RFC 8705 section 3.3).
     if needs.certificate_bound and document.get("tls_client_certificate_bound_access_tokens") is not True:
         raise UNSUPPORTED.reject("tls_client_certificate_bound_access_tokens")
+    if needs.people:
+        _check_code_flow(document)
+
+
+def _check_code_flow(document: Mapping[str, object]) -> None:
+    for member, needed, default in _REQUIRED_VALUES:
+        if needed not in _texts(document, member, default):
+            raise UNSUPPORTED.reject(f"{member} lacks {needed}")
     # Without iss in its answers a client cannot tell servers apart (FAPI 2.0 section 5.3.3.2 item 5).
     if document.get("authorization_response_iss_parameter_supported") is not True:
         raise UNSUPPORTED.reject("authorization_response_iss_parameter_supported")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -44,6 +45,27 @@ def test_metadata_is_kept_for_an_hour(server: ScriptedServer) -> None:
         client.begin()
         assert server.calls.count(METADATA) == expected
         server.clock.advance(METADATA_LIFETIME / 2)
+
+
+def test_a_server_for_client_credentials_alone_is_enough_for_a_client_that_asks_nobody(
+    server: ScriptedServer,
+) -> None:
+    """It has no address to push requests to; and such a client sends nobody anywhere."""
+
+    def leave_out(document: dict[str, Any]) -> None:
+        for name in ("authorization_endpoint", "pushed_authorization_request_endpoint"):
+            del document[name]
+
+    server.metadata = leave_out
+    with pytest.raises(Reject, match=r"metadata\.endpoint"):
+        server.client().client_credentials(("accounts",), name="ourselves")
+    server.configuration = replace(server.configuration, redirect_uri=None, scope=("accounts",))
+    client = server.client()
+    client.client_credentials(("accounts",), name="ourselves")
+    before = len(server.requests)
+    with pytest.raises(ValueError, match="redirect_uri"):
+        client.begin()
+    assert len(server.requests) == before
 
 
 def test_keys_are_kept_for_a_while(server: ScriptedServer) -> None:

@@ -417,6 +417,40 @@ def test_a_resource_that_is_not_safe_is_refused(changes: dict[str, object], expe
     assert resource_refusal(**changes) == expected
 
 
+CODE_FLOW = (
+    "authorization_endpoint",
+    "pushed_authorization_request_endpoint",
+    "response_types_supported",
+    "code_challenge_methods_supported",
+    "authorization_response_iss_parameter_supported",
+)
+
+
+def test_a_client_that_asks_nobody_needs_nothing_of_the_code_flow() -> None:
+    """RFC 6749 section 4.4: a server for client credentials alone is a whole server."""
+    document = {name: value for name, value in GOOD.items() if name not in CODE_FLOW}
+    document["grant_types_supported"] = ["client_credentials"]
+    read = read_server_metadata(document, issuer=ISSUER, needs=ClientNeeds(people=False))
+    assert (read.authorization_endpoint, read.pushed_authorization_request_endpoint) == (None, None)
+    assert read.token_endpoint == GOOD["token_endpoint"]
+
+
+@pytest.mark.parametrize("name", CODE_FLOW)
+def test_3_a_client_that_asks_people_needs_all_of_the_code_flow(name: str) -> None:
+    """FAPI 2.0 section 5.3.3.2: whatever is missing, no request is pushed."""
+    document = {other: value for other, value in GOOD.items() if other != name}
+    with pytest.raises(Reject, match=r"metadata\.(endpoint|unsupported)"):
+        read_server_metadata(document, issuer=ISSUER)
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
+def test_2_what_a_client_that_asks_nobody_finds_must_be_right(name: str) -> None:
+    """An address that nobody needs yet is judged like the one that everybody does."""
+    document = {**GOOD, name: "http://as.example/other"}
+    with pytest.raises(Reject, match=r"metadata\.endpoint"):
+        read_server_metadata(document, issuer=ISSUER, needs=ClientNeeds(people=False))
+
+
 CERTIFICATES = ClientNeeds(
     authentication_methods=("tls_client_auth",), dpop=False, certificate_bound=True, keys=False
 )

@@ -32,7 +32,7 @@ _WRONG_PASSWORD: Final = "not the password"  # noqa: S105  # it opens nothing, a
 
 def push_request(tour: Tour, step: Step) -> None:
     """Push the request (RFC 9126), bound to the key that will redeem the code (RFC 9449 section 10)."""
-    url = tour.metadata.pushed_authorization_request_endpoint
+    url = tour.metadata.pushed_authorization_request_endpoint or f"{tour.issuer}/par"
     draft = tour.form_request(url, *tour.authorization_request(tour.flow))
     expect_careful_endpoint(step, tour, draft, party=tour.client)
     draft = tour.with_fresh_proof(draft)
@@ -51,14 +51,18 @@ def push_request(tour: Tour, step: Step) -> None:
 
 def push_aside(tour: Tour, step: Step, flow: Flow, *extra: tuple[str, str]) -> None:
     """Push a request for another flow."""
-    url = tour.metadata.pushed_authorization_request_endpoint
+    url = tour.metadata.pushed_authorization_request_endpoint or f"{tour.issuer}/par"
     draft = tour.form_request(url, *tour.authorization_request(flow), *extra)
     flow.authorization = _authorization_address(tour, step.send_aside(draft, status=CREATED).document())
 
 
+def _authorization_endpoint(tour: Tour) -> str:
+    return tour.metadata.authorization_endpoint or f"{tour.issuer}/authorize"
+
+
 def _authorization_address(tour: Tour, answer: dict[str, object]) -> Draft:
     url = create_authorization_url(
-        tour.metadata.authorization_endpoint,
+        _authorization_endpoint(tour),
         client_id=tour.client.client_id,
         request_uri=str(answer.get("request_uri")),  # type: ignore[arg-type]  # read as it came: the tour tests it
     )
@@ -138,7 +142,7 @@ def _expect_strict_keys(tour: Tour, step: Step, draft: Draft) -> None:
 
 def open_authorization(tour: Tour, step: Step) -> None:
     """Open the authorization endpoint; loading it twice, as software that previews links does, spends nothing."""
-    endpoint = tour.metadata.authorization_endpoint
+    endpoint = _authorization_endpoint(tour)
     draft = _opened(tour.flow)
     foreign, unknown = (
         draft.url.replace("client_id=tour", f"client_id={name}") for name in ("tour-stranger", "no")
