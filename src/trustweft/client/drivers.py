@@ -177,8 +177,9 @@ class Client(_Base):
 
     def revoke(self, name: str) -> None:
         """End the authorization at the server, then forget it."""
-        self._drive(self.core.revoke(self._load(name)))
-        self.store.forget(name)
+        with self._lock(name):  # else a refresh under way would bring back what is forgotten here
+            self._drive(self.core.revoke(self._load(name)))
+            self.store.forget(name)
 
     def _drive(self, flow: Flow[T]) -> T:
         try:
@@ -194,10 +195,10 @@ class Client(_Base):
             call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
         ) as response:
             _refuse_encoded(response)
-            body = b""
+            body = bytearray()
             for piece in response.iter_bytes():
-                body = _bounded(body, piece)
-            return _value(response, body)
+                _add(body, piece)
+            return _value(response, bytes(body))
 
 
 class AsyncClient(_Base):
@@ -276,8 +277,9 @@ class AsyncClient(_Base):
 
     async def revoke(self, name: str) -> None:
         """End the authorization at the server, then forget it."""
-        await self._drive(self.core.revoke(self._load(name)))
-        self.store.forget(name)
+        async with self._lock(name):
+            await self._drive(self.core.revoke(self._load(name)))
+            self.store.forget(name)
 
     async def _drive(self, flow: Flow[T]) -> T:
         try:
@@ -293,10 +295,10 @@ class AsyncClient(_Base):
             call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
         ) as response:
             _refuse_encoded(response)
-            body = b""
+            body = bytearray()
             async for piece in response.aiter_bytes():
-                body = _bounded(body, piece)
-            return _value(response, body)
+                _add(body, piece)
+            return _value(response, bytes(body))
 
 
 def _plain(call: Call) -> list[tuple[str, str]]:
@@ -309,10 +311,10 @@ def _refuse_encoded(response: httpx2.Response) -> None:
         raise ENCODED.reject()
 
 
-def _bounded(body: bytes, piece: bytes) -> bytes:
+def _add(body: bytearray, piece: bytes) -> None:
     if len(body) + len(piece) > MAXIMUM_ANSWER:
         raise TOO_LARGE.reject(f"more than {MAXIMUM_ANSWER} octets")
-    return body + piece
+    body += piece  # in its place: a server that sends single octets must not make us copy all for each
 
 
 def _value(response: httpx2.Response, body: bytes) -> HttpResponse:

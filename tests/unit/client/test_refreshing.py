@@ -279,6 +279,69 @@ def test_threads_that_ask_at_once_refresh_once(server: ScriptedServer) -> None:
     assert (server.refreshed, len(found), len(set(found))) == (1, 8, 1)
 
 
+def test_both_refresh_tokens_are_revoked(server: ScriptedServer) -> None:
+    """A server that lost the exchange knows the old one only: to it the new one is nothing that could be revoked."""
+    store = MemoryTokenStore()
+    client = authorized(server, server.client(store=store))
+    server.refuse = Rotation(server, store).answer
+    server.clock.advance(295)
+    client.tokens("alice")
+    revoked: list[str] = []
+
+    def keep(request: httpx2.Request) -> httpx2.Response | None:
+        if request.url.path != "/revoke":
+            return None
+        revoked.append(form_of(request)["token"])
+        return httpx2.Response(200)
+
+    server.refuse = keep
+    client.revoke("alice")
+    assert revoked == ["refresh-2", "refresh-1"]
+
+
+def test_nobody_refreshes_what_is_being_revoked(server: ScriptedServer) -> None:
+    """What a refresh brought would come back into the store, and look as if it were good."""
+    client = authorized(server, server.client())
+    locked: list[bool] = []
+
+    def look(request: httpx2.Request) -> None:
+        if request.url.path == "/revoke":
+            locked.append(client._lock("alice").locked())
+
+    server.refuse = look
+    client.revoke("alice")
+    assert locked == [True]
+
+
+def test_a_task_that_revokes_waits_for_the_one_that_refreshes(server: ScriptedServer) -> None:
+    """The asynchronous client does the same."""
+    store = MemoryTokenStore()
+    refreshing = asyncio.Event()
+
+    async def hold(request: httpx2.Request) -> httpx2.Response:
+        if form_of(request).get("grant_type") == "refresh_token":
+            refreshing.set()
+            for _ in range(20):  # long enough for whoever does not wait
+                await asyncio.sleep(0)
+        return server.answer(request)
+
+    async def run() -> None:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(hold)) as http:
+            client = AsyncClient(
+                server.configuration, http, clock=server.clock, entropy=SystemEntropy(), store=store
+            )
+            started = await client.begin()
+            await client.finish(started.pending, server.query(started), name="alice")
+            server.clock.advance(291)
+            asking = asyncio.create_task(client.tokens("alice"))
+            await refreshing.wait()
+            await client.revoke("alice")
+            await asking
+
+    asyncio.run(run())
+    assert store.load("alice") is None
+
+
 def test_tasks_that_ask_at_once_refresh_once(server: ScriptedServer) -> None:
     """The asynchronous client does the same."""
 
