@@ -12,7 +12,7 @@ from trustweft.cli import keys as command_module
 from trustweft.cli import main
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.first_start import prepare_settings
-from trustweft.crypto.key_rotation import HANDOVER
+from trustweft.crypto.key_rotation import HANDOVER, make_missing
 from trustweft.crypto.key_states import PUBLISHED_BEFORE_USE
 from trustweft.crypto.keyring import KeyRing
 from trustweft.runtime.clock import ManualClock
@@ -174,6 +174,14 @@ def test_an_algorithm_that_the_server_does_not_sign_with_is_told(desk: Desk) -> 
     assert line.startswith(
         "Error: keys.algorithm: this server signs with ES256; add EdDSA to keys.algorithms"
     )
+
+
+def test_an_algorithm_that_does_not_sign_yet_is_told(desk: Desk) -> None:
+    """It is in the settings already: nothing helps but to wait."""
+    make_missing(desk.ring.directory, algorithms=("EdDSA",), now=NOW)
+    assert desk.refusal("rotate", "--algorithm", "EdDSA") == [
+        "Error: keys.algorithm: this server signs with ES256, and with EdDSA from 08:10:00 UTC (in 10 min)"
+    ]
 
 
 def test_the_key_that_signs_is_not_retired_by_a_slip_of_the_hand(desk: Desk) -> None:
