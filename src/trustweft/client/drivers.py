@@ -115,7 +115,8 @@ class Client(_Base):
     def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
         """Turn the callback's query into tokens, kept under ``name``."""
         tokens = self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
-        self.store.save(name, tokens)
+        with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     def tokens(self, name: str) -> TokenSet:
@@ -172,7 +173,8 @@ class Client(_Base):
     def client_credentials(self, scope: tuple[str, ...], *, name: str) -> TokenSet:
         """Obtain tokens for the client itself, kept under ``name``."""
         tokens = self._drive(self.core.client_credentials(scope))
-        self.store.save(name, tokens)
+        with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     def revoke(self, name: str) -> None:
@@ -224,7 +226,8 @@ class AsyncClient(_Base):
     async def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
         """Turn the callback's query into tokens, kept under ``name``."""
         tokens = await self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
-        self.store.save(name, tokens)
+        async with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     async def tokens(self, name: str) -> TokenSet:
@@ -272,7 +275,8 @@ class AsyncClient(_Base):
     async def client_credentials(self, scope: tuple[str, ...], *, name: str) -> TokenSet:
         """Obtain tokens for the client itself, kept under ``name``."""
         tokens = await self._drive(self.core.client_credentials(scope))
-        self.store.save(name, tokens)
+        async with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     async def revoke(self, name: str) -> None:
