@@ -264,6 +264,14 @@ def test_a_list_of_algorithms_that_cannot_be_is_refused(
     assert "algorithms" in line or "TRUSTWEFT_KEYS__ALGORITHMS" in line
 
 
+def test_a_key_that_leads_nowhere_is_told(desk: Desk) -> None:
+    """There are keys beside it: nobody says that there are none."""
+    (desk.data / "server" / "keys" / "gone.json").symlink_to("nowhere")
+    for words in (("list",), ("rotate",)):
+        (line,) = desk.refusal(*words)
+        assert "gone.json" in line
+
+
 def test_an_open_key_is_told_with_the_command_that_mends_it(desk: Desk) -> None:
     """By each of the commands."""
     path = desk.data / "server" / "keys" / f"{desk.signs}.json"
