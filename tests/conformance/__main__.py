@@ -32,6 +32,7 @@ ROOT: Final = FOLDER.parent.parent
 _TABLES: Final = ("conformance.server.modules", "conformance.client.modules")
 State = Literal["passed", "failed", "missing", "not_applicable"]
 _GOOD: Final = frozenset({"passed", "not_applicable"})
+_PHASES: Final = ("setup", "call", "teardown")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,15 +48,33 @@ class Row:
 
 
 class Collected:
-    """A pytest plugin that keeps what became of each test."""
+    """A pytest plugin that keeps what became of each test. What did not come to a good end did not pass."""
 
     def __init__(self) -> None:
         self.faults: dict[str, str] = {}  # by node id: what was wrong with it, "" if nothing was
+        self._passed: set[tuple[str, str | None]] = set()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what could not be collected: its tests are known to nobody."""
+        if not report.passed:
+            self.faults[report.nodeid] = f"not collected: {report.nodeid}"
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Keep what was left out, whoever asked for that."""
+        self.faults.update({item.nodeid: f"left out: {item.nodeid}" for item in items})
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Expect of each test that it comes to its end."""
+        self.faults.update({item.nodeid: f"did not end: {item.nodeid}" for item in session.items})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the outcome; what was wrong once stays wrong."""
-        fault = "" if report.passed else f"{report.outcome}: {report.nodeid}"
-        self.faults[report.nodeid] = self.faults.get(report.nodeid) or fault
+        if not report.passed:
+            self.faults[report.nodeid] = f"{report.outcome}: {report.nodeid}"
+            return
+        self._passed.add((report.nodeid, report.when))
+        if all((report.nodeid, phase) in self._passed for phase in _PHASES):
+            self.faults[report.nodeid] = ""
 
 
 def modules() -> list[Module]:
@@ -105,13 +124,15 @@ def others(rows: Iterable[Row], faults: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def run_tests(arguments: Sequence[str] = ()) -> Mapping[str, str]:
-    """Run the tests of this folder, and return what was wrong with each."""
+def run_tests(folder: Path = FOLDER) -> Mapping[str, str]:
+    """Run the tests of a folder, and return what was wrong with each; and with pytest, if it did not come to its end."""
     collected = Collected()
-    pytest.main(
-        ["--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), "-q", str(FOLDER), *arguments],
-        plugins=[collected],
+    code = pytest.main(
+        ["--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), "-q", str(folder)], plugins=[collected]
     )
+    told = code == pytest.ExitCode.TESTS_FAILED and any(collected.faults.values())
+    if code != pytest.ExitCode.OK and not told:
+        collected.faults["pytest"] = f"pytest ended with {pytest.ExitCode(code).name}"
     return collected.faults
 
 

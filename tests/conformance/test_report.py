@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +57,66 @@ def test_what_belongs_to_no_module_counts_too() -> None:
     """A fault beyond the suite's modules is not lost."""
     faults = {f"{TEST}[openid]": "", f"{TEST}_too": "failed: it"}
     assert others(judge([ROW], faults), faults) == {f"{TEST}_too": "failed: it"}
+
+
+TWO = "def test_one(): pass\ndef test_two(): pass\n"
+FIXTURE = "import pytest\n@pytest.fixture(autouse=True)\ndef around():\n    yield\n    assert not 'clean'\n"
+
+
+def faults_of(folder: Path, source: str, options: str = "") -> dict[str, str]:
+    """Run a file of tests as the report does; return what was wrong, by the test's name."""
+    (folder / "test_it.py").write_text(source, encoding="utf-8")
+    run = "import json, sys, pathlib; from conformance.__main__ import run_tests; out, sys.stdout = sys.stdout, sys.stderr"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{run}; json.dump(run_tests(pathlib.Path(sys.argv[1])), out)", str(folder)],
+        env={**os.environ, "PYTEST_ADDOPTS": options, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        check=True,
+    )
+    faults: dict[str, str] = json.loads(ended.stdout)
+    return {test.rpartition("::")[2]: fault.partition(":")[0] for test, fault in faults.items()}
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "expected"),
+    [
+        (TWO, "", {"test_one": "", "test_two": ""}),
+        (TWO, "-k one", {"test_one": "", "test_two": "left out"}),
+        (TWO, "--setup-only", {"test_one": "did not end", "test_two": "did not end"}),
+        (f"{FIXTURE}{TWO}", "-x", {"test_one": "failed", "test_two": "did not end"}),
+        (
+            f"{TWO}def test_three(): raise KeyboardInterrupt\n",
+            "",
+            {
+                "test_one": "",
+                "test_two": "",
+                "test_three": "did not end",
+                "pytest": "pytest ended with INTERRUPTED",
+            },
+        ),
+        (
+            "import pytest\npytestmark = pytest.mark.xfail\ndef test_one(): assert False\n",
+            "",
+            {"test_one": "skipped"},
+        ),
+    ],
+    ids=["all is well", "left out", "only prepared", "broken off", "interrupted", "expected to fail"],
+)
+def test_only_what_ran_to_a_good_end_has_no_fault(
+    tmp_path: Path, source: str, options: str, expected: dict[str, str]
+) -> None:
+    """A test that was left out, broken off, or only prepared did not pass, and nobody takes it for one that did."""
+    assert faults_of(tmp_path, source, options) == expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import nothing_of_the_kind\n", "import pytest\npytest.skip('no', allow_module_level=True)\n"],
+    ids=["broken", "skipped"],
+)
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, source: str) -> None:
+    """Nobody knows what would have been in there."""
+    assert "not collected" in faults_of(tmp_path, source).values()
 
 
 def test_a_national_module_is_not_applicable() -> None:

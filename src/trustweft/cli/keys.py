@@ -19,7 +19,7 @@ from trustweft.runtime.files import KeyFileError
 from trustweft.server.documents import KEY_SET_MAXIMUM_AGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TypeVar
 
     from trustweft.crypto.key_rotation import Retirement
@@ -118,10 +118,7 @@ def rotate_(data: Path, config: Path | None, algorithm: str | None, *, as_json: 
     signing = keys.signing_algorithms(now=now)
     algorithm = algorithm or signing[0]
     if algorithm not in signing:
-        raise click.ClickException(
-            f"keys.algorithm: this server signs with {' and '.join(signing)}; add {algorithm} to keys.algorithms of its "
-            "settings and start it again"
-        )
+        raise click.ClickException(_why_not(algorithm, signing, keys.statuses(now=now), now))
     (active,) = (
         each.record
         for each in keys.statuses(now=now)
@@ -200,6 +197,15 @@ def _told(done: Retirement, now: float) -> list[str]:
         "Clients get new tokens with their refresh tokens.",
         "Whoever asked for the key set a moment ago may refuse those too, until it asks again.",
     ]
+
+
+def _why_not(algorithm: str, signing: Sequence[str], statuses: Iterable[KeyStatus], now: float) -> str:
+    """Say why there is no key of this algorithm to replace, and what helps."""
+    told = f"keys.algorithm: this server signs with {' and '.join(signing)}"
+    for status in statuses:
+        if status.record.algorithm == algorithm and status.state is KeyState.PENDING:
+            return f"{told}, and with {algorithm} from {_moment(status.record.active_from, now)}"
+    return f"{told}; add {algorithm} to keys.algorithms of its settings and start it again"
 
 
 def _is_exposed(status: KeyStatus, done: Retirement) -> bool:

@@ -43,9 +43,7 @@ class SigningKeys:
             click.ClickException: there are none, or a file cannot be used.
         """
         try:
-            found = states_at(self.directory.read(), now)
-        except FileNotFoundError:
-            found = ()
+            found = states_at(self.directory.read(), now) if self.directory.path.exists() else ()
         except (KeyFileError, OSError) as cause:
             raise click.ClickException(str(cause)) from cause
         if not found:

@@ -224,15 +224,21 @@ class ClientCore:
     def revoke(self, tokens: TokenSet) -> Flow[None]:
         """End the authorization: its refresh token, or the access token where there is none (RFC 7009).
 
+        Where the refresh token before it is still kept, that too: a server that lost the exchange knows no other, and
+        says of the new one what it says of every token that is none: that it is revoked (section 2.2).
+
         Raises:
             Reject: the server has no revocation endpoint. ServerRefusedError: the server refuses.
         """
         url = yield from self._discovery.endpoint("revocation_endpoint")
         hint = "access_token" if tokens.refresh_token is None else "refresh_token"
-        form = create_revocation_request(tokens.refresh_token or tokens.access_token, hint=hint)
-        response = yield from self.sending.post(url, form, with_proof=False)
-        if response.status != _OK:
-            raise _refusal(response)
+        for token in (tokens.refresh_token or tokens.access_token, tokens.previous_refresh_token):
+            if token is None:
+                continue
+            form = create_revocation_request(token, hint=hint)
+            response = yield from self.sending.post(url, form, with_proof=False)
+            if response.status != _OK:
+                raise _refusal(response)
 
     def userinfo(self, tokens: TokenSet) -> Flow[oidc.UserInfo]:
         """Return what the server tells about the person whom the ID token named.

@@ -50,7 +50,7 @@ class Discovery:
         self._sending = sending
         self._clock = clock
         self._metadata: ServerMetadata | None = None
-        self._metadata_until = 0.0
+        self._metadata_fetched_at = 0.0
         self._keys: KeySet | None = None
         self._keys_fetched_at = 0.0
 
@@ -61,7 +61,7 @@ class Discovery:
         Raises:
             Reject: ``client.discovery-failed`` or ``metadata.*``.
         """
-        if self._metadata is None or self._clock.now() >= self._metadata_until:
+        if self._metadata is None or not 0 <= self._since(self._metadata_fetched_at) < METADATA_LIFETIME:
             issuer = self._configuration.checked_issuer
             known = well_known_urls(issuer)
             document = yield from self._fetch(known.oauth, optional=True)
@@ -70,7 +70,7 @@ class Discovery:
             self._metadata = read_server_metadata(
                 document or {}, issuer=issuer, needs=_needs_of(self._configuration)
             )
-            self._metadata_until = self._clock.now() + METADATA_LIFETIME
+            self._metadata_fetched_at = self._clock.now()
         return self._metadata
 
     def endpoint(self, name: str) -> Flow[str]:
@@ -94,16 +94,20 @@ class Discovery:
         Raises:
             Reject: as for ``metadata``; ``jwks.malformed``, ``jwk.*``.
         """
-        age = self._clock.now() - self._keys_fetched_at
+        age = self._since(self._keys_fetched_at)
         if (
             self._keys is None
-            or age >= KEYS_LIFETIME
+            or not 0 <= age < KEYS_LIFETIME
             or (age >= KEYS_COOL_DOWN and not _knows(self._keys, token))
         ):
             document = yield from self._fetch((yield from self.endpoint("jwks_uri")))
             self._keys = KeySet.read(document or {})
             self._keys_fetched_at = self._clock.now()
         return self._keys
+
+    def _since(self, time: float) -> float:
+        """Return how long ago that was; less than nothing where the clock was set back, and then nobody knows."""
+        return self._clock.now() - time
 
     def _fetch(self, url: str, *, optional: bool = False) -> Flow[dict[str, object] | None]:
         response = yield from self._sending.fetch(url)

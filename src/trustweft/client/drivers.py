@@ -117,7 +117,8 @@ class Client(_Base):
     def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
         """Turn the callback's query into tokens, kept under ``name``."""
         tokens = self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
-        self.store.save(name, tokens)
+        with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     def tokens(self, name: str) -> TokenSet:
@@ -174,13 +175,15 @@ class Client(_Base):
     def client_credentials(self, scope: tuple[str, ...], *, name: str) -> TokenSet:
         """Obtain tokens for the client itself, kept under ``name``."""
         tokens = self._drive(self.core.client_credentials(scope))
-        self.store.save(name, tokens)
+        with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     def revoke(self, name: str) -> None:
         """End the authorization at the server, then forget it."""
-        self._drive(self.core.revoke(self._load(name)))
-        self.store.forget(name)
+        with self._lock(name):  # else a refresh under way would bring back what is forgotten here
+            self._drive(self.core.revoke(self._load(name)))
+            self.store.forget(name)
 
     def _drive(self, flow: Flow[T]) -> T:
         try:
@@ -196,10 +199,10 @@ class Client(_Base):
             call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
         ) as response:
             _refuse_encoded(response)
-            body = b""
+            body = bytearray()
             for piece in response.iter_bytes():
-                body = _bounded(body, piece)
-            return _value(response, body)
+                _add(body, piece)
+            return _value(response, bytes(body))
 
 
 class AsyncClient(_Base):
@@ -227,7 +230,8 @@ class AsyncClient(_Base):
     async def finish(self, pending: PendingAuthorization, query: str, *, name: str) -> TokenSet:
         """Turn the callback's query into tokens, kept under ``name``."""
         tokens = await self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
-        self.store.save(name, tokens)
+        async with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     async def tokens(self, name: str) -> TokenSet:
@@ -275,13 +279,15 @@ class AsyncClient(_Base):
     async def client_credentials(self, scope: tuple[str, ...], *, name: str) -> TokenSet:
         """Obtain tokens for the client itself, kept under ``name``."""
         tokens = await self._drive(self.core.client_credentials(scope))
-        self.store.save(name, tokens)
+        async with self._lock(name):  # a refresh under way is kept before, not after
+            self.store.save(name, tokens)
         return tokens
 
     async def revoke(self, name: str) -> None:
         """End the authorization at the server, then forget it."""
-        await self._drive(self.core.revoke(self._load(name)))
-        self.store.forget(name)
+        async with self._lock(name):
+            await self._drive(self.core.revoke(self._load(name)))
+            self.store.forget(name)
 
     async def _drive(self, flow: Flow[T]) -> T:
         try:
@@ -297,10 +303,10 @@ class AsyncClient(_Base):
             call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
         ) as response:
             _refuse_encoded(response)
-            body = b""
+            body = bytearray()
             async for piece in response.aiter_bytes():
-                body = _bounded(body, piece)
-            return _value(response, body)
+                _add(body, piece)
+            return _value(response, bytes(body))
 
 
 def _plain(call: Call) -> list[tuple[str, str]]:
@@ -313,10 +319,10 @@ def _refuse_encoded(response: httpx2.Response) -> None:
         raise ENCODED.reject()
 
 
-def _bounded(body: bytes, piece: bytes) -> bytes:
+def _add(body: bytearray, piece: bytes) -> None:
     if len(body) + len(piece) > MAXIMUM_ANSWER:
         raise TOO_LARGE.reject(f"more than {MAXIMUM_ANSWER} octets")
-    return body + piece
+    body += piece  # in its place: a server that sends single octets must not make us copy all for each
 
 
 def _value(response: httpx2.Response, body: bytes) -> HttpResponse:

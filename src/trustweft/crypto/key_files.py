@@ -32,6 +32,8 @@ __all__ = ["KEY_ID_LENGTH", "Fingerprint", "KeyDirectory"]
 KEY_ID_LENGTH: Final = 16  # of the thumbprint: 96 bits
 _SUFFIX: Final = ".json"
 _LOCK: Final = ".lock"
+_TEMPORARY: Final = f"{_SUFFIX}-"  # in the name of a key file that is being written
+_SUPERUSER: Final = 0
 
 _Seen = tuple[str, int, int, int, int]
 Fingerprint = frozenset[_Seen]
@@ -95,6 +97,9 @@ class KeyDirectory:
         make_private_directory(self.path)
         lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            owner = self._owner()
+            if owner is not None:
+                os.fchown(lock, *owner)
             fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._remove_remains()
             yield
@@ -103,12 +108,23 @@ class KeyDirectory:
 
     def save(self, record: KeyRecord) -> None:
         """Write one record; the caller has the lock."""
-        write_private_file(self.path / f"{record.key_id}{_SUFFIX}", msgspec.json.encode(record))
+        path = self.path / f"{record.key_id}{_SUFFIX}"
+        write_private_file(path, msgspec.json.encode(record), owner=self._owner())
+
+    def _owner(self) -> tuple[int, int] | None:
+        """Return whom files shall belong to where that is not the process's user.
+
+        A command of the superuser writes for a server that runs as somebody else, who could not read them otherwise.
+        """
+        if os.geteuid() != _SUPERUSER:
+            return None
+        seen = self.path.stat()
+        return seen.st_uid, seen.st_gid
 
     def _remove_remains(self) -> None:
         """Remove what a writer that was killed left behind: nobody but the one with the lock is writing."""
         for path in self.path.iterdir():
-            if path.name.startswith(".") and path.name != _LOCK:
+            if path.name.startswith(".") and _TEMPORARY in path.name:
                 path.unlink(missing_ok=True)
 
 

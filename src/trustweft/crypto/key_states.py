@@ -170,7 +170,7 @@ def _current(chain: Sequence[KeyRecord], now: float) -> int:
 
 def _given_up(record: KeyRecord, now: float) -> KeyStatus:
     retired_at = record.retired_at or 0.0
-    if now < retired_at:
+    if now < retired_at and record.has_secret:
         return KeyStatus(record=record, state=KeyState.PENDING, since=record.published_at, until=retired_at)
     return KeyStatus(record=record, state=KeyState.RETIRED, since=retired_at)
 
@@ -183,11 +183,14 @@ def _after_use(record: KeyRecord, superseded_at: float, now: float) -> KeyStatus
 
 
 def _as_retired(status: KeyStatus, now: float) -> KeyStatus:
-    """Return the status as it is where an operator retired the key, or said when it will be."""
+    """Return the status as it is where an operator retired the key, or said when it will be.
+
+    A secret that is gone proves that it had been retired, whatever the clock says now: it may be somebody else's.
+    """
     retired_at = status.record.retired_at
     if retired_at is None or status.state is KeyState.RETIRED:
         return status
-    if now >= retired_at:
+    if now >= retired_at or not status.record.has_secret:
         return KeyStatus(record=status.record, state=KeyState.RETIRED, since=retired_at)
     until = retired_at if status.until is None else min(status.until, retired_at)
     return KeyStatus(record=status.record, state=status.state, since=status.since, until=until)

@@ -47,9 +47,13 @@ class KeyWatch:
         """Watch until cancelled."""
         while True:
             self.look()
-            # Not later than the clock says: all processes then begin to use a key at the same moment.
-            until = self._keys.changes_at - self._clock.now()
-            await self._pause(min(INTERVAL, max(0.0, until)))
+            await self._pause(self._until_next_look())
+
+    def _until_next_look(self) -> float:
+        """Return no more than until the next change: all processes then begin to use a key at the same moment."""
+        if self._problem:
+            return INTERVAL  # the change that is due may be what cannot be made
+        return min(INTERVAL, max(0.0, self._keys.changes_at - self._clock.now()))
 
     def look(self) -> None:
         """Come up to date. Files that cannot be used are told once; what was read before goes on by the clock."""

@@ -104,12 +104,13 @@ class RefreshedKeys(Generic[Keys, Wanted]):
         self._document: bytes | None = None
         self._keys: Keys | None = None
         self._fetched_at = -math.inf
+        self._attempted_at = -math.inf
         self._next_attempt = -math.inf
         self._flight: asyncio.Task[None] | None = None
 
     def is_idle(self) -> bool:
         """Say whether nothing is under way and the next fetch may begin: to forget all of this changes no rule."""
-        return self._flight is None and self._clock.now() >= self._next_attempt
+        return self._flight is None and self._now() >= self._next_attempt
 
     async def get(self, wanted: Wanted) -> Keys:
         """Return the keys as they are for this message; whether its key is among them is for the caller to see.
@@ -117,7 +118,7 @@ class RefreshedKeys(Generic[Keys, Wanted]):
         Raises:
             Reject: ``unavailable``, with the seconds after which to ask again.
         """
-        now = self._clock.now()
+        now = self._now()
         keys = self._usable(now)
         known = keys is not None and self._serves(keys, wanted)
         if keys is not None and known and now < self._fetched_at + self._rules.time_to_live:
@@ -129,20 +130,28 @@ class RefreshedKeys(Generic[Keys, Wanted]):
             return self._or_refuse(keys)
         # Shielded, because a caller who goes away must not take the answer of the others along.
         await asyncio.shield(self._flight)
-        return self._or_refuse(self._usable(self._clock.now()))
+        return self._or_refuse(self._usable(self._now()))
+
+    def _now(self) -> float:
+        """Return the time. Where the clock was set back nobody knows how old the keys are: they are due at once."""
+        now = self._clock.now()
+        if now < self._attempted_at:
+            self._attempted_at = self._next_attempt = now
+            self._fetched_at = min(self._fetched_at, now - self._rules.time_to_live)
+        return now
 
     def _usable(self, now: float) -> Keys | None:
         return self._keys if now < self._fetched_at + self._rules.stale_cap else None
 
     def _or_refuse(self, keys: Keys | None) -> Keys:
         if keys is None:
-            wait = max(1, math.ceil(self._next_attempt - self._clock.now()))
+            wait = max(1, math.ceil(self._next_attempt - self._now()))
             raise self._unavailable((("retry-after", str(wait)),))
         return keys
 
     async def _refresh(self, now: float) -> None:
         """Fetch the keys; a failure is remembered as one and raises nothing."""
-        self._next_attempt = now + self._rules.retry_after
+        self._attempted_at, self._next_attempt = now, now + self._rules.retry_after
         try:
             document = await self._load()
             if document != self._document:
@@ -151,7 +160,8 @@ class RefreshedKeys(Generic[Keys, Wanted]):
         except (Reject, OSError) as cause:
             self._tell(cause if isinstance(cause, Reject) else self._failed.reject(repr(cause)[:200]))
         else:
-            self._fetched_at = now  # when it was asked for: what took long to arrive is not younger for that
+            # When it was asked for: what took long to arrive is not younger for that.
+            self._fetched_at = self._attempted_at = now
             self._next_attempt = now + self._rules.cool_down
         finally:
             self._flight = None

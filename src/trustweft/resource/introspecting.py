@@ -119,9 +119,9 @@ class IntrospectedRevocations:
         self._entropy = entropy
         self._observer = SilentObserver() if observer is None else observer
         self._maximum = maximum
-        self._answers: OrderedDict[bytes, tuple[bool, float]] = OrderedDict()
+        self._answers: OrderedDict[bytes, tuple[bool, float]] = OrderedDict()  # and when it was asked for
         self._flights: dict[bytes, asyncio.Task[bool | None]] = {}
-        self._paused_until = 0.0
+        self._paused_at = -math.inf
 
     async def is_active(self, token: AccessToken, *, presented: str) -> bool:
         """Say whether the verified ``token`` is still good.
@@ -131,19 +131,23 @@ class IntrospectedRevocations:
         """
         key = digest_of(presented)
         answer = self._remembered(key)
-        if answer is None and (key in self._flights or self._clock.now() >= self._paused_until):
+        if answer is None and (key in self._flights or not self._is_younger(self._paused_at, PAUSE)):
             if key not in self._flights:
                 self._flights[key] = asyncio.create_task(self._ask(key, token, presented))
             # Shielded, because a caller who goes away must not take the answer of the others along.
             answer = await asyncio.shield(self._flights[key])
         if answer is None:
-            wait = max(1, math.ceil(self._paused_until - self._clock.now()))
-            raise UNAVAILABLE.reject(f"client_id={token.client_id}", headers=(("retry-after", str(wait)),))
+            wait = str(math.ceil(PAUSE))
+            raise UNAVAILABLE.reject(f"client_id={token.client_id}", headers=(("retry-after", wait),))
         return answer
 
     def _remembered(self, key: bytes) -> bool | None:
-        active, until = self._answers.get(key, (False, -math.inf))
-        return active if self._clock.now() < until else None
+        active, asked_at = self._answers.get(key, (False, -math.inf))
+        return active if self._is_younger(asked_at, self._settings.maximum_age) else None
+
+    def _is_younger(self, time: float, age: float) -> bool:
+        """Say whether it is less long ago. What is still to come is not: the clock was set back, nobody knows how far."""
+        return time <= self._clock.now() < time + age
 
     async def _ask(self, key: bytes, token: AccessToken, presented: str) -> bool | None:
         """Ask; None where there was no answer."""
@@ -155,7 +159,7 @@ class IntrospectedRevocations:
             self._observer.refused("resource", "introspection", refused)
             return None
         else:
-            self._remember(key, active=active, until=asked_at + self._settings.maximum_age)
+            self._remember(key, active=active, asked_at=asked_at)
             return active
         finally:
             del self._flights[key]
@@ -175,7 +179,7 @@ class IntrospectedRevocations:
         return response
 
     def _pause(self) -> None:
-        self._paused_until = self._clock.now() + PAUSE
+        self._paused_at = self._clock.now()
 
     def _form(self, presented: str) -> dict[str, str]:
         settings = self._settings
@@ -194,8 +198,8 @@ class IntrospectedRevocations:
             "client_assertion": assertion,
         }
 
-    def _remember(self, key: bytes, *, active: bool, until: float) -> None:
-        self._answers[key] = (active, until)
+    def _remember(self, key: bytes, *, active: bool, asked_at: float) -> None:
+        self._answers[key] = (active, asked_at)
         self._answers.move_to_end(key)
         if len(self._answers) > self._maximum:
             self._answers.popitem(last=False)

@@ -41,11 +41,19 @@ def read_private_file(path: Path) -> bytes:
         return file.read()
 
 
-def write_private_file(path: Path, content: bytes) -> None:
-    """Replace the file in one step, mode 0600; after a crash either the old or the new content is there."""
+def write_private_file(path: Path, content: bytes, *, owner: tuple[int, int] | None = None) -> None:
+    """Replace the file in one step, mode 0600; after a crash either the old or the new content is there.
+
+    Args:
+        path: which file.
+        content: all of it.
+        owner: user and group that it shall belong to; the process's own where none is named.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if owner is not None:
+                os.fchown(descriptor, *owner)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -12,7 +12,7 @@ from trustweft.cli import keys as command_module
 from trustweft.cli import main
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.first_start import prepare_settings
-from trustweft.crypto.key_rotation import HANDOVER
+from trustweft.crypto.key_rotation import HANDOVER, make_missing
 from trustweft.crypto.key_states import PUBLISHED_BEFORE_USE
 from trustweft.crypto.keyring import KeyRing
 from trustweft.runtime.clock import ManualClock
@@ -176,6 +176,14 @@ def test_an_algorithm_that_the_server_does_not_sign_with_is_told(desk: Desk) -> 
     )
 
 
+def test_an_algorithm_that_does_not_sign_yet_is_told(desk: Desk) -> None:
+    """It is in the settings already: nothing helps but to wait."""
+    make_missing(desk.ring.directory, algorithms=("EdDSA",), now=NOW)
+    assert desk.refusal("rotate", "--algorithm", "EdDSA") == [
+        "Error: keys.algorithm: this server signs with ES256, and with EdDSA from 08:10:00 UTC (in 10 min)"
+    ]
+
+
 def test_the_key_that_signs_is_not_retired_by_a_slip_of_the_hand(desk: Desk) -> None:
     """Both ways out are named."""
     assert desk.refusal("retire", desk.signs) == [
@@ -254,6 +262,14 @@ def test_a_list_of_algorithms_that_cannot_be_is_refused(
     monkeypatch.setenv("TRUSTWEFT_KEYS__ALGORITHMS", algorithms)
     (line,) = desk.refusal("list", "--config", str(desk.data / "server" / "server.toml"))
     assert "algorithms" in line or "TRUSTWEFT_KEYS__ALGORITHMS" in line
+
+
+def test_a_key_that_leads_nowhere_is_told(desk: Desk) -> None:
+    """There are keys beside it: nobody says that there are none."""
+    (desk.data / "server" / "keys" / "gone.json").symlink_to("nowhere")
+    for words in (("list",), ("rotate",)):
+        (line,) = desk.refusal(*words)
+        assert "gone.json" in line
 
 
 def test_an_open_key_is_told_with_the_command_that_mends_it(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
 from dataclasses import replace as configured
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,23 @@ def test_an_answer_without_end_is_cut_off(server: ScriptedServer) -> None:
     client._http = httpx2.Client(transport=httpx2.MockTransport(endless))
     with pytest.raises(Reject, match=r"client\.answer-too-large"):
         client.begin()
+
+
+def test_an_answer_in_single_octets_is_not_copied_for_each(server: ScriptedServer) -> None:
+    """A server that dripped a megabyte would keep our processor busy for a quarter of a minute."""
+    client = authorized(server, server.client())
+
+    def seconds(octets: int) -> float:
+        client._http = httpx2.Client(
+            transport=httpx2.MockTransport(
+                lambda _: httpx2.Response(200, content=(b"x" for _ in range(octets)))
+            )
+        )
+        before = time.process_time()
+        assert len(client.call("GET", RESOURCE, name="alice").body) == octets
+        return time.process_time() - before
+
+    assert seconds(400_000) < 10 * seconds(100_000)  # four times as long, not sixteen times
 
 
 def test_nothing_secret_is_printed(server: ScriptedServer) -> None:

@@ -77,6 +77,17 @@ def test_keys_are_kept_for_a_while(server: ScriptedServer) -> None:
         server.clock.advance(KEYS_LIFETIME / 2)
 
 
+def test_a_clock_that_was_set_back_keeps_nothing(server: ScriptedServer) -> None:
+    """What was fetched at a time that is still to come may be of any age."""
+    client = server.client()
+    authorize(server, client)
+    rotate(server)
+    server.clock.advance(-86_400)
+    authorize(server, client)
+    authorize(server, client)
+    assert (server.calls.count(METADATA), server.calls.count("/jwks")) == (2, 2)
+
+
 def test_an_unknown_key_is_looked_for(server: ScriptedServer) -> None:
     """The server may have begun to sign with a new one."""
     client = server.client()

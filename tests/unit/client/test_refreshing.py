@@ -1,10 +1,8 @@
-"""Refresh tokens: kept before they are used, tried again where an answer was lost, one for all who ask at once."""
+"""Refresh tokens: kept before they are used, tried again where an answer was lost."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -264,99 +262,21 @@ def test_a_token_that_is_about_to_end_is_refreshed_and_kept(server: ScriptedServ
     assert server.refreshed == 1
 
 
-def test_threads_that_ask_at_once_refresh_once(server: ScriptedServer) -> None:
-    """One of them refreshes for all: a server that rotates would see a replay otherwise."""
-    client = authorized(server, server.client())
-    server.clock.advance(291)
-    found: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(client.tokens("alice").access_token)) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (server.refreshed, len(found), len(set(found))) == (1, 8, 1)
+def test_both_refresh_tokens_are_revoked(server: ScriptedServer) -> None:
+    """A server that lost the exchange knows the old one only: to it the new one is nothing that could be revoked."""
+    store = MemoryTokenStore()
+    client = authorized(server, server.client(store=store))
+    server.refuse = Rotation(server, store).answer
+    server.clock.advance(295)
+    client.tokens("alice")
+    revoked: list[str] = []
 
+    def keep(request: httpx2.Request) -> httpx2.Response | None:
+        if request.url.path != "/revoke":
+            return None
+        revoked.append(form_of(request)["token"])
+        return httpx2.Response(200)
 
-def test_tasks_that_ask_at_once_refresh_once(server: ScriptedServer) -> None:
-    """The asynchronous client does the same."""
-
-    async def run() -> set[str]:
-        transport = httpx2.MockTransport(server.answer)
-        async with httpx2.AsyncClient(transport=transport) as http:
-            client = AsyncClient(server.configuration, http, clock=server.clock, entropy=SystemEntropy())
-            started = await client.begin()
-            await client.finish(started.pending, server.query(started), name="alice")
-            server.clock.advance(291)
-            found = await asyncio.gather(*[client.tokens("alice") for _ in range(8)])
-            return {tokens.access_token for tokens in found}
-
-    assert (len(asyncio.run(run())), server.refreshed) == (1, 1)
-
-
-def test_whoever_waits_while_a_refresh_fails_is_still_one_at_a_time(server: ScriptedServer) -> None:
-    """A lost answer must not let two send the same refresh token at once: a server that rotates would see a replay."""
-    client = authorized(server, server.client())
-    server.clock.advance(291)
-    locked: list[bool] = []
-    waiting = threading.Barrier(2, timeout=20)
-
-    def lose(request: httpx2.Request) -> None:
-        if form_of(request).get("grant_type") == "refresh_token":
-            if not locked:
-                waiting.wait()  # until the other one is on its way
-            locked.append(client._lock("alice").locked())
-            raise httpx2.ReadError("the connection broke", request=request)
-
-    def ask() -> None:
-        with contextlib.suppress(httpx2.ReadError):
-            client.tokens("alice")
-
-    def come_second() -> None:
-        lock = client._lock("alice")  # as a thread has it that waits
-        waiting.wait()
-        with lock:
-            later = client._lock("alice")
-            locked.append(later is lock and later.locked())
-
-    server.refuse = lose
-    threads = [threading.Thread(target=run) for run in (ask, come_second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert locked == [True, True]
-    assert len(client._locks) == 0
-
-
-def test_tasks_that_wait_while_a_refresh_fails_are_still_one_at_a_time(server: ScriptedServer) -> None:
-    """The asynchronous client does the same."""
-    under_way, most = 0, 0
-
-    async def lose(request: httpx2.Request) -> httpx2.Response:
-        nonlocal under_way, most
-        if form_of(request).get("grant_type") != "refresh_token":
-            return server.answer(request)
-        under_way += 1
-        most = max(most, under_way)
-        for _ in range(20):
-            await asyncio.sleep(0)
-        under_way -= 1
-        raise httpx2.ReadError("the connection broke", request=request)
-
-    async def run() -> list[TokenSet | BaseException]:
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(lose)) as http:
-            client = AsyncClient(server.configuration, http, clock=server.clock, entropy=SystemEntropy())
-            started = await client.begin()
-            await client.finish(started.pending, server.query(started), name="alice")
-            server.clock.advance(291)
-            first = asyncio.gather(*[client.tokens("alice") for _ in range(3)], return_exceptions=True)
-            for _ in range(30):  # into the second of them
-                await asyncio.sleep(0)
-            later = asyncio.gather(*[client.tokens("alice") for _ in range(3)], return_exceptions=True)
-            return [*await first, *await later]
-
-    outcomes = asyncio.run(run())
-    assert {type(outcome) for outcome in outcomes} == {httpx2.ReadError}
-    assert (len(outcomes), most) == (6, 1)
+    server.refuse = keep
+    client.revoke("alice")
+    assert revoked == ["refresh-2", "refresh-1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,10 +209,27 @@ def test_lost_keys_are_told_not_replaced(keys: KeyDirectory) -> None:
 def test_what_a_killed_writer_left_is_removed(keys: KeyDirectory) -> None:
     """Half a file with a secret in it does not lie around for ever."""
     (keys.path / ".half.json-abc").write_text("{")
+    (keys.path / ".gitignore").write_text("*")
+    (keys.path / ".snapshots").mkdir()
     before = set(stored(keys))
     added = rotate(keys, algorithm="ES256", now=NOW).key_id
     assert set(stored(keys)) == {*before, added}
-    assert {path.name for path in keys.path.iterdir()} == {".lock", *(f"{key}.json" for key in stored(keys))}
+    assert {path.name for path in keys.path.iterdir()} == {
+        *(".lock", ".gitignore", ".snapshots"),  # ours, and what is not ours to remove
+        *(f"{key}.json" for key in stored(keys)),
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser writes where another user's server reads")
+def test_what_the_superuser_writes_belongs_to_the_server(tmp_path: Path) -> None:
+    """Else the server could not read it, and would go on to sign with the key that was just retired as compromised."""
+    keys = KeyDirectory(tmp_path / "keys")
+    keys.path.mkdir(mode=0o700)
+    os.chown(keys.path, 4_321, 4_322)
+    make_missing(keys, algorithms=("ES256",), now=NOW)
+    retire(keys, active(keys, NOW), compromised=True, now=NOW)
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in keys.path.iterdir()}
+    assert (len(stored(keys)), owners) == (2, {(4_321, 4_322)})
 
 
 def test_no_key_id_looks_like_an_option(tmp_path: Path) -> None:

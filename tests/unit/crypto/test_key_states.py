@@ -141,6 +141,20 @@ def test_a_clock_that_was_set_back_does_not_silence_the_server() -> None:
     assert (states["first"][0], states["second"][0]) == ("retiring", "active")
 
 
+@pytest.mark.parametrize("now", [NOW - 1_000, NOW + 500, BEGINS + 50])
+def test_a_key_whose_secret_is_erased_is_not_published_again(now: float) -> None:
+    """A key that was retired is not believed because the clock was set back: somebody else may sign with it."""
+    compromised = msgspec.structs.replace(FIRST, retired_at=BEGINS + 100, compromised=True, jwk=PUBLIC)
+    successor = record("next", published_at=BEGINS + 98, wait=2)
+    given_up = record("given up", published_at=BEGINS + 200, retired_at=BEGINS + 300, secret=False)
+    states = shown([compromised, successor, given_up], now)
+    assert {key_id: state for key_id, (state, _, _) in states.items()} == {
+        "first": "retired",
+        "next": "active",
+        "given up": "retired",
+    }
+
+
 def test_no_record_prints_its_secret() -> None:
     """Neither alone nor in a status."""
     assert "…" not in repr(FIRST) + repr(states_at([FIRST], NOW))

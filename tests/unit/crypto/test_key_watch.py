@@ -126,6 +126,19 @@ async def test_it_looks_twice_a_second_and_at_the_moment_of_a_change(watched: Wa
     assert INTERVAL * 2 <= HANDOVER
 
 
+async def test_a_directory_without_keys_is_not_looked_at_without_pause(watched: Watched) -> None:
+    """The last keys go on to sign, and the process has time for requests."""
+    for path in watched.ring.directory.path.glob("*.json"):
+        path.unlink()
+    task = asyncio.ensure_future(watched.watch.run())
+    for _ in range(3):
+        assert await watched.pauses.get() == INTERVAL
+        watched.pauses.task_done()
+    task.cancel()
+    assert len(watched.hearing.failures) == 1
+    assert watched.ring.signer().key_id is not None
+
+
 @pytest.fixture
 async def authority(tmp_path: Path) -> AsyncIterator[Authority]:
     """A server in memory."""

@@ -146,6 +146,23 @@ async def test_an_answer_is_kept_for_five_seconds() -> None:
     assert len(world.endpoint.forms) == 2
 
 
+async def test_a_clock_that_was_set_back_keeps_no_answer() -> None:
+    """What was answered at a time that is still to come may be of any age, and a pause until then is none."""
+    world = World()
+    token = await world.learn()
+    assert await world.revocations.is_active(token, presented=world.presented)
+    del world.endpoint.tokens[world.presented]
+    world.clock.advance(-3_600)
+    assert not await world.revocations.is_active(token, presented=world.presented)
+    world.endpoint.away = OSError("no route")
+    world.clock.advance(5)
+    with pytest.raises(Reject):
+        await world.revocations.is_active(token, presented=world.presented)
+    world.endpoint.away = None
+    world.clock.advance(-3_600)
+    assert not await world.revocations.is_active(token, presented=world.presented)
+
+
 async def test_every_question_has_an_assertion_of_its_own() -> None:
     """The issuer refuses one that it has seen."""
     world = World(maximum_age=0)

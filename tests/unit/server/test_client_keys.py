@@ -139,6 +139,29 @@ async def test_an_outage_is_bridged_up_to_the_cap_then_nobody_is_believed(author
     assert answer.values("retry-after") == ["29"]
 
 
+async def test_a_clock_that_was_set_back_keeps_no_removed_key(authority: Authority) -> None:
+    """What was fetched at a time that is still to come may be of any age: it is fetched anew, and no new key waits."""
+    assert (await call(authority)).status == 200
+    authority.hosts.publish(ADDRESS, SECOND)
+    authority.clock.advance(-86_400)
+    assert (await call(authority)).reason == "client-assertion.no-key"
+    assert (await call(authority, signer=SECOND)).status == 200
+    assert authority.hosts.asked == [ADDRESS] * 2
+
+
+async def test_a_clock_that_was_set_back_lengthens_no_outage(authority: Authority) -> None:
+    """Neither are the last keys believed for longer than the cap, nor is the host left alone for longer."""
+    assert (await call(authority)).status == 200
+    authority.hosts.away[ADDRESS] = OSError("no route")
+    authority.clock.advance(-86_400)
+    assert (await call(authority)).status == 200
+    authority.clock.advance(STALE_CAP)
+    assert (await call(authority)).reason == "client-keys.unavailable"
+    authority.clock.advance(-86_400)
+    del authority.hosts.away[ADDRESS]
+    assert (await call(authority)).status == 200
+
+
 @pytest.mark.parametrize("away", [OSError("no route"), TimeoutError()], ids=repr)
 async def test_a_failure_is_remembered(authority: Authority, away: Exception) -> None:
     """A host that does not answer is left alone for half a minute, however many ask."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities, revocation_lists
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from trustweft.cli.settings import ClientKeySettings, ServerSettings, TlsSettings
+    from trustweft.crypto.revocation_lists import RevocationLists
+    from trustweft.net.asgi import Application
     from trustweft.server.pipeline import Pipelines
     from trustweft.store.sqlite.store import SqliteStore as Store
 
@@ -66,11 +69,42 @@ def assemble_server(
     """
     own_store = store is None
     store = SqliteStore.open(resolve(base, settings.storage.path)) if store is None else store
+    revocation = revocation_lists(settings.certificate_revocation, base=base, surroundings=surroundings)
+    deployment = _deploy(settings, base=base, surroundings=surroundings, store=store, revocation=revocation)
+    application = behind_proxies(
+        with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi),
+        settings.proxy,
+        participant="server",
+        surroundings=surroundings,
+    )
+    listeners = _listeners(settings, application, base=base)
+    listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
+    watch = KeyWatch(deployment.keys, clock=surroundings.clock, observer=surroundings.observer)
+    background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run]
+    if own_store:
+        background.append(reaper(store, "server", surroundings=surroundings))
+
+    async def close() -> None:
+        deployment.passwords.close()
+        if own_store:
+            await store.close()
+
+    return Assembled(listeners, background, [close])
+
+
+def _deploy(
+    settings: ServerSettings,
+    *,
+    base: Path,
+    surroundings: Surroundings,
+    store: Store,
+    revocation: RevocationLists,
+) -> Deployment:
+    """Return what the server is made of."""
     profile = read_profile(base, settings.profile)
     entropy, clock = surroundings.entropy, surroundings.clock
     secret = load_or_create_secret(resolve(base, settings.keys.nonce_secret_file), entropy=entropy)
-    revocation = revocation_lists(settings.certificate_revocation, base=base, surroundings=surroundings)
-    deployment = Deployment(
+    return Deployment(
         config=settings.server,
         profile=profile,
         store=store,
@@ -90,49 +124,29 @@ def assemble_server(
         observer=surroundings.observer,
         detail_types=read_detail_types(base, settings.server.authorization_details_types),
     )
-    application = behind_proxies(
-        with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi),
-        settings.proxy,
-        participant="server",
-        surroundings=surroundings,
+
+
+def _listeners(settings: ServerSettings, application: Application, *, base: Path) -> list[Listener]:
+    """Return where the server is reached: by everybody, and by clients with certificates where there is a port for it."""
+    listen, tls = settings.listen, settings.tls
+    everybody = Listener(
+        name="authorization server",
+        application=application,
+        host=listen.host,
+        port=listen.port,
+        certificate=resolve(base, tls.certificate),
+        private_key=resolve(base, tls.private_key),
+        client_authorities=proxy_authorities(settings.proxy, tls, base=base),
     )
-    certificate = resolve(base, settings.tls.certificate)
-    private_key = resolve(base, settings.tls.private_key)
-    listeners = [
-        Listener(
-            name="authorization server",
-            application=application,
-            host=settings.listen.host,
-            port=settings.listen.port,
-            certificate=certificate,
-            private_key=private_key,
-            client_authorities=proxy_authorities(settings.proxy, settings.tls, base=base),
-        )
-    ]
-    if settings.listen.mtls_port is not None and settings.tls.client_authorities is not None:
-        listeners.append(
-            Listener(
-                name="authorization server for client certificates",
-                application=application,
-                host=settings.listen.host,
-                port=settings.listen.mtls_port,
-                certificate=certificate,
-                private_key=private_key,
-                client_authorities=resolve(base, settings.tls.client_authorities),
-            )
-        )
-
-    async def close() -> None:
-        deployment.passwords.close()
-        if own_store:
-            await store.close()
-
-    listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    watch = KeyWatch(deployment.keys, clock=clock, observer=surroundings.observer)
-    background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run]
-    if own_store:
-        background.append(reaper(store, "server", surroundings=surroundings))
-    return Assembled(listeners, background, [close])
+    if listen.mtls_port is None or tls.client_authorities is None:
+        return [everybody]
+    certified = replace(
+        everybody,
+        name="authorization server for client certificates",
+        port=listen.mtls_port,
+        client_authorities=resolve(base, tls.client_authorities),
+    )
+    return [everybody, certified]
 
 
 def _roots(tls: TlsSettings, *, base: Path) -> tuple[Certificate, ...]:
