@@ -500,7 +500,16 @@ def test_an_intermediate_is_no_root(authority: Authority) -> None:
         lambda der: der + b"\0" * MAXIMUM_CERTIFICATE,
         lambda der: der.replace(b"\x0c\x02cc", b"\x03\x02\0c"),
     ],
-    ids=["empty", "truncated", "trailing", "no sequence", "indefinite", "zeros", "too large", "bits for a name"],
+    ids=[
+        "empty",
+        "truncated",
+        "trailing",
+        "no sequence",
+        "indefinite",
+        "zeros",
+        "too large",
+        "bits for a name",
+    ],
 )
 def test_what_is_no_certificate_is_refused(authority: Authority, mutate: object) -> None:
     """Broken encodings are refused as malformed, whatever they are broken by."""
