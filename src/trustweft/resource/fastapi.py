@@ -81,7 +81,8 @@ class Authorized(SecurityBase):
         try:
             return await self._verify(state)
         except Reject as refused:
-            raise RefusedError(refused, self._guard.refusal(refused, scope=self._scope)) from refused
+            answer = self._guard.refusal(refused, scope=self._scope, request=state[_REQUEST])
+            raise RefusedError(refused, answer) from refused
 
     async def _verify(self, state: dict[str, Any]) -> AuthorizationContext:
         verified: dict[Guard, AuthorizationContext] = state.setdefault(_VERIFIED, {})
