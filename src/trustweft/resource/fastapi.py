@@ -64,7 +64,9 @@ class Authorized(SecurityBase):
         self._scope = tuple(scope)
         self._details = tuple(details)
         self.model = HTTPBase(
-            scheme="DPoP", description="An access token bound to a key, with a proof in the DPoP header."
+            scheme="DPoP",
+            description="An access token bound to a key, with a proof in the DPoP header. One that is bound to the "
+            "certificate of the connection instead comes as Bearer.",
         )
         self.scheme_name = "DPoP"
 
