@@ -84,7 +84,7 @@ def _check_refusal(sent: Sent, answer: Answer, *, protected: bool) -> None:
         assert _PUBLIC.fullmatch(why.public)
     if answer.status == _UNAUTHORIZED:
         if protected:
-            assert answer.header("www-authenticate").startswith("DPoP "), "no challenge"
+            assert answer.header("www-authenticate").startswith(("DPoP ", "Bearer ")), "no challenge"
         else:
             assert why.error == "invalid_client", "401 without invalid_client"
 

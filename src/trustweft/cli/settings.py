@@ -56,7 +56,8 @@ class TlsSettings(_Settings, frozen=True):
 
     Attributes:
         client_authorities: PEM of the authorities whose certificates authenticate clients by name (RFC 8705 section
-            2.1). Where it is named, the listener asks for client certificates.
+            2.1). Where it is named, the listener asks for client certificates; of an authorization server's two, that
+            at ``mtls_port``.
     """
 
     certificate: str
@@ -155,6 +156,11 @@ class ServerSettings(_Settings, frozen=True):
     client_keys: ClientKeySettings = ClientKeySettings()
     profile: str = "fapi2-security"
     login_notice: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a port at which nobody would listen, while the metadata may name it."""
+        if self.listen.mtls_port is not None and self.tls.client_authorities is None:
+            raise ValueError("listen.mtls_port needs tls.client_authorities")
 
 
 class RevocationSettings(_Settings, frozen=True):

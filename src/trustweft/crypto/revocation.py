@@ -214,8 +214,8 @@ def _read(found: x509.CertificateRevocationList, *, now: float) -> RevocationLis
         number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound as cause:  # section 5.2.3; without it an old list could replace a newer one
         raise UNUSABLE.reject("no CRL number") from cause
-    if number < 0 or next_update <= this_update:
-        raise UNUSABLE.reject(f"number {number}, from {this_update} to {next_update}")
+    if next_update <= this_update:
+        raise UNUSABLE.reject("nextUpdate is not after thisUpdate")
     scope = _scope_of(found)
     return RevocationList(
         number=number,

@@ -47,6 +47,7 @@ MAXIMUM_CERTIFICATE: Final = 16_384
 MAXIMUM_INTERMEDIATES: Final = 4
 _UNREADABLE: Final = (
     UnsupportedAlgorithm,
+    TypeError,
     ValueError,
     x509.DuplicateExtension,
     x509.InvalidVersion,

@@ -51,7 +51,7 @@ def openapi_document(
             "version": "1.0.0",
             "summary": "Accounts and payments of the sample bank.",
             "description": "Every request brings an access token that is bound to a key, and a proof that the "
-            f"sender holds that key (FAPI 2.0 Security Profile, RFC 9449). Scopes: {asked}.",
+            f"sender holds that key (FAPI 2.0 Security Profile, RFC 9449 or RFC 8705). Scopes: {asked}.",
         },
         "servers": [{"url": url}],
         "paths": paths,
@@ -72,8 +72,9 @@ def _security_schemes(issuer: str) -> dict[str, object]:
             "scheme": "DPoP",
             "bearerFormat": "at+jwt",
             "description": "`Authorization: DPoP <access token>` (RFC 9449 section 7.1), with a token that "
-            f"{issuer} issued for this API and bound to the client's key. Tokens are never taken as Bearer, nor "
-            "from the query or the body.",
+            f"{issuer} issued for this API and bound to the client's key. One that is bound to the client's "
+            "certificate instead comes as Bearer, over a connection with that certificate, and needs no proof (RFC "
+            "8705 section 3). None is taken from the query or the body.",
         },
         "proof": {
             "type": "apiKey",

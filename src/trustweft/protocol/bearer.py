@@ -239,6 +239,7 @@ def create_challenge(
     algorithms: Sequence[str] = ("ES256", "PS256", "EdDSA"),
     resource_metadata: str | None = None,
     scope: Collection[str] = (),
+    request: HttpRequest | None = None,
 ) -> tuple[str, str]:
     """Return the WWW-Authenticate header of a refusal (RFC 9449 section 7.1, RFC 6750 section 3).
 
@@ -247,20 +248,32 @@ def create_challenge(
         algorithms: what proofs may be signed with.
         resource_metadata: where the protected resource describes itself (RFC 9728 section 5.1).
         scope: what the request needs, for ``insufficient_scope``.
+        request: that was refused: one with the Bearer scheme is challenged with it.
     """
+    scheme = _challenged_scheme(why, request)
     parameters: dict[str, str] = {}
     if why is not MISSING and why is not UNKNOWN_SCHEME:
         parameters |= {"error": why.error, "error_description": why.public}
     if scope:
         parameters["scope"] = " ".join(scope)
-    parameters["algs"] = " ".join(algorithms)
+    if scheme is Scheme.DPOP:
+        parameters["algs"] = " ".join(algorithms)
     if resource_metadata is not None:
         parameters["resource_metadata"] = resource_metadata
     for value in parameters.values():
         if not _QUOTABLE.fullmatch(value):
             raise ValueError(f"{value!r} cannot be quoted")
     text = ", ".join(f'{name}="{value}"' for name, value in parameters.items())
-    return ("www-authenticate", f"{Scheme.DPOP.value} {text}")
+    return ("www-authenticate", f"{scheme.value} {text}")
+
+
+def _challenged_scheme(why: Reason, request: HttpRequest | None) -> Scheme:
+    """Return the scheme to try again with: that of the request, unless it does not fit the token."""
+    if why is BOUND or why is NOT_BOUND:
+        return Scheme.DPOP if why is BOUND else Scheme.BEARER
+    values = () if request is None else request.header_values("authorization")
+    scheme = _SCHEMES.get(values[0].partition(" ")[0].lower()) if len(values) == 1 else None
+    return scheme or Scheme.DPOP
 
 
 def read_challenges(values: Sequence[str]) -> tuple[Challenge, ...]:

@@ -105,9 +105,7 @@ def _read_attribute(text: str, position: int) -> tuple[tuple[str, str | bytes], 
 def _without_trailing_spaces(value: str) -> str:
     bare = value.rstrip(" ")
     escapes = len(bare) - len(bare.rstrip("\\"))
-    return (
-        bare + " " if escapes % 2 and len(bare) < len(value) else bare
-    )  # the last backslash escaped a space
+    return bare + " " if escapes % 2 else bare  # the last backslash escaped a space
 
 
 def _unescape(value: str) -> str:

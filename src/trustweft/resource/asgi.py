@@ -108,7 +108,7 @@ class GuardMiddleware:
             return await self._guard.verify(request, scope=needed, detail_type=detail_type), None
         except Reject as refused:
             self._observer.refused(PARTICIPANT, _ENDPOINT, refused)
-            return None, self._guard.refusal(refused, scope=needed or ())
+            return None, self._guard.refusal(refused, scope=needed or (), request=request)
 
 
 async def read_visible_request(scope: Message, receive: Receive) -> tuple[HttpRequest, Receive]:

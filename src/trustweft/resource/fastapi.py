@@ -64,7 +64,9 @@ class Authorized(SecurityBase):
         self._scope = tuple(scope)
         self._details = tuple(details)
         self.model = HTTPBase(
-            scheme="DPoP", description="An access token bound to a key, with a proof in the DPoP header."
+            scheme="DPoP",
+            description="An access token bound to a key, with a proof in the DPoP header. One that is bound to the "
+            "certificate of the connection instead comes as Bearer.",
         )
         self.scheme_name = "DPoP"
 
@@ -81,7 +83,8 @@ class Authorized(SecurityBase):
         try:
             return await self._verify(state)
         except Reject as refused:
-            raise RefusedError(refused, self._guard.refusal(refused, scope=self._scope)) from refused
+            answer = self._guard.refusal(refused, scope=self._scope, request=state[_REQUEST])
+            raise RefusedError(refused, answer) from refused
 
     async def _verify(self, state: dict[str, Any]) -> AuthorizationContext:
         verified: dict[Guard, AuthorizationContext] = state.setdefault(_VERIFIED, {})

@@ -68,8 +68,16 @@ class Guard:
             token.subject, token.client_id, token.scope, token.grant_id, token, inspection.details_here()
         )
 
-    def refusal(self, refused: Reject, *, scope: Sequence[str] = ()) -> HttpResponse:
-        """Return the answer to a refused request (RFC 6750 section 3, RFC 9449 sections 7.1 and 9)."""
+    def refusal(
+        self, refused: Reject, *, scope: Sequence[str] = (), request: HttpRequest | None = None
+    ) -> HttpResponse:
+        """Return the answer to a refused request (RFC 6750 section 3, RFC 9449 sections 7.1 and 9).
+
+        Args:
+            refused: why.
+            scope: every scope value that the request needs.
+            request: which one; the challenge has its scheme.
+        """
         why = refused.reason
         # RFC 9449 section 7.1: a bad proof at a resource is a 401, where the server's own endpoints say 400.
         status = _UNAUTHORIZED if why.error in _PROOF_ERRORS else why.status
@@ -79,6 +87,7 @@ class Guard:
                 why,
                 resource_metadata=self.protection.resource_metadata,
                 scope=scope if why is INSUFFICIENT_SCOPE else (),
+                request=request,
             )
             headers = (challenge, *headers)
         if not any(name == NONCE_HEADER for name, _ in headers):

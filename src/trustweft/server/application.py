@@ -86,7 +86,7 @@ class AuthorizationServer:
         elif refusal.reason.shown is Shown.PAGE or exchange.endpoint in _BROWSER:
             response = page_refusal(exchange, refusal)
         elif exchange.endpoint == "userinfo":
-            response = challenge(refusal)
+            response = challenge(exchange.request, refusal)
         else:
             response = json_response(
                 error_fields(refusal), status=refusal.reason.status, headers=refusal.headers

@@ -264,6 +264,11 @@ class Conversation:
         assert isinstance(token, str)
         return token
 
+    @property
+    def scheme(self) -> str:
+        """The scheme of the Authorization header that goes with the tokens of this variant."""
+        return "DPoP" if self.variant.dpop else "Bearer"
+
     def call(
         self,
         url: str,

@@ -54,6 +54,8 @@ def test_certificates_authenticate_their_client_alone(examination: Examination) 
         judging.check_pushed_error(conversation.push(), "invalid_client")
         form = {"grant_type": "client_credentials", "scope": "accounts"}
         judging.check_token_error(conversation.ask_for_tokens(form), "invalid_client")
+        for endpoint in ("revocation", "introspection"):
+            judging.check_token_error(conversation.post(endpoint, {"token": "any"}), "invalid_client")
     examination.begin().completed()
     examination.begin(second).completed()
 

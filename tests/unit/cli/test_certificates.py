@@ -117,6 +117,17 @@ async def test_every_listener_of_both_participants_hears_the_proxy(
     }
 
 
+def test_a_port_for_certificates_needs_authorities(tmp_path: Path) -> None:
+    """Otherwise nobody would listen there, and the metadata would name it all the same."""
+    directory = DataDirectory.open_or_create(tmp_path, base_port=None, clock=SystemClock())
+    prepare_settings(directory, customers={})
+    path = directory.file("server/server.toml")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("client_authorities")))
+    with pytest.raises(SettingsError, match=r"listen\.mtls_port needs tls\.client_authorities"):
+        read_settings(path, ServerSettings, environment={})
+
+
 def chain_of(tls: LocalTls) -> tuple[x509.Certificate, x509.Certificate]:
     """Return the chain of a new client."""
     key = tls.authority.private_key.public_key()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NOW = float(int(time.time()))  # OpenSSL reads the machine's clock
 REFUSE = RevocationPolicy()
 UNRECOGNISED = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+CRL_NUMBER = bytes.fromhex("0603551d1404030201")  # the extension up to its one octet
 POINT = x509.UniformResourceIdentifier("http://crl.example/one.crl")
 
 
@@ -101,18 +102,23 @@ def test_every_reason_of_revocation_counts(issuer: Issuer, flag: x509.ReasonFlag
     assert outcome(certificate, issuer, issuer.sign_list(entry)) == "certificate.revoked"
 
 
-def without_end(issuer: Issuer) -> bytes:
-    """Return a list that does not say when the next is due; no builder makes one, so it is signed anew."""
+def signed_anew(issuer: Issuer, old: bytes, new: bytes) -> bytes:
+    """Return a list with other octets in it, for what no builder makes."""
     made = x509.load_der_x509_crl(issuer.sign_list())
-    assert made.next_update_utc is not None
     body = made.tbs_certlist_bytes[2:] if made.tbs_certlist_bytes[1] < 0x80 else made.tbs_certlist_bytes[3:]
-    next_update = b"\x17\x0d" + made.next_update_utc.strftime("%y%m%d%H%M%SZ").encode()
-    assert next_update in body
-    tbs = der(0x30, body.replace(next_update, b""))
+    assert body.count(old) == 1
+    tbs = der(0x30, body.replace(old, new))
     assert isinstance(issuer.key, ec.EllipticCurvePrivateKey)
     signature = issuer.key.sign(tbs, ec.ECDSA(SHA256()))
     algorithm = bytes.fromhex("300a06082a8648ce3d040302")
     return der(0x30, tbs + algorithm + der(0x03, b"\x00" + signature))
+
+
+def with_end(issuer: Issuer, end: bytes) -> bytes:
+    """Return a list with another nextUpdate, or none."""
+    made = x509.load_der_x509_crl(issuer.sign_list())
+    assert made.next_update_utc is not None
+    return signed_anew(issuer, b"\x17\x0d" + made.next_update_utc.strftime("%y%m%d%H%M%SZ").encode(), end)
 
 
 def der(tag: int, content: bytes) -> bytes:
@@ -157,8 +163,16 @@ def unusable_lists(issuer: Issuer) -> dict[str, tuple[bytes, str]]:
         "signed by another of the same name": (stranger.sign_list(), signature),
         "of another name, signed with the issuer's key": (issuer.sign_list(issuer=another), "the list is of"),
         "from the future": (issuer.sign_list(age=-CLOCK_TOLERANCE - 1), "thisUpdate lies in the future"),
-        "without an end": (without_end(issuer), "no nextUpdate"),
+        "without an end": (with_end(issuer, b""), "no nextUpdate"),
+        "with an end before its beginning": (
+            with_end(issuer, b"\x17\x0d700101000000Z"),
+            "nextUpdate is not after thisUpdate",
+        ),
         "without a number": (issuer.sign_list(number=None), "no CRL number"),
+        "with a number below zero": (
+            signed_anew(issuer, CRL_NUMBER + b"\x01", CRL_NUMBER + b"\xff"),
+            parsing,
+        ),
         "a delta": (critical(x509.DeltaCRLIndicator(1)), "a delta list"),
         "a delta that says so quietly": (
             issuer.sign_list(extensions=[(x509.DeltaCRLIndicator(1), False)]),

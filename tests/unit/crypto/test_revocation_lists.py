@@ -154,6 +154,14 @@ async def test_an_issuer_that_was_revoked_takes_its_clients_along(world: World) 
     assert world.outcome(lists) == REVOKED
 
 
+async def test_a_client_that_was_revoked_is_told_so_whatever_is_unknown_of_its_issuer(world: World) -> None:
+    """Nothing that the network could still say would help it."""
+    lists = world.lists(of_root=("https://crl.example/root.crl",))
+    world.web.documents = {URL: world.issuer.sign_list(world.client)}
+    await lists.refresh()
+    assert world.outcome(lists) == REVOKED
+
+
 async def test_the_chain_that_was_verified_is_the_one_that_is_looked_up(world: World) -> None:
     """``verify_chain`` returns it, from the client's certificate to the root."""
     sent = [each.public_bytes(Encoding.DER) for each in world.chain]

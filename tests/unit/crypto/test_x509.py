@@ -498,12 +498,22 @@ def test_an_intermediate_is_no_root(authority: Authority) -> None:
         lambda der: b"\x30\x80" + der,
         lambda _der: b"\0" * MAXIMUM_CERTIFICATE,
         lambda der: der + b"\0" * MAXIMUM_CERTIFICATE,
+        lambda der: der.replace(b"\x0c\x02cc", b"\x03\x02\0c"),
     ],
-    ids=["empty", "truncated", "trailing", "no sequence", "indefinite", "zeros", "too large"],
+    ids=[
+        "empty",
+        "truncated",
+        "trailing",
+        "no sequence",
+        "indefinite",
+        "zeros",
+        "too large",
+        "bits for a name",
+    ],
 )
 def test_what_is_no_certificate_is_refused(authority: Authority, mutate: object) -> None:
     """Broken encodings are refused as malformed, whatever they are broken by."""
-    good = issue_client_certificate(authority, new_key().public_key(), common_name="c", now=NOW)
+    good = issue_client_certificate(authority, new_key().public_key(), common_name="cc", now=NOW)
     broken = mutate(good.public_bytes(Encoding.DER))  # type: ignore[operator] # a function of bytes
     with pytest.raises(Reject) as refused:
         verify_chain(broken, roots=[authority.certificate], now=NOW)

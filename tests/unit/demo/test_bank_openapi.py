@@ -126,6 +126,7 @@ async def test_security_is_described_as_it_is_enforced() -> None:
         "header",
         "DPoP",
     )
+    assert "certificate" in schemes["token"]["description"]
     for operation in OPERATIONS:
         expected = [] if operation.scope is None else [{"token": list(operation.scope), "proof": []}]
         assert document["paths"][operation.path][operation.method.lower()]["security"] == expected

@@ -9,7 +9,9 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from trustweft.crypto.local_authority import create_self_signed
@@ -237,6 +239,17 @@ def with_unused_bits(value: bytes) -> bytes:
     return value[:end] + bytes([value[end] + 1]) + value[end + 1 :]
 
 
+def large_certificate() -> bytes:
+    """Return a good certificate, but for its size."""
+    own = x509.load_der_x509_certificate(CLIENT)
+    padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(MAXIMUM_CERTIFICATE))
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(
+        own.issuer, own.subject, key.public_key(), 1, own.not_valid_before_utc, own.not_valid_after_utc
+    )
+    return builder.add_extension(padding, critical=False).sign(key, SHA256()).public_bytes(Encoding.DER)
+
+
 MALFORMED: dict[str, bytes] = {
     "empty": b"",
     "a colon": b":",
@@ -258,7 +271,7 @@ MALFORMED: dict[str, bytes] = {
     "no certificate": sent(b"\x30\x03\x02\x01\x01"),
     "trailing octets in the certificate": sent(CLIENT + b"\x00"),
     "cut off": sent(CLIENT[:-1]),
-    "too large": sent(b"\x30" * (MAXIMUM_CERTIFICATE + 3)),
+    "too large": sent(large_certificate()),
     "not ASCII": b":\xff\xfe:",
 }
 

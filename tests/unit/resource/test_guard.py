@@ -264,6 +264,31 @@ async def test_a_certificate_bound_token_may_be_used_again() -> None:
         assert (await stage.guard.verify(request)).client_id == "moneyview"
 
 
+@pytest.mark.parametrize(
+    ("scheme", "bound_by", "challenged"),
+    [
+        ("Bearer", "certificate", 'Bearer error="invalid_token"'),
+        ("DPoP", "certificate", 'Bearer error="invalid_token"'),  # a proof would not help it
+        ("DPoP", "key", 'DPoP error="invalid_token"'),
+        ("Bearer", "key", 'DPoP error="invalid_token"'),  # and here nothing else would
+    ],
+)
+async def test_a_refused_token_is_challenged_with_the_scheme_that_it_needs(
+    scheme: str, bound_by: str, challenged: str
+) -> None:
+    """RFC 6750 section 3: Bearer for what comes as a bearer token, and no algorithms of proofs beside it."""
+    stage = Stage()
+    good = stage.request() if bound_by == "key" else bound_to_certificate(stage, CERTIFICATE)
+    token = good.header_values("authorization")[0].partition(" ")[2]
+    stage.revocations.revoked.add("token-1")
+    headers = (("authorization", f"{scheme} {token}"), *good.headers[1:])
+    request = HttpRequest("GET", "/accounts", headers=headers)  # without the certificate
+    answer = stage.guard.refusal(await refusal(stage, request), request=request)
+    challenge = dict(answer.headers)["www-authenticate"]
+    assert challenge.startswith(challenged)
+    assert ("algs=" in challenge) == challenged.startswith("DPoP")
+
+
 # The memory for proofs.
 
 

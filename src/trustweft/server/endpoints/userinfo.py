@@ -15,7 +15,7 @@ from trustweft.server.checks.form import METHOD_NOT_ALLOWED
 from trustweft.server.records import TokenStatus
 
 if TYPE_CHECKING:
-    from trustweft.protocol.http import HttpResponse
+    from trustweft.protocol.http import HttpRequest, HttpResponse
     from trustweft.runtime.errors import Reject
     from trustweft.server.exchange import Exchange
 
@@ -109,8 +109,8 @@ async def answer_userinfo(exchange: Exchange) -> None:
     exchange.response = json_response(create_userinfo(user.subject, scope=token.scope, claims=claims))
 
 
-def challenge(refusal: Reject) -> HttpResponse:
+def challenge(request: HttpRequest, refusal: Reject) -> HttpResponse:
     """Return a refusal as protected resources give it: with a challenge (RFC 6750 section 3, RFC 9449 section 7.1)."""
     status = _UNAUTHORIZED if refusal.reason.error in _PROOF_ERRORS else refusal.reason.status
-    headers = (create_challenge(refusal.reason), *refusal.headers)
+    headers = (create_challenge(refusal.reason, request=request), *refusal.headers)
     return json_response(error_fields(refusal), status=status, headers=headers)
