@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from trustweft.crypto.key_watch import ROTATE_AFTER_DAYS
 from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
 
 __all__ = [
@@ -119,11 +120,13 @@ class KeySettings(_Settings, frozen=True):
     Attributes:
         algorithms: what there are keys for. The first signs access tokens, and ID tokens of clients that ask for no
             other. One that is taken off the list keeps its keys: clients were promised it.
+        rotate_after_days: a key that has signed for so long gets a successor by itself.
     """
 
     directory: str
     nonce_secret_file: str
     algorithms: tuple[Literal["ES256", "PS256", "EdDSA"], ...] = ("ES256", "PS256")
+    rotate_after_days: Annotated[int, msgspec.Meta(ge=1)] = ROTATE_AFTER_DAYS
 
     def __post_init__(self) -> None:
         """Refuse a list that says nothing, or something twice."""

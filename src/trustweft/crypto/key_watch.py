@@ -1,10 +1,13 @@
-"""Keeps one process's signing keys up to date: with the files that commands write, and with the clock."""
+"""Keeps one process's signing keys up to date, with the files that commands write and with the clock, and not too old."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Final
 
+from trustweft.crypto.key_rotation import KeyStateError, rotate
+from trustweft.crypto.key_states import KeyState
 from trustweft.runtime.files import KeyFileError
 
 if TYPE_CHECKING:
@@ -14,8 +17,9 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.observability import Observer
 
-__all__ = ["INTERVAL", "KeyWatch"]
+__all__ = ["INTERVAL", "ROTATE_AFTER_DAYS", "KeyWatch"]
 
+ROTATE_AFTER_DAYS: Final = 30  # our choice: a key that was stolen unseen is of use for a month at most
 INTERVAL: Final = 0.5  # our choice: a rotation is seen at once, and a look takes some microseconds
 
 
@@ -26,6 +30,8 @@ class KeyWatch:
         keys: what requests sign and verify with.
         clock: says when keys begin and cease to sign.
         observer: hears of each key that became something else, and of files that cannot be used.
+        participant: whose keys they are, for the observer.
+        rotate_after: seconds after which a key that signs gets a successor; with several processes one of them makes it.
         pause: waits for so many seconds.
     """
 
@@ -35,11 +41,15 @@ class KeyWatch:
         *,
         clock: Clock,
         observer: Observer,
+        participant: str = "server",
+        rotate_after: float = math.inf,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._keys = keys
         self._clock = clock
         self._observer = observer
+        self._participant = participant
+        self._rotate_after = rotate_after
         self._pause = pause
         self._problem = ""
 
@@ -47,6 +57,7 @@ class KeyWatch:
         """Watch until cancelled."""
         while True:
             self.look()
+            await self._rotate_old()
             await self._pause(self._until_next_look())
 
     def _until_next_look(self) -> float:
@@ -61,9 +72,38 @@ class KeyWatch:
         problem = self._attempt(self._keys.read_again)
         problem = self._attempt(lambda: self._turn_to(now)) or problem
         problem = self._attempt(lambda: self._keys.erase_spent(now)) or problem
-        if problem is not None and str(problem) != self._problem:
-            self._observer.failed("server", "signing-keys", problem)
-        self._problem = "" if problem is None else str(problem)
+        if problem is None:
+            self._problem = ""
+        else:
+            self._tell(problem)
+
+    async def _rotate_old(self) -> None:
+        """Publish a successor for each key that has signed for long enough (FAPI 2.0 SP section 6.8)."""
+        now = self._clock.now()
+        for algorithm in self._old(now):
+            try:
+                # In a thread: a command may hold the lock of the directory, and an RSA key takes a while.
+                await asyncio.to_thread(rotate, self._keys.directory, algorithm=algorithm, now=now)
+            except KeyStateError:
+                continue  # another process was first
+            except (KeyFileError, OSError) as cause:
+                self._tell(cause)
+
+    def _old(self, now: float) -> list[str]:
+        waiting = {each.record.algorithm for each in self._keys.statuses if each.state is KeyState.PENDING}
+        return [
+            each.record.algorithm
+            for each in self._keys.statuses
+            if each.state is KeyState.ACTIVE
+            and now - each.record.active_from >= self._rotate_after
+            and each.record.algorithm not in waiting
+        ]
+
+    def _tell(self, problem: Exception) -> None:
+        """Tell what cannot be done, once."""
+        if str(problem) != self._problem:
+            self._observer.failed(self._participant, "signing-keys", problem)
+        self._problem = str(problem)
 
     def _attempt(self, step: Callable[[], None]) -> Exception | None:
         try:
@@ -75,7 +115,7 @@ class KeyWatch:
     def _turn_to(self, now: float) -> None:
         for change in self._keys.turn_to(now):
             self._observer.happened(
-                "server",
+                self._participant,
                 "signing key changed",
                 key_id=change.key_id,
                 algorithm=change.algorithm,

@@ -126,6 +126,48 @@ async def test_it_looks_twice_a_second_and_at_the_moment_of_a_change(watched: Wa
     assert INTERVAL * 2 <= HANDOVER
 
 
+async def test_an_old_key_gets_a_successor_by_itself(watched: Watched) -> None:
+    """One, not before its time, and it takes over as after a command; of two processes one makes it."""
+    first = watched.ring.signer().key_id
+    other = KeyRing.load_or_create(watched.ring.directory.path, now=watched.clock.now())
+    watches = [
+        KeyWatch(ring, clock=watched.clock, observer=watched.hearing, rotate_after=86_400.0)
+        for ring in (watched.ring, other)
+    ]
+    watched.clock.advance(86_399.0)
+    for watch in watches:
+        watch.look()
+        await watch._rotate_old()
+    assert len(watched.ring.directory.read()) == 1
+    watched.clock.advance(1.0)
+    for watch in watches:
+        watch.look()
+    # Both have seen that it is time before either acts.
+    await asyncio.gather(*(watch._rotate_old() for watch in watches))
+    assert len(watched.ring.directory.read()) == 2
+    for _ in range(2):
+        watched.clock.advance(PUBLISHED_BEFORE_USE)
+        for watch in watches:
+            watch.look()
+            await watch._rotate_old()
+    assert watched.ring.signer().key_id == other.signer().key_id != first
+    assert len(watched.ring.directory.read()) == 2
+    assert watched.hearing.failures == []
+
+
+async def test_a_rotation_that_cannot_be_written_is_told_once(watched: Watched) -> None:
+    """The old key goes on, and the next look tries again."""
+    watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, rotate_after=1.0)
+    watched.clock.advance(1.0)
+    watched.ring.directory.path.chmod(0o755)  # others could read the new key
+    for _ in range(3):
+        await watch._rotate_old()
+    assert len(watched.hearing.failures) == 1
+    watched.ring.directory.path.chmod(0o700)
+    await watch._rotate_old()
+    assert len(watched.ring.directory.read()) == 2
+
+
 async def test_a_directory_without_keys_is_not_looked_at_without_pause(watched: Watched) -> None:
     """The last keys go on to sign, and the process has time for requests."""
     for path in watched.ring.directory.path.glob("*.json"):

@@ -21,7 +21,7 @@ from trustweft.client import (
     PrivateKeyJwt,
     tls_context,
 )
-from trustweft.crypto.key_watch import KeyWatch
+from trustweft.crypto.key_watch import ROTATE_AFTER_DAYS, KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
 from trustweft.net.serving import Listener
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["assemble_client"]
 
 TIMEOUT_SECONDS: Final = 10.0
+SECONDS_A_DAY: Final = 86_400.0
 ASSERTION_ALGORITHMS: Final = ("ES256",)  # as registered
 
 
@@ -43,7 +44,13 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     keys = KeyRing.load_or_create(
         resolve(base, moneyview.assertion_keys), algorithms=ASSERTION_ALGORITHMS, now=surroundings.clock.now()
     )
-    watch = KeyWatch(keys, clock=surroundings.clock, observer=surroundings.observer)
+    watch = KeyWatch(
+        keys,
+        clock=surroundings.clock,
+        observer=surroundings.observer,
+        participant="client",
+        rotate_after=ROTATE_AFTER_DAYS * SECONDS_A_DAY,
+    )
     trust = tls_context(authorities=resolve(base, moneyview.trust))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
     client = AsyncClient(

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble_server"]
 
+SECONDS_A_DAY: Final = 86_400.0
+
 PASSWORDS_AT_ONCE: Final = 2  # our choice: on this machine, whatever the number of workers; each takes 64 MiB
 
 
@@ -79,7 +81,12 @@ def assemble_server(
     )
     listeners = _listeners(settings, application, base=base)
     listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    watch = KeyWatch(deployment.keys, clock=surroundings.clock, observer=surroundings.observer)
+    watch = KeyWatch(
+        deployment.keys,
+        clock=surroundings.clock,
+        observer=surroundings.observer,
+        rotate_after=settings.keys.rotate_after_days * SECONDS_A_DAY,
+    )
     background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run]
     if own_store:
         background.append(reaper(store, "server", surroundings=surroundings))
