@@ -17,7 +17,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.4-2": (Change("protocol/bearer.py", "    if query and _has_access_token(query):", "    if False:"),),
     "5.3.4-3": (Change("resource/checks.py", "    if not active:", "    if False:"),),
     "5.3.4-4": (Change("protocol/bearer.py", "    if missing:\n        raise INSUFFICIENT", "    if False:\n        raise INSUFFICIENT"),),
-    "5.3.4-5": (Change("resource/checks.py", "        dpop.verify_key_binding(inspection.proof, expected_jkt=bound_to.jkt)", "        pass"),),
+    "5.3.4-5": (Change("protocol/sender_constraint.py", "        dpop.verify_key_binding(proof, expected_jkt=bound_to.jkt)", "        pass"),),
     "5.3.4-5.1": (Change("protocol/mtls.py", "    if seen != expected:", "    if False:"), Change("protocol/mtls.py", "        raise NO_CERTIFICATE.reject()", "        return")),
     "5.3.4-5.2": (Change("protocol/dpop.py", '    if claims.get("htm") != method:', "    if False:"),),
     "5.4.1-1.1": (Change("protocol/access_token.py", "        if parsed.type != TOKEN_TYPE:", "        if False:"),),

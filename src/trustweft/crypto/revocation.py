@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID, SignatureAlgorithmOID
 
+from trustweft.crypto.x509 import UNREADABLE
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -35,14 +35,6 @@ _PURE_SIGNATURES: Final = frozenset({SignatureAlgorithmOID.ED25519, SignatureAlg
 # Whatever else is critical can change what the list means (RFC 5280 sections 5.2 and 5.3).
 _KNOWN: Final = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT, ExtensionOID.CRL_NUMBER})
 _KNOWN_OF_ENTRIES: Final = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
-_UNREADABLE: Final = (
-    UnsupportedAlgorithm,
-    TypeError,
-    ValueError,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
 _LINE_BREAKS: Final = re.compile(r"[\r\n]+")
 
 REVOKED = reason(
@@ -137,7 +129,7 @@ def verify_list(octets: bytes, *, issuer: x509.Certificate, now: float) -> Revoc
         _check_signature(found, issuer)
         _check_extensions(found)
         return _read(found, now=now)
-    except _UNREADABLE as cause:
+    except UNREADABLE as cause:
         raise UNUSABLE.reject(_LINE_BREAKS.sub(" ", str(cause))[:200]) from cause
 
 

@@ -45,7 +45,8 @@ __all__ = [
 
 MAXIMUM_CERTIFICATE: Final = 16_384
 MAXIMUM_INTERMEDIATES: Final = 4
-_UNREADABLE: Final = (
+# What the library raises, early or late, about octets that are no certificate or list.
+UNREADABLE: Final = (
     UnsupportedAlgorithm,
     TypeError,
     ValueError,
@@ -97,7 +98,7 @@ def load_authorities(path: Path) -> tuple[x509.Certificate, ...]:
         for each in certificates:
             if not each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
                 raise KeyFileError(f"{path}: {each.subject.rfc4514_string()} is not an authority")
-    except (OSError, x509.ExtensionNotFound, *_UNREADABLE) as cause:
+    except (OSError, x509.ExtensionNotFound, *UNREADABLE) as cause:
         raise KeyFileError(f"{path} does not hold certificates of authorities: {cause}") from cause
     return certificates
 
@@ -160,7 +161,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         # Parsed late otherwise, where nobody expects an error.
         _ = certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()
-    except _UNREADABLE as cause:
+    except UNREADABLE as cause:
         raise MALFORMED.reject(str(cause)[:200]) from cause
     if certificate.serial_number <= 0:  # RFC 5280 section 4.1.2.2
         raise MALFORMED.reject("the serial number is not positive")

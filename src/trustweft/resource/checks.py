@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
-from trustweft.protocol import bearer, dpop, mtls
+from trustweft.protocol import bearer, dpop
+from trustweft.protocol.sender_constraint import verify_sender
 from trustweft.resource import paths
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
@@ -90,18 +91,13 @@ def _urls(base_urls: tuple[str, ...], path: str) -> tuple[str, ...]:
     return tuple(base + path for base in base_urls)
 
 
-@enforces("FAPI2-SP-5.3.4-5", "FAPI2-SP-5.3.4-5.2")
 def check_binding(inspection: Inspection) -> None:
     """The sender holds every key that the token is bound to: that of the proof, that of the certificate."""
-    bound_to = inspection.token.confirmation
-    if bound_to.jkt is not None:
-        if inspection.proof is None:
-            raise dpop.MISSING.reject()
-        dpop.verify_key_binding(inspection.proof, expected_jkt=bound_to.jkt)
-    if bound_to.certificate_thumbprint is not None:
-        mtls.verify_certificate_binding(
-            inspection.request.client_certificate, expected=bound_to.certificate_thumbprint
-        )
+    verify_sender(
+        inspection.token.confirmation,
+        proof=inspection.proof,
+        client_certificate=inspection.request.client_certificate,
+    )
 
 
 @enforces("FAPI2-SP-6.2-1")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.protocol import dpop, mtls
+from trustweft.protocol import dpop
 from trustweft.protocol.access_token import verify_access_token
 from trustweft.protocol.bearer import check_scheme, check_scope, create_challenge, read_presented_token
 from trustweft.protocol.http import json_response
 from trustweft.protocol.oauth import error_fields
 from trustweft.protocol.oidc import create_userinfo
+from trustweft.protocol.sender_constraint import verify_sender
 from trustweft.runtime.errors import reason
 from trustweft.server.checks.form import METHOD_NOT_ALLOWED
 from trustweft.server.records import TokenStatus
@@ -73,15 +74,11 @@ def read_userinfo_proof(exchange: Exchange) -> None:
 
 def check_userinfo_binding(exchange: Exchange) -> None:
     """The sender holds every key that the token is bound to: that of the proof, that of the certificate."""
-    bound_to = exchange.access_token.confirmation
-    if bound_to.jkt is not None:
-        if exchange.proof is None:
-            raise dpop.MISSING.reject()
-        dpop.verify_key_binding(exchange.proof, expected_jkt=bound_to.jkt)
-    if bound_to.certificate_thumbprint is not None:
-        mtls.verify_certificate_binding(
-            exchange.request.client_certificate, expected=bound_to.certificate_thumbprint
-        )
+    verify_sender(
+        exchange.access_token.confirmation,
+        proof=exchange.proof,
+        client_certificate=exchange.request.client_certificate,
+    )
 
 
 def check_userinfo_scope(exchange: Exchange) -> None:
