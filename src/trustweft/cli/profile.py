@@ -6,6 +6,7 @@ import click
 
 from trustweft.cli.output import examples
 from trustweft.cli.profile_coverage import coverage
+from trustweft.cli.profile_show import list_, show
 
 __all__ = ["command"]
 
@@ -13,11 +14,14 @@ __all__ = ["command"]
 @click.group(
     name="profile",
     epilog=examples(
+        "trustweft profile list",
+        "trustweft profile show fapi2-security --html profile.html",
         "trustweft profile coverage --holes",
     ),
 )
 def command() -> None:
-    """Show, compare and judge profiles, and what comes of each of their requirements."""
+    """Show, compare, judge and apply profiles: what binds an ecosystem."""
 
 
-command.add_command(coverage)
+for each in (list_, show, coverage):
+    command.add_command(each)
