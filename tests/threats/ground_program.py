@@ -1,0 +1,76 @@
+"""A ground program as three engines read it: rules over numbered atoms, and the atom that stands for the attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import clingo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["GroundProgram", "GroundRule", "ground"]
+
+ATTACK = "attack_found"
+
+
+@dataclass(frozen=True)
+class GroundRule:
+    """``heads`` may (choice) or must hold when the weights of the true literals of ``body`` reach ``threshold``.
+
+    A rule without heads forbids its body. A negative number in a body is a negated atom.
+    """
+
+    choice: bool
+    heads: tuple[int, ...]
+    body: tuple[tuple[int, int], ...]
+    threshold: int
+
+
+@dataclass
+class GroundProgram:
+    """The rules, and the number of the atom that an attack makes true (None: it cannot become true)."""
+
+    rules: list[GroundRule] = field(default_factory=list)
+    attack: int | None = None
+
+
+class _Recorder:
+    """Receives the ground rules from clingo's grounder."""
+
+    def __init__(self, program: GroundProgram) -> None:
+        self._program = program
+
+    def rule(self, choice: bool, head: Sequence[int], body: Sequence[int]) -> None:  # noqa: FBT001  # clingo's own signature
+        weighted = tuple((literal, 1) for literal in body)
+        self._program.rules.append(GroundRule(choice, tuple(head), weighted, len(weighted)))
+
+    def weight_rule(
+        self,
+        choice: bool,  # noqa: FBT001  # clingo's own signature
+        head: Sequence[int],
+        lower_bound: int,
+        body: Sequence[tuple[int, int]],
+    ) -> None:
+        self._program.rules.append(GroundRule(choice, tuple(head), tuple(body), lower_bound))
+
+    def output_atom(self, symbol: clingo.Symbol, atom: int) -> None:
+        if str(symbol) == ATTACK:
+            self._program.attack = atom
+
+
+def ground(text: str, goals: Sequence[str]) -> GroundProgram:
+    """Ground ``text``, a model without its demand for a goal, and watch for an attack on one of ``goals``.
+
+    ``goals`` are ground atoms of the model, for example ``bad(authorization)``.
+    """
+    program = GroundProgram()
+    control = clingo.Control(["--warn=none"])
+    control.register_observer(_Recorder(program))
+    watched = "".join(f"{ATTACK} :- {goal}.\n" for goal in goals)
+    control.add("base", [], f"{text}\n{watched}#show.\n#show {ATTACK}/0.\n")
+    control.ground([("base", [])])
+    if program.attack == 0:  # a fact: nothing has to happen for it
+        program.rules.append(GroundRule(choice=False, heads=(0,), body=(), threshold=0))
+    return program
