@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from threats.ground_program import GroundProgram, GroundRule
+    from trustweft.threats.ground import GroundProgram, GroundRule
 
 __all__ = ["TooManyStatesError", "attack_by_states"]
 

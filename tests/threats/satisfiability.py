@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import z3
 
 if TYPE_CHECKING:
-    from threats.ground_program import GroundProgram, GroundRule
+    from trustweft.threats.ground import GroundProgram, GroundRule
 
 __all__ = ["attack_by_z3"]
 

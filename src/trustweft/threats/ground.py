@@ -30,13 +30,14 @@ class GroundRule:
 
 @dataclass
 class GroundProgram:
-    """The rules, and the number of the atom that an attack makes true (None: it cannot become true)."""
+    """The rules, the number of the atom that an attack makes true (None: it cannot), and the atoms' names."""
 
     rules: list[GroundRule] = field(default_factory=list)
     attack: int | None = None
+    names: dict[int, str] = field(default_factory=dict)
 
 
-class _Recorder:
+class _Recorder(clingo.Observer):
     """Receives the ground rules from clingo's grounder."""
 
     def __init__(self, program: GroundProgram) -> None:
@@ -73,4 +74,5 @@ def ground(text: str, goals: Sequence[str]) -> GroundProgram:
     control.ground([("base", [])])
     if program.attack == 0:  # a fact: nothing has to happen for it
         program.rules.append(GroundRule(choice=False, heads=(0,), body=(), threshold=0))
+    program.names = {item.literal: str(item.symbol) for item in control.symbolic_atoms if item.literal > 1}
     return program
