@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from trustweft.profile import load_requirements
 from trustweft.runtime.enforces import Enforcement
+from trustweft.threats.corpus import corpus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -94,9 +95,19 @@ def auditor_exists() -> bool:
     return find_spec(f"{_PACKAGE}.audit") is not None
 
 
-def attacks_closed() -> dict[str, tuple[str, ...]] | None:
-    """Return the attacks that each requirement closes, by its id; None while there is no prover that knows."""
-    return None
+def attacks_closed(mechanisms: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the known attacks that each requirement closes, by its id.
+
+    Args:
+        mechanisms: the requirements that each mechanism satisfies, by the mechanism's id.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for attack in corpus().attack:
+        closing = {mechanism for each in attack.closed_by for mechanism in each}
+        satisfied = {requirement for each in closing for requirement in mechanisms.get(each, ())}
+        for requirement in satisfied.union(attack.requirements):
+            found.setdefault(requirement, {})[attack.id] = None
+    return {requirement: tuple(attacks) for requirement, attacks in found.items()}
 
 
 @cache

@@ -8,7 +8,7 @@ import pkgutil
 import pytest
 
 import trustweft
-from trustweft.coverage import Row, auditor_exists, cover, find_enforcements, holes_of
+from trustweft.coverage import Row, attacks_closed, auditor_exists, cover, find_enforcements, holes_of
 from trustweft.profile import ProfileError, load_profile, load_requirements
 from trustweft.runtime.enforces import enforcements
 
@@ -79,3 +79,11 @@ def test_a_specification_without_a_table_is_refused() -> None:
     """A slip of the pen is no empty table."""
     with pytest.raises(ProfileError, match="FAPI3"):
         cover("FAPI3")
+
+
+def test_a_requirement_closes_the_attacks_that_its_mechanism_closes() -> None:
+    """By the corpus of known attacks, and by what it says of a clause itself."""
+    closes = attacks_closed({"sc=dpop": ["FAPI2-SP-5.3.4-5"], "none-of-them": ["FAPI2-SP-5.3.4-1"]})
+    assert "token-replay" in closes["FAPI2-SP-5.3.4-5"]
+    assert "mix-up" in closes["FAPI2-SP-5.3.2.2-7"]
+    assert "FAPI2-SP-5.3.4-1" not in closes
