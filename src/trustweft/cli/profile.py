@@ -6,6 +6,7 @@ import click
 
 from trustweft.cli.output import examples
 from trustweft.cli.profile_coverage import coverage
+from trustweft.cli.profile_diff import diff
 from trustweft.cli.profile_show import list_, show
 
 __all__ = ["command"]
@@ -16,6 +17,7 @@ __all__ = ["command"]
     epilog=examples(
         "trustweft profile list",
         "trustweft profile show fapi2-security --html profile.html",
+        "trustweft profile diff fapi2-security our-profile.toml",
         "trustweft profile coverage --holes",
     ),
 )
@@ -23,5 +25,5 @@ def command() -> None:
     """Show, compare, judge and apply profiles: what binds an ecosystem."""
 
 
-for each in (list_, show, coverage):
+for each in (list_, show, diff, coverage):
     command.add_command(each)

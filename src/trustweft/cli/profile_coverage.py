@@ -159,6 +159,8 @@ def _print_crosswalk(
         f"\nTouched by none of them, {sum(count[each] for each in nowhere)} of {len(rows)} requirements:\n"
         + click.wrap_text(", ".join(nowhere), initial_indent="  ", subsequent_indent="  ")
     )
+    if missing := table.missing(row.mechanism for row in rows):
+        click.echo(f"Not compared yet: {', '.join(missing)}.")
     for scheme in table.scheme:
         untouched = sum(count[group.id] for group in groups if scheme.id not in group.touched)
         click.echo(f"{scheme.title} does not touch {untouched} of them. Read: {scheme.source}.")

@@ -56,7 +56,7 @@ nav ol{columns:1}
 dl.facts{column-gap:.8rem}
 dl.facts dd{overflow-wrap:anywhere}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-table,tbody,tr,td,tr>th{display:block}
+table,caption,tbody,tr,td,tr>th{display:block}
 tr{padding:.5rem 0;border-bottom:1px solid var(--line)}
 td,tr>th{border:0;padding:.1rem 0}
 td:empty{display:none}
