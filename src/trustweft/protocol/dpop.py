@@ -338,7 +338,7 @@ class Nonces:
     All processes that share the secret accept each other's nonces.
     """
 
-    __slots__ = ("_accepted", "_key", "_step", "_steps_back")
+    __slots__ = ("_accepted", "_key", "_secret", "_step", "_steps_back")
 
     def __init__(self, secret: bytes, *, step: float = 60.0, window: float = 300.0) -> None:
         """Take a secret of 32 octets or more, how often the nonce changes and for how long one is accepted.
@@ -351,10 +351,20 @@ class Nonces:
         if len(secret) < hashlib.sha256().digest_size or not 0 < 2 * step <= window:
             raise ValueError("nonces need 32 octets of secret and a window of at least two steps")
         # A key of its own (as HKDF expands one), so that the secret may serve other purposes too.
+        self._secret = secret
         self._key = hmac.digest(secret, b"trustweft dpop nonce\x01", "sha256")
         self._step = step
         self._steps_back = int(window // step) - 1
         self._accepted: tuple[int, tuple[str, ...]] = (-1, ())
+
+    def every(self, step: float) -> Nonces:
+        """Return nonces of the same secret that change so often, and serve in their own step and the next.
+
+        The same nonces, where they change so often already.
+        """
+        if step == self._step:
+            return self
+        return Nonces(self._secret, step=step, window=2 * step)
 
     def current(self, now: float) -> str:
         """Return the nonce to give out now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from trustweft.crypto.keys import KeySet
+    from trustweft.profile import Profile
     from trustweft.protocol.access_token import AccessToken
     from trustweft.protocol.bearer import PresentedToken
     from trustweft.protocol.dpop import Nonces, Proof
@@ -67,6 +68,17 @@ class Protection:
     require_nonce: bool = True
     tokens: TokenCache = field(default_factory=TokenCache)
     detail_types: Mapping[str, DetailType] = field(default_factory=dict)
+
+    def with_profile(self, profile: Profile) -> Protection:
+        """Return the same with the limits and duties of another profile."""
+        limits = profile.limits
+        return replace(
+            self,
+            nonces=self.nonces.every(limits.dpop_nonce_step),
+            future_tolerance=limits.future_tolerance,
+            proof_maximum_age=limits.dpop_proof_max_age,
+            require_nonce=profile.duties.require_dpop_nonce,
+        )
 
 
 class AuthorizationContext(Struct, frozen=True):

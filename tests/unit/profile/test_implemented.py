@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pytest
 
 import trustweft
-from trustweft.cli.assembly.parts import read_profile
+from trustweft.cli.assembly.profiles import profile_in_force
 from trustweft.profile import Duties, Limits, Profile, ProfileError, check_implemented, load_profile
 from trustweft.profile.implemented import HONOURED
 
 SOURCE = Path(trustweft.__file__).parent
 NAMES = (*Limits.__struct_fields__, *Duties.__struct_fields__)
 PACKAGED = SOURCE / "profile" / "profiles" / "fapi2-security.toml"
+
+
+@dataclass(frozen=True)
+class Named:
+    """Settings that name a profile."""
+
+    profile: str
+    applied_profile: str | None = None
 
 
 def read_names() -> set[str]:
@@ -74,8 +83,8 @@ def test_a_profile_beside_the_settings_is_found_from_anywhere(
         text.replace('name = "fapi2-security"', 'name = "ours"'), encoding="utf-8"
     )
     monkeypatch.chdir("/")
-    assert read_profile(tmp_path, "ours.toml").name == "ours"
-    assert read_profile(tmp_path, "fapi2-security").name == "fapi2-security"
+    for named, name in (("ours.toml", "ours"), ("fapi2-security", "fapi2-security")):
+        assert profile_in_force(Named(named), base=tmp_path).current.name == name
 
 
 def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
@@ -84,4 +93,4 @@ def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     strict = text.replace('minimum_tls_version = { value = "1.2"', 'minimum_tls_version = { value = "1.3"')
     (tmp_path / "strict.toml").write_text(strict, encoding="utf-8")
     with pytest.raises(ProfileError, match=r"minimum_tls_version is 1\.3, and can only be 1\.2 yet"):
-        read_profile(tmp_path, "strict.toml")
+        profile_in_force(Named("strict.toml"), base=tmp_path)

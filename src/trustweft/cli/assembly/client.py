@@ -11,9 +11,9 @@ from trustweft.cli.assembly.parts import (
     Surroundings,
     operations_listeners,
     read_key,
-    read_profile,
     resolve,
 )
+from trustweft.cli.assembly.profiles import profile_in_force
 from trustweft.client import (
     AsyncClient,
     ClientConfiguration,
@@ -40,7 +40,7 @@ ASSERTION_ALGORITHMS: Final = ("ES256",)  # as registered
 
 def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surroundings) -> Assembled:
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
-    moneyview, limits = settings.moneyview, read_profile(base, settings.profile).limits
+    moneyview, limits = settings.moneyview, profile_in_force(settings, base=base).current.limits
     keys = KeyRing.load_or_create(
         resolve(base, moneyview.assertion_keys), algorithms=ASSERTION_ALGORITHMS, now=surroundings.clock.now()
     )

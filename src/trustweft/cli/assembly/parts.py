@@ -12,7 +12,6 @@ from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
 from trustweft.demo.operations import create_operations
 from trustweft.net.serving import Listener
 from trustweft.net.telemetry import Telemetry
-from trustweft.profile import check_implemented, is_profile_file, load_profile
 from trustweft.protocol.rar import DetailType
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import read_private_file
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.cli.settings import ListenSettings, TlsSettings
-    from trustweft.profile import Profile
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
@@ -38,7 +36,6 @@ __all__ = [
     "operations_listeners",
     "read_detail_types",
     "read_key",
-    "read_profile",
     "reaper",
     "resolve",
 ]
@@ -113,17 +110,6 @@ def operations_listeners(
             private_key=resolve(base, tls.private_key),
         )
     ]
-
-
-def read_profile(base: Path, name: str) -> Profile:
-    """Return the profile that a participant is to act by: a packaged one, or a file beside the settings.
-
-    Raises:
-        ProfileError: there is none, it is too weak, or it asks for what this version cannot do.
-    """
-    profile = load_profile(resolve(base, name) if is_profile_file(name) else name)
-    check_implemented(profile)
-    return profile
 
 
 def read_detail_types(base: Path, names: Iterable[str]) -> DetailTypes:

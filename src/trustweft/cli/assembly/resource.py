@@ -11,10 +11,10 @@ from trustweft.cli.assembly.parts import (
     Surroundings,
     operations_listeners,
     read_key,
-    read_profile,
     reaper,
     resolve,
 )
+from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
@@ -61,8 +61,8 @@ def assemble_resource(
         pipeline: other than the guard's own only in tests.
     """
     resource, clock = settings.resource, surroundings.clock
-    profile = read_profile(base, settings.profile)
-    limits = profile.limits
+    profiles = profile_in_force(settings, base=base)
+    limits = profiles.current.limits
     replays = SqliteStore.open(resolve(base, settings.storage.path))
     secret = load_or_create_secret(resolve(base, resource.nonce_secret_file), entropy=surroundings.entropy)
     # Whom the operator named may have an address that is not public; whatever else a document leads to may not.
@@ -87,7 +87,7 @@ def assemble_resource(
             clock=clock,
             future_tolerance=limits.future_tolerance,
             proof_maximum_age=limits.dpop_proof_max_age,
-            require_nonce=profile.duties.require_dpop_nonce,
+            require_nonce=profiles.current.duties.require_dpop_nonce,
             detail_types={each.type: each for each in detail_types(resource.audience)},
         ),
         pipeline=pipeline,
@@ -123,9 +123,16 @@ def assemble_resource(
         listener,
         *operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings),
     ]
-    return Assembled(
-        listeners, [reaper(replays, "resource", surroundings=surroundings)], [replays.close, journal.close]
+    following = watch_profile(
+        profiles,
+        adopt=guard.adopt,
+        applied=settings.applied_profile,
+        base=base,
+        participant="resource",
+        observer=surroundings.observer,
     )
+    background = [reaper(replays, "resource", surroundings=surroundings), *following]
+    return Assembled(listeners, background, [replays.close, journal.close])
 
 
 def _revocations(

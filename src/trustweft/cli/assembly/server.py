@@ -11,10 +11,10 @@ from trustweft.cli.assembly.parts import (
     Surroundings,
     operations_listeners,
     read_detail_types,
-    read_profile,
     reaper,
     resolve,
 )
+from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
 from trustweft.crypto.key_watch import KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.x509 import load_authorities
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from trustweft.cli.settings import ClientKeySettings, ServerSettings, TlsSettings
     from trustweft.crypto.revocation_lists import RevocationLists
     from trustweft.net.asgi import Application
+    from trustweft.profile import Profile
     from trustweft.server.pipeline import Pipelines
     from trustweft.store.sqlite.store import SqliteStore as Store
 
@@ -72,9 +73,18 @@ def assemble_server(
     own_store = store is None
     store = SqliteStore.open(resolve(base, settings.storage.path)) if store is None else store
     revocation = revocation_lists(settings.certificate_revocation, base=base, surroundings=surroundings)
-    deployment = _deploy(settings, base=base, surroundings=surroundings, store=store, revocation=revocation)
+    profiles = profile_in_force(settings, base=base)
+    deployment = _deploy(
+        settings,
+        profiles.current,
+        base=base,
+        surroundings=surroundings,
+        store=store,
+        revocation=revocation,
+    )
+    server = AuthorizationServer(deployment, pipelines=pipelines)
     application = behind_proxies(
-        with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi),
+        with_static_files(server.asgi),
         settings.proxy,
         participant="server",
         surroundings=surroundings,
@@ -87,7 +97,15 @@ def assemble_server(
         observer=surroundings.observer,
         rotate_after=settings.keys.rotate_after_days * SECONDS_A_DAY,
     )
-    background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run]
+    following = watch_profile(
+        profiles,
+        adopt=server.adopt,
+        applied=settings.applied_profile,
+        base=base,
+        participant="server",
+        observer=surroundings.observer,
+    )
+    background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run, *following]
     if own_store:
         background.append(reaper(store, "server", surroundings=surroundings))
 
@@ -101,6 +119,7 @@ def assemble_server(
 
 def _deploy(
     settings: ServerSettings,
+    profile: Profile,
     *,
     base: Path,
     surroundings: Surroundings,
@@ -108,7 +127,6 @@ def _deploy(
     revocation: RevocationLists,
 ) -> Deployment:
     """Return what the server is made of."""
-    profile = read_profile(base, settings.profile)
     entropy, clock = surroundings.entropy, surroundings.clock
     secret = load_or_create_secret(resolve(base, settings.keys.nonce_secret_file), entropy=entropy)
     return Deployment(

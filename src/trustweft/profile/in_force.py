@@ -1,0 +1,109 @@
+"""The profile that a participant acts by now: that of its settings, or the one that was applied over it.
+
+The applied one is a file that `trustweft profile apply` replaces in one step. One that cannot be used never takes the
+place of a good one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from trustweft.profile.errors import ProfileError
+from trustweft.profile.implemented import check_implemented
+from trustweft.profile.live import Change, changes_between, check_live, check_same_bounds
+from trustweft.profile.loading import load_profile, profile_octets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trustweft.profile.schema import Profile
+
+__all__ = ["ProfileInForce", "Replaced", "digest_of_profile"]
+
+
+class Replaced(Struct, frozen=True, kw_only=True):
+    """One profile took the place of another."""
+
+    name: str
+    before: str  # digests
+    after: str
+    changes: tuple[Change, ...]
+
+
+def digest_of_profile(name_or_path: str | Path) -> str:
+    """Return the SHA-256 of a profile's file, in hexadecimal digits, as ``sha256sum`` prints it.
+
+    Raises:
+        ProfileError: there is no such profile, or it cannot be read.
+    """
+    return hashlib.sha256(profile_octets(name_or_path)).hexdigest()
+
+
+class ProfileInForce:
+    """Holds the profile in force; ``current`` and ``digest`` are replaced together, between two requests.
+
+    Args:
+        base: the profile of the settings, by name or path.
+        applied: where an applied one is found; it need not be there.
+
+    Raises:
+        ProfileError: one of the two cannot be used.
+    """
+
+    def __init__(self, base: str | Path, applied: Path | None = None) -> None:
+        self._base = load_profile(base)
+        check_implemented(self._base)
+        self._applied = applied
+        self.current, self.digest = self._base, digest_of_profile(base)
+        self._seen = self._look()
+        if applied is not None and self._seen is not None:
+            self.current, self.digest = self._load(applied)
+
+    def read_again(self) -> Replaced | None:
+        """Act by the applied profile if that has changed, and tell what changed.
+
+        Raises:
+            ProfileError: it cannot be used, or is gone: what was in force stays; raised again only after a change.
+        """
+        seen = self._look()
+        if self._applied is None or seen == self._seen:
+            return None
+        self._seen = seen
+        if seen is None:
+            raise ProfileError(f"{self._applied} is gone; what it said stays in force until the next start")
+        profile, digest = self._load(self._applied)
+        check_live(self.current, profile)
+        if digest == self.digest:
+            return None
+        replaced = Replaced(
+            name=profile.name,
+            before=self.digest,
+            after=digest,
+            changes=changes_between(self.current, profile),
+        )
+        self.current, self.digest = profile, digest
+        return replaced
+
+    def _load(self, path: Path) -> tuple[Profile, str]:
+        digest = digest_of_profile(path)
+        profile = load_profile(path)
+        check_implemented(profile)
+        check_same_bounds(self._base, profile)
+        if digest_of_profile(path) != digest:  # replaced while it was read
+            return self._load(path)
+        return profile, digest
+
+    def _look(self) -> tuple[int, ...] | None:
+        """Return what is another after each replacement; None where there is no file."""
+        if self._applied is None:
+            return None
+        try:
+            status = self._applied.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as cause:
+            raise ProfileError(f"{self._applied}: {cause}") from cause
+        return status.st_mtime_ns, status.st_ino, status.st_size
