@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from trustweft.cli.assembly.parts import resolve
 from trustweft.profile import ProfileError, is_profile_file
