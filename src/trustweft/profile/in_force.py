@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from trustweft.profile.schema import Profile
 
-__all__ = ["ProfileInForce", "Replaced", "digest_of_profile"]
+__all__ = ["ProfileInForce", "Replaced", "digest_of_profile", "load_applicable"]
 
 
 class Replaced(Struct, frozen=True, kw_only=True):
@@ -42,8 +42,29 @@ def digest_of_profile(name_or_path: str | Path) -> str:
     return hashlib.sha256(profile_octets(name_or_path)).hexdigest()
 
 
+def load_applicable(name_or_path: str | Path, *, base: Profile) -> tuple[Profile, str]:
+    """Load a profile that may be applied where ``base`` stands in the settings; return it and its digest.
+
+    Raises:
+        ProfileError: it cannot be used, asks for what this version cannot do, or drops a specification.
+    """
+    digest = digest_of_profile(name_or_path)
+    profile = load_profile(name_or_path)
+    check_implemented(profile)
+    check_same_bounds(base, profile)
+    if digest_of_profile(name_or_path) != digest:  # replaced while it was read
+        return load_applicable(name_or_path, base=base)
+    return profile, digest
+
+
 class ProfileInForce:
     """Holds the profile in force; ``current`` and ``digest`` are replaced together, between two requests.
+
+    Attributes:
+        base: the profile of the settings, whose specifications hold whatever is applied.
+        current: the profile to act by.
+        digest: of its file.
+        problem: why the file that is there now is not what is in force.
 
     Args:
         base: the profile of the settings, by name or path.
@@ -54,13 +75,14 @@ class ProfileInForce:
     """
 
     def __init__(self, base: str | Path, applied: Path | None = None) -> None:
-        self._base = load_profile(base)
-        check_implemented(self._base)
+        self.base = load_profile(base)
+        check_implemented(self.base)
         self._applied = applied
-        self.current, self.digest = self._base, digest_of_profile(base)
+        self.current, self.digest = self.base, digest_of_profile(base)
+        self.problem: str | None = None
         self._seen = self._look()
         if applied is not None and self._seen is not None:
-            self.current, self.digest = self._load(applied)
+            self.current, self.digest = load_applicable(applied, base=self.base)
 
     def read_again(self) -> Replaced | None:
         """Act by the applied profile if that has changed, and tell what changed.
@@ -72,12 +94,20 @@ class ProfileInForce:
         if self._applied is None or seen == self._seen:
             return None
         self._seen = seen
-        if seen is None:
-            raise ProfileError(f"{self._applied} is gone; what it said stays in force until the next start")
-        profile, digest = self._load(self._applied)
-        check_live(self.current, profile)
+        try:
+            if seen is None:
+                raise ProfileError(f"{self._applied} is gone; what it said holds until the next start")
+            replaced = self._replace(*load_applicable(self._applied, base=self.base))
+        except ProfileError as cause:
+            self.problem = str(cause)
+            raise
+        self.problem = None
+        return replaced
+
+    def _replace(self, profile: Profile, digest: str) -> Replaced | None:
         if digest == self.digest:
             return None
+        check_live(self.current, profile)
         replaced = Replaced(
             name=profile.name,
             before=self.digest,
@@ -86,15 +116,6 @@ class ProfileInForce:
         )
         self.current, self.digest = profile, digest
         return replaced
-
-    def _load(self, path: Path) -> tuple[Profile, str]:
-        digest = digest_of_profile(path)
-        profile = load_profile(path)
-        check_implemented(profile)
-        check_same_bounds(self._base, profile)
-        if digest_of_profile(path) != digest:  # replaced while it was read
-            return self._load(path)
-        return profile, digest
 
     def _look(self) -> tuple[int, ...] | None:
         """Return what is another after each replacement; None where there is no file."""

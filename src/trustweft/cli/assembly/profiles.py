@@ -81,22 +81,22 @@ class ProfileWatch:
         self._participant = participant
         self._observer = observer
         self._pause = pause
+        self._told: tuple[str, str | None] = ("", None)
 
     async def run(self) -> None:
         """Watch until cancelled."""
         with Presence(self._folder, participant=self._participant) as presence:
-            self._say(presence)
             while True:
-                self.look(presence)
+                self.look()
+                self._tell(presence)
                 await self._pause(INTERVAL)
 
-    def look(self, presence: Presence) -> None:
+    def look(self) -> None:
         """Come up to date. A file that cannot be used is told once, and changes nothing."""
         try:
             replaced = self._profiles.read_again()
         except ProfileError as cause:
             self._observer.failed(self._participant, "profile", cause)
-            self._say(presence, problem=str(cause))
             return
         if replaced is None:
             return
@@ -110,10 +110,13 @@ class ProfileWatch:
             at_once=in_one_line([each for each in replaced.changes if each.at_once]),
             at_next_start=in_one_line([each for each in replaced.changes if not each.at_once]),
         )
-        self._say(presence)
 
-    def _say(self, presence: Presence, *, problem: str | None = None) -> None:
-        presence.say(participant=self._participant, digest=self._profiles.digest, problem=problem)
+    def _tell(self, presence: Presence) -> None:
+        """Tell what is in force, where that is something else than before."""
+        facts = self._profiles.digest, self._profiles.problem
+        if facts != self._told:
+            self._told = facts
+            presence.say(participant=self._participant, digest=facts[0], problem=facts[1])
 
 
 def watch_profile(
