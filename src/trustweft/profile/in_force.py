@@ -95,8 +95,7 @@ class ProfileInForce:
             return None
         self._seen = seen
         try:
-            if seen is None:
-                raise ProfileError(f"{self._applied} is gone; what it said holds until the next start")
+            # Where it is gone, loading says so; what it said holds until the next start.
             replaced = self._replace(*load_applicable(self._applied, base=self.base))
         except ProfileError as cause:
             self.problem = str(cause)
