@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import fcntl
 import os
@@ -12,21 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from trustweft.cli.assembly.profiles import PRESENCE, profile_in_force
+from trustweft.cli.assembly.profiles import PRESENCE, check_fits, profile_in_force
+from trustweft.cli.registry import open_store
 from trustweft.cli.settings import ServerSettings
 from trustweft.profile import ProfileError
 from trustweft.profile.in_force import ProfileInForce, load_applicable
 from trustweft.profile.live import changes_between, check_live
 from trustweft.profile.loading import profile_octets
+from trustweft.protocol.registration import read_client_metadata
+from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import write_private_file
 from trustweft.runtime.presence import present
 from trustweft.runtime.settings import read_settings
+from trustweft.server.clients import ways_beyond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from trustweft.cli.data_directory import DataDirectory
+    from trustweft.profile import Profile
     from trustweft.profile.live import Change
     from trustweft.runtime.clock import Clock
 
@@ -65,11 +71,15 @@ def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) 
         SettingsError: the server's settings cannot be read.
         OSError: the data directory cannot be written to.
     """
+    settings = _server_settings(directory)
+    base = directory.path / "server"
     with _history(directory) as history:
-        before = _in_force(directory)
+        before = _in_force(settings, base=base)
         load_applicable(name_or_path, base=before.base)  # what is wrong is said of the file that was named
         with _copied(directory, name_or_path) as copy:
             profile, digest = load_applicable(copy, base=before.base)
+            check_fits(profile, settings)
+            asyncio.run(_check_clients(directory, before=before.current, after=profile))
             if present(directory.path / PRESENCE):
                 check_live(before.current, profile)
             applied = Application(
@@ -100,15 +110,40 @@ def wait_until_in_force(
         time.sleep(_INTERVAL)
 
 
-def _in_force(directory: DataDirectory) -> ProfileInForce:
+def _server_settings(directory: DataDirectory) -> ServerSettings:
+    settings = read_settings(directory.file("server/server.toml"), ServerSettings, environment={}).value
+    return msgspec.structs.replace(settings, applied_profile=str(directory.applied_profile))
+
+
+def _in_force(settings: ServerSettings, *, base: Path) -> ProfileInForce:
     """Return what the server acts by: what its settings say where an applied profile was made unusable."""
-    path = directory.file("server/server.toml")
-    settings = read_settings(path, ServerSettings, environment={}).value
-    settings = msgspec.structs.replace(settings, applied_profile=str(directory.applied_profile))
     try:
-        return profile_in_force(settings, base=path.parent)
+        return profile_in_force(settings, base=base)
     except ProfileError:
-        return profile_in_force(msgspec.structs.replace(settings, applied_profile=None), base=path.parent)
+        return profile_in_force(msgspec.structs.replace(settings, applied_profile=None), base=base)
+
+
+async def _check_clients(directory: DataDirectory, *, before: Profile, after: Profile) -> None:
+    """Hold that no registered client is locked out: it has to be registered for another way first.
+
+    Raises:
+        ProfileError: some would be; each is named with what it needs.
+    """
+    locked_out = []
+    async with open_store(directory.path) as store:
+        for client_id, stored in await store.list_clients():
+            try:
+                client = read_client_metadata(msgspec.json.decode(stored))
+            except Reject:
+                continue  # registered under other rules: it is of no use already
+            beyond = ways_beyond(after.limits, client)
+            if beyond and not ways_beyond(before.limits, client):
+                locked_out.append(f"{client_id} ({', '.join(beyond)})")
+    if locked_out:
+        raise ProfileError(
+            f"the profile {after.name} would lock out {'; '.join(locked_out)}: "
+            "register each for what the profile allows, or remove it, before"
+        )
 
 
 @contextmanager

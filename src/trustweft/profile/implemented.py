@@ -37,6 +37,9 @@ HONOURED: Final = frozenset(
         "state_max_length",
         "nonce_max_length",
         "require_dpop_nonce",
+        "signing_algorithms",
+        "client_authentication_methods",
+        "sender_constraint_methods",
     )
 )
 

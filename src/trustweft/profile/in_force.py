@@ -17,6 +17,7 @@ from trustweft.profile.live import Change, changes_between, check_live, check_sa
 from trustweft.profile.loading import load_profile, profile_octets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from trustweft.profile.schema import Profile
@@ -69,20 +70,29 @@ class ProfileInForce:
     Args:
         base: the profile of the settings, by name or path.
         applied: where an applied one is found; it need not be there.
+        fits: raises ``ProfileError`` for a profile that the participant cannot act by as it is set up.
 
     Raises:
         ProfileError: one of the two cannot be used.
     """
 
-    def __init__(self, base: str | Path, applied: Path | None = None) -> None:
+    def __init__(
+        self,
+        base: str | Path,
+        applied: Path | None = None,
+        *,
+        fits: Callable[[Profile], None] = lambda _profile: None,
+    ) -> None:
         self.base = load_profile(base)
         check_implemented(self.base)
         self._applied = applied
+        self._fits = fits
         self.current, self.digest = self.base, digest_of_profile(base)
         self.problem: str | None = None
         self._seen = self._look()
         if applied is not None and self._seen is not None:
             self.current, self.digest = load_applicable(applied, base=self.base)
+        fits(self.current)
 
     def read_again(self) -> Replaced | None:
         """Act by the applied profile if that has changed, and tell what changed.
@@ -107,6 +117,7 @@ class ProfileInForce:
         if digest == self.digest:
             return None
         check_live(self.current, profile)
+        self._fits(profile)
         replaced = Replaced(
             name=profile.name,
             before=self.digest,

@@ -31,6 +31,7 @@ ACTS_AT_ONCE: Final[Mapping[str, str]] = {
     "access_token_lifetime": f"for access tokens issued from now on; {_NEW_ONES}",
     "authorization_code_lifetime": f"for codes issued from now on; {_NEW_ONES}",
     "client_assertion_max_lifetime": _EVERY_REQUEST,
+    "client_authentication_methods": f"{_EVERY_REQUEST}, and stands in the metadata",
     "dpop_nonce_step": "nonces that are out end, and every client is given a new one with its next answer",
     "dpop_proof_max_age": _EVERY_REQUEST,
     "future_tolerance": f"{_EVERY_REQUEST}; MoneyView reads it at its next start",
@@ -44,6 +45,8 @@ ACTS_AT_ONCE: Final[Mapping[str, str]] = {
     "request_uri_lifetime": f"for requests pushed from now on; {_NEW_ONES}",
     "require_dpop_nonce": _EVERY_REQUEST,
     "response_types": _EVERY_REQUEST,
+    "sender_constraint_methods": f"{_EVERY_REQUEST}, and stands in the metadata; tokens that are out stay good",
+    "signing_algorithms": f"{_EVERY_REQUEST}, and stands in the metadata; tokens that are out stay good",
     "state_max_length": _EVERY_REQUEST,
 }
 WAITS_FOR_START: Final[Mapping[str, str]] = {

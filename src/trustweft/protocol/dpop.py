@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from trustweft.crypto import jws
+from trustweft.crypto.algorithms import ALGORITHMS
 from trustweft.crypto.keys import public_jwk, read_public_jwk, thumbprint
 from trustweft.protocol.signed_token import check_not_in_future, optional_time, restate
 from trustweft.protocol.url import normalise
@@ -20,7 +21,7 @@ from trustweft.runtime.errors import Reason, Reject, reason
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from trustweft.crypto.algorithms import PublicKey
     from trustweft.crypto.keys import Signer
@@ -183,6 +184,7 @@ def verify_proof(
     future_tolerance: float,
     maximum_age: float,
     access_token: str | None = None,
+    algorithms: Collection[str] = ALGORITHMS,
 ) -> Proof:
     """Verify a proof (section 4.3).
 
@@ -198,12 +200,15 @@ def verify_proof(
         future_tolerance: how many seconds ``iat`` and ``nbf`` may be ahead.
         maximum_age: how many seconds ago ``iat`` may be.
         access_token: the token that comes with the request, which ``ath`` must then belong to.
+        algorithms: those that are allowed here, by their canonical names.
 
     Raises:
         Reject: ``dpop.*``.
     """
     try:
         parsed = jws.parse(proof)  # (1)
+        if parsed.algorithm not in algorithms:
+            raise ALGORITHM.reject(f"alg={parsed.algorithm}")
         _check_type(parsed)  # (2)
         key, jkt = _key_of(parsed.header_segment)  # (3)
         claims = jws.verify(parsed, key=key)  # (4)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from trustweft.crypto.algorithms import ALGORITHMS
 from trustweft.protocol.rar import holds_at
 from trustweft.resource.tokens import TokenCache
 
@@ -51,6 +52,7 @@ class Protection:
         proof_maximum_age: seconds that a proof may be old.
         tokens: the tokens that verified lately.
         require_nonce: whether proofs must hold a nonce of ours (RFC 9449 section 9).
+        signing_algorithms: those that proofs may be signed with, by their canonical names.
         detail_types: how authorization details of each type compare (RFC 9396); their schemas are not looked at here.
     """
 
@@ -66,6 +68,7 @@ class Protection:
     future_tolerance: float
     proof_maximum_age: float
     require_nonce: bool = True
+    signing_algorithms: tuple[str, ...] = ALGORITHMS
     tokens: TokenCache = field(default_factory=TokenCache)
     detail_types: Mapping[str, DetailType] = field(default_factory=dict)
 
@@ -78,6 +81,7 @@ class Protection:
             future_tolerance=limits.future_tolerance,
             proof_maximum_age=limits.dpop_proof_max_age,
             require_nonce=profile.duties.require_dpop_nonce,
+            signing_algorithms=limits.signing_algorithms,
         )
 
 

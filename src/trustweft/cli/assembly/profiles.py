@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from trustweft.cli.assembly.parts import resolve
+from trustweft.cli.settings import ServerSettings
 from trustweft.profile import ProfileError, is_profile_file
 from trustweft.profile.in_force import ProfileInForce
 from trustweft.profile.live import in_one_line
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from trustweft.profile import Profile
     from trustweft.runtime.observability import Observer
 
-__all__ = ["INTERVAL", "PRESENCE", "ProfileWatch", "profile_in_force", "watch_profile"]
+__all__ = ["INTERVAL", "PRESENCE", "ProfileWatch", "check_fits", "profile_in_force", "watch_profile"]
 
 INTERVAL: Final = (
     0.25  # our choice: a profile is in force everywhere within a second, and a look takes microseconds
@@ -50,7 +51,23 @@ def profile_in_force(settings: _Settings, *, base: Path) -> ProfileInForce:
     return ProfileInForce(
         resolve(base, name) if is_profile_file(name) else name,
         None if applied is None else resolve(base, applied),
+        fits=lambda profile: check_fits(profile, settings),
     )
+
+
+def check_fits(profile: Profile, settings: _Settings) -> None:
+    """Hold that a participant can act by a profile with the settings that it has.
+
+    Raises:
+        ProfileError: its own keys are for algorithms that the profile does not allow.
+    """
+    if isinstance(settings, ServerSettings):
+        beyond = [each for each in settings.keys.algorithms if each not in profile.limits.signing_algorithms]
+        if beyond:
+            raise ProfileError(
+                f"the profile {profile.name} does not allow {', '.join(beyond)}, which the server signs with: "
+                "take it out of keys.algorithms, and start the server again, before"
+            )
 
 
 class ProfileWatch:

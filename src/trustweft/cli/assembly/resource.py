@@ -88,6 +88,7 @@ def assemble_resource(
             future_tolerance=limits.future_tolerance,
             proof_maximum_age=limits.dpop_proof_max_age,
             require_nonce=profiles.current.duties.require_dpop_nonce,
+            signing_algorithms=limits.signing_algorithms,
             detail_types={each.type: each for each in detail_types(resource.audience)},
         ),
         pipeline=pipeline,
