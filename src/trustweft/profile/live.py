@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _NEW_ONES: Final = "those that are out keep the lifetime that they were issued with"
+_DONE_ANYWAY: Final = "changes nothing here: it is done as strictly as before"
 _EVERY_REQUEST: Final = "counts for every request from now on"
 
 # Every limit and duty that this version honours stands in one of the two tables; a test holds it.
@@ -92,7 +93,7 @@ def changes_between(before: Profile, after: Profile) -> tuple[Change, ...]:
             before=before.value(name),
             after=after.value(name),
             at_once=name not in WAITS_FOR_START,
-            effect=WAITS_FOR_START.get(name) or ACTS_AT_ONCE.get(name, _EVERY_REQUEST),
+            effect=WAITS_FOR_START.get(name) or ACTS_AT_ONCE.get(name, _DONE_ANYWAY),
         )
         for name in names
         if before.value(name) != after.value(name)

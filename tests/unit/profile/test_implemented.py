@@ -12,7 +12,7 @@ import pytest
 import trustweft
 from trustweft.cli.assembly.profiles import profile_in_force
 from trustweft.profile import Duties, Limits, Profile, ProfileError, check_implemented, load_profile
-from trustweft.profile.implemented import HONOURED
+from trustweft.profile.implemented import HONOURED, _fulfils
 
 SOURCE = Path(trustweft.__file__).parent
 NAMES = (*Limits.__struct_fields__, *Duties.__struct_fields__)
@@ -48,23 +48,42 @@ def test_what_is_honoured_is_what_is_read() -> None:
     assert read_names() == HONOURED
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - HONOURED))
+@pytest.mark.parametrize("name", sorted(set(Limits.__struct_fields__) - HONOURED))
 def test_what_is_fixed_cannot_be_asked_for_otherwise(name: str) -> None:
     """A stricter value, where the bounds allow one, is refused by name rather than ignored."""
     default = load_profile("fapi2-security")
     now = default.value(name)
-    others: list[object] = [not now] if isinstance(now, bool) else ["1.3"]
+    others: list[object] = ["1.3"]
     if isinstance(now, tuple):
         others = [now[:1], now[1:]]
-    elif isinstance(now, int) and not isinstance(now, bool):
+    elif isinstance(now, int):
         others = [now + 1]
     for other in (value for value in others if value not in (now, ())):
-        try:
-            changed = with_value(default, name, other)
-        except ProfileError:
-            continue  # too weak to be a profile at all
+        changed = with_value(default, name, other)
         with pytest.raises(ProfileError, match=f"cannot do: {name} is "):
             check_implemented(changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("minimum_elliptic_curve_key_bits", 224),
+        ("credential_entropy_bits", 128),
+        ("revoke_on_code_replay", False),
+        ("refuse_replayed_dpop_proofs", False),
+        ("support_openid_connect", False),
+        ("require_registered_redirect_uri", False),
+    ],
+)
+def test_a_profile_that_asks_for_less_is_served_more_strictly(name: str, asked: object) -> None:
+    """What it leaves out is done all the same: no switch turns a check off."""
+    check_implemented(with_value(load_profile("fapi2-security"), name, asked))
+
+
+def test_a_duty_that_is_not_done_is_refused() -> None:
+    """As if the default profile did without one that another profile asks for."""
+    assert not _fulfils("a_duty", done=False, asked=True)
+    assert _fulfils("a_duty", done=True, asked=False)
 
 
 def test_the_packaged_profile_is_implemented() -> None:
