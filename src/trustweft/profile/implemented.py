@@ -38,6 +38,8 @@ HONOURED: Final = frozenset(
         "state_max_length",
         "nonce_max_length",
         "require_dpop_nonce",
+        "minimum_tls_version",
+        "tls_1_2_cipher_suites",
         "signing_algorithms",
         "client_authentication_methods",
         "sender_constraint_methods",
@@ -48,7 +50,7 @@ HONOURED: Final = frozenset(
 _MORE_IS_STRICTER: Final = frozenset(
     ("minimum_rsa_key_bits", "minimum_elliptic_curve_key_bits", "credential_entropy_bits")
 )
-_LESS_IS_STRICTER: Final = frozenset(("code_challenge_methods", "tls_1_2_cipher_suites"))
+_LESS_IS_STRICTER: Final = frozenset(("code_challenge_methods",))
 
 
 def not_implemented(profile: Profile) -> tuple[str, ...]:

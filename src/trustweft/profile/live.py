@@ -25,6 +25,7 @@ __all__ = [
 
 _NEW_ONES: Final = "those that are out keep the lifetime that they were issued with"
 _DONE_ANYWAY: Final = "changes nothing here: it is done as strictly as before"
+_OPENED: Final = "listeners, and connections to others, are set up when a participant starts"
 _EVERY_REQUEST: Final = "counts for every request from now on"
 
 # Every limit and duty that this version honours stands in one of the two tables; a test holds it.
@@ -51,6 +52,8 @@ ACTS_AT_ONCE: Final[Mapping[str, str]] = {
     "state_max_length": _EVERY_REQUEST,
 }
 WAITS_FOR_START: Final[Mapping[str, str]] = {
+    "minimum_tls_version": _OPENED,
+    "tls_1_2_cipher_suites": _OPENED,
     "client_assertion_lifetime": "MoneyView reads it when it starts; other clients have their own",
 }
 # What must not grow while anybody runs, and why.

@@ -109,7 +109,9 @@ def test_a_profile_beside_the_settings_is_found_from_anywhere(
 def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     """The file loads, for it is stricter than the specification; the participant does not start with it."""
     text = PACKAGED.read_text(encoding="utf-8")
-    strict = text.replace('minimum_tls_version = { value = "1.2"', 'minimum_tls_version = { value = "1.3"')
+    strict = text.replace(
+        "credential_entropy_bits = { value = 256", "credential_entropy_bits = { value = 512"
+    )
     (tmp_path / "strict.toml").write_text(strict, encoding="utf-8")
-    with pytest.raises(ProfileError, match=r"minimum_tls_version is 1\.3, and can only be 1\.2 yet"):
+    with pytest.raises(ProfileError, match="credential_entropy_bits is 512, and can only be 256 yet"):
         profile_in_force(Named("strict.toml"), base=tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +12,7 @@ from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
 from trustweft.demo.operations import create_operations
 from trustweft.net.serving import Listener
 from trustweft.net.telemetry import Telemetry
+from trustweft.net.tls_policy import TlsPolicy
 from trustweft.protocol.rar import DetailType
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import read_private_file
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.cli.settings import ListenSettings, TlsSettings
+    from trustweft.profile import Profile
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
@@ -38,6 +40,7 @@ __all__ = [
     "read_key",
     "reaper",
     "resolve",
+    "tls_policy",
 ]
 
 KEY_ID_LENGTH = 16
@@ -68,11 +71,21 @@ class Assembled:
     background: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
+    def narrow(self, policy: TlsPolicy) -> None:
+        """Have every listener of now speak TLS within the policy."""
+        self.listeners = [replace(listener, policy=policy) for listener in self.listeners]
+
     def join(self, other: Assembled) -> None:
         """Serve the other one too."""
         self.listeners += other.listeners
         self.background += other.background
         self.close += other.close
+
+
+def tls_policy(profile: Profile) -> TlsPolicy:
+    """Return what a profile says of TLS, for listeners and for connections to others."""
+    limits = profile.limits
+    return TlsPolicy(minimum_version=limits.minimum_tls_version, cipher_suites=limits.tls_1_2_cipher_suites)
 
 
 def resolve(base: Path, name: str) -> Path:

@@ -13,12 +13,13 @@ from trustweft.cli.assembly.parts import (
     read_key,
     reaper,
     resolve,
+    tls_policy,
 )
 from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
-from trustweft.net.fetch import Fetcher
+from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
 from trustweft.protocol.dpop import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
@@ -67,7 +68,9 @@ def assemble_resource(
     secret = load_or_create_secret(resolve(base, resource.nonce_secret_file), entropy=surroundings.entropy)
     # Whom the operator named may have an address that is not public; whatever else a document leads to may not.
     named = {urlsplit(url).hostname or "" for url in (resource.issuer, settings.revocation.endpoint)}
-    fetcher = Fetcher(trust=resolve(base, resource.trust), allowed_hosts=named)
+    policy = tls_policy(profiles.current)
+    trust = policy.narrow(trust_context(resolve(base, resource.trust)))
+    fetcher = Fetcher(trust=trust, allowed_hosts=named)
     guard = Guard(
         Protection(
             issuer=resource.issuer,
@@ -133,7 +136,9 @@ def assemble_resource(
         observer=surroundings.observer,
     )
     background = [reaper(replays, "resource", surroundings=surroundings), *following]
-    return Assembled(listeners, background, [replays.close, journal.close])
+    assembled = Assembled(listeners, background, [replays.close, journal.close])
+    assembled.narrow(policy)
+    return assembled
 
 
 def _revocations(

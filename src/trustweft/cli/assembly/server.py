@@ -13,6 +13,7 @@ from trustweft.cli.assembly.parts import (
     read_detail_types,
     reaper,
     resolve,
+    tls_policy,
 )
 from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
 from trustweft.crypto.key_watch import KeyWatch
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from trustweft.cli.settings import ClientKeySettings, ServerSettings, TlsSettings
     from trustweft.crypto.revocation_lists import RevocationLists
     from trustweft.net.asgi import Application
+    from trustweft.net.tls_policy import TlsPolicy
     from trustweft.profile import Profile
     from trustweft.server.pipeline import Pipelines
     from trustweft.store.sqlite.store import SqliteStore as Store
@@ -72,8 +74,11 @@ def assemble_server(
     """
     own_store = store is None
     store = SqliteStore.open(resolve(base, settings.storage.path)) if store is None else store
-    revocation = revocation_lists(settings.certificate_revocation, base=base, surroundings=surroundings)
     profiles = profile_in_force(settings, base=base)
+    policy = tls_policy(profiles.current)
+    revocation = revocation_lists(
+        settings.certificate_revocation, base=base, surroundings=surroundings, policy=policy
+    )
     deployment = _deploy(
         settings,
         profiles.current,
@@ -114,7 +119,9 @@ def assemble_server(
         if own_store:
             await store.close()
 
-    return Assembled(listeners, background, [close])
+    assembled = Assembled(listeners, background, [close])
+    assembled.narrow(policy)
+    return assembled
 
 
 def _deploy(
@@ -137,7 +144,9 @@ def _deploy(
             resolve(base, settings.keys.directory), algorithms=settings.keys.algorithms, now=clock.now()
         ),
         client_certificates=ClientCertificates(_roots(settings.tls, base=base), revocation),
-        client_keys=_client_keys(settings.client_keys, base=base, surroundings=surroundings),
+        client_keys=_client_keys(
+            settings.client_keys, tls_policy(profile), base=base, surroundings=surroundings
+        ),
         # A nonce serves in its own step and the next, as the profile says.
         nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
         pages=ServerPages(Pages(), base_url=settings.server.issuer, notice=settings.login_notice),
@@ -181,8 +190,10 @@ def _roots(tls: TlsSettings, *, base: Path) -> tuple[Certificate, ...]:
     return load_authorities(resolve(base, tls.client_authorities))
 
 
-def _client_keys(settings: ClientKeySettings, *, base: Path, surroundings: Surroundings) -> ClientKeys:
+def _client_keys(
+    settings: ClientKeySettings, policy: TlsPolicy, *, base: Path, surroundings: Surroundings
+) -> ClientKeys:
     """Return what knows the keys of clients; a client's address leads to public hosts, or to those that are named."""
     trust = None if settings.trust is None else resolve(base, settings.trust)
-    fetcher = Fetcher(trust=trust_context(trust), allowed_hosts=settings.allowed_hosts)
+    fetcher = Fetcher(trust=policy.narrow(trust_context(trust)), allowed_hosts=settings.allowed_hosts)
     return ClientKeys(fetch=fetcher.get, clock=surroundings.clock, observer=surroundings.observer)
