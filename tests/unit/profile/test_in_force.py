@@ -6,15 +6,25 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from support.profile_files import changed_profile
 from trustweft.profile import ProfileError, load_profile
 from trustweft.profile.implemented import HONOURED
 from trustweft.profile.in_force import ProfileInForce, digest_of_profile
-from trustweft.profile.live import ACTS_AT_ONCE, WAITS_FOR_START, changes_between, check_live, in_one_line
+from trustweft.profile.live import (
+    ACTS_AT_ONCE,
+    WAITS_FOR_START,
+    changes_between,
+    check_live,
+    check_same_bounds,
+    in_one_line,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from trustweft.profile import Profile
 
 BASE = "fapi2-security"
 
@@ -103,6 +113,31 @@ def test_a_start_refuses_an_applied_profile_that_cannot_be_used(tmp_path: Path) 
     path = changed_profile(tmp_path / "applied.toml", authorization_code_lifetime=61)
     with pytest.raises(ProfileError, match="at most 60"):
         ProfileInForce(BASE, path)
+
+
+def test_a_specification_cannot_be_dropped() -> None:
+    """A profile's bounds come from what it names: whoever relied on them would be bound by fewer."""
+    default = load_profile(BASE)
+    check_same_bounds(default, default)
+    with pytest.raises(ProfileError, match="does not hold itself to FAPI2-SP, as fapi2-security does"):
+        check_same_bounds(default, replace(default, specifications=()))
+
+
+def test_a_participant_that_cannot_act_by_a_profile_keeps_the_old_one(tmp_path: Path) -> None:
+    """It says so itself, at the start and later."""
+
+    def fits(profile: Profile) -> None:
+        if profile.limits.access_token_lifetime == 60:
+            raise ProfileError("not with these keys")
+
+    path = tmp_path / "applied.toml"
+    profiles = ProfileInForce(BASE, path, fits=fits)
+    changed_profile(path, access_token_lifetime=60)
+    with pytest.raises(ProfileError, match="not with these keys"):
+        profiles.read_again()
+    assert profiles.current == load_profile(BASE)
+    with pytest.raises(ProfileError, match="not with these keys"):
+        ProfileInForce(BASE, path, fits=fits)
 
 
 def test_used_proofs_stay_used() -> None:

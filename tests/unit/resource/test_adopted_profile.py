@@ -46,6 +46,13 @@ async def test_the_next_request_is_judged_by_the_adopted_profile() -> None:
     assert found == ["", "dpop.expired", "", "dpop.nonce-required", ""]
 
 
+async def test_a_proof_with_an_algorithm_that_is_not_allowed_is_refused() -> None:
+    """Its key is the client's choice, its algorithm the profile's."""
+    stage = Stage()
+    stage.guard.adopt(DEFAULT.with_limits(signing_algorithms=("PS256",)))
+    assert await reason_of(stage) == "dpop.algorithm"
+
+
 async def test_a_request_under_way_ends_by_the_profile_that_it_began_with() -> None:
     """Adopted after the first check, the other one counts for the next."""
     stage: Stage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -75,3 +75,44 @@ async def test_nonces_go_on_unless_they_change_more_often(authority: Authority) 
     assert refused.reason == "dpop.nonce-stale"
     nonces = authority.server.deployment.nonces
     assert refused.header("dpop-nonce") == nonces.current(authority.clock.now())
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"client_authentication_methods": ("tls_client_auth",)},
+        {"sender_constraint_methods": ("mtls",)},
+        {"signing_algorithms": ("PS256",)},
+    ],
+    ids=lambda limits: next(iter(limits)),
+)
+async def test_a_client_whose_ways_are_not_allowed_is_refused(
+    authority: Authority, limits: dict[str, Any]
+) -> None:
+    """It is registered for another way; and comes in again as soon as that is allowed."""
+    authority.server.adopt(DEFAULT.with_limits(**limits))
+    refused = await authority.send(credentials_request(authority))
+    assert (refused.status, refused.json["error"], refused.reason) == (
+        401,
+        "invalid_client",
+        "client.beyond-profile",
+    )
+    authority.server.adopt(DEFAULT)
+    assert (await authority.send(credentials_request(authority))).status == 200
+
+
+async def test_the_metadata_offer_what_the_profile_allows(authority: Authority) -> None:
+    """And nothing else: clients choose from it."""
+    authority.server.adopt(
+        DEFAULT.with_limits(
+            client_authentication_methods=("private_key_jwt",),
+            sender_constraint_methods=("mtls",),
+            signing_algorithms=("EdDSA", "ES256"),
+        )
+    )
+    metadata = (await authority.send(document_request("/.well-known/openid-configuration"))).json
+    assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert metadata["token_endpoint_auth_signing_alg_values_supported"] == ["ES256", "EdDSA", "Ed25519"]
+    assert metadata["id_token_signing_alg_values_supported"] == ["ES256"]
+    assert metadata["tls_client_certificate_bound_access_tokens"] is True
+    assert "dpop_signing_alg_values_supported" not in metadata
