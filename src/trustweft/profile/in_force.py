@@ -135,6 +135,6 @@ class ProfileInForce:
             status = self._applied.stat()
         except FileNotFoundError:
             return None
-        except OSError as cause:
-            raise ProfileError(f"{self._applied}: {cause}") from cause
+        except OSError:
+            return ()  # loading says what is wrong, once
         return status.st_mtime_ns, status.st_ino, status.st_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Protocol
 
 from trustweft.cli.assembly.parts import resolve
@@ -10,6 +11,7 @@ from trustweft.cli.settings import ServerSettings
 from trustweft.profile import ProfileError, is_profile_file
 from trustweft.profile.in_force import ProfileInForce
 from trustweft.profile.live import in_one_line
+from trustweft.runtime.files import KeyFileError
 from trustweft.runtime.presence import Presence
 
 if TYPE_CHECKING:
@@ -102,11 +104,21 @@ class ProfileWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        with Presence(self._folder, participant=self._participant) as presence:
+        with ExitStack() as there:
+            presence = self._come_in(there)
             while True:
                 self.look()
-                self._tell(presence)
+                if presence is not None:
+                    self._tell(presence)
                 await self._pause(INTERVAL)
+
+    def _come_in(self, there: ExitStack) -> Presence | None:
+        """Be heard by the command; where nobody can be, the profile is followed all the same."""
+        try:
+            return there.enter_context(Presence(self._folder, participant=self._participant))
+        except (KeyFileError, OSError) as cause:
+            self._observer.failed(self._participant, "profile", cause)
+            return None
 
     def look(self) -> None:
         """Come up to date. A file that cannot be used is told once, and changes nothing."""
@@ -133,7 +145,10 @@ class ProfileWatch:
         facts = self._profiles.digest, self._profiles.problem
         if facts != self._told:
             self._told = facts
-            presence.say(participant=self._participant, digest=facts[0], problem=facts[1])
+            try:
+                presence.say(participant=self._participant, digest=facts[0], problem=facts[1])
+            except OSError as cause:
+                self._observer.failed(self._participant, "profile", cause)
 
 
 def watch_profile(

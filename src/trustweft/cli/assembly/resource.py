@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.cli.settings import ResourceSettings
+    from trustweft.net.asgi import Application
     from trustweft.resource.checks import GuardCheck
     from trustweft.resource.storage import RevocationSource
     from trustweft.server.storage import ServerStore
@@ -110,21 +111,9 @@ def assemble_resource(
         observer=surroundings.observer,
         journal=journal,
     )
-    listener = Listener(
-        name="sample bank",
-        application=behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings),
-        host=settings.listen.host,
-        port=settings.listen.port,
-        certificate=resolve(base, settings.tls.certificate),
-        private_key=resolve(base, settings.tls.private_key),
-        client_authorities=(
-            proxy_authorities(settings.proxy, settings.tls, base=base)
-            if settings.tls.client_authorities is None
-            else resolve(base, settings.tls.client_authorities)
-        ),
-    )
+    application = behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings)
     listeners = [
-        listener,
+        _listener(settings, application, base=base),
         *operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings),
     ]
     following = watch_profile(
@@ -139,6 +128,22 @@ def assemble_resource(
     assembled = Assembled(listeners, background, [replays.close, journal.close])
     assembled.narrow(policy)
     return assembled
+
+
+def _listener(settings: ResourceSettings, application: Application, *, base: Path) -> Listener:
+    return Listener(
+        name="sample bank",
+        application=application,
+        host=settings.listen.host,
+        port=settings.listen.port,
+        certificate=resolve(base, settings.tls.certificate),
+        private_key=resolve(base, settings.tls.private_key),
+        client_authorities=(
+            proxy_authorities(settings.proxy, settings.tls, base=base)
+            if settings.tls.client_authorities is None
+            else resolve(base, settings.tls.client_authorities)
+        ),
+    )
 
 
 def _revocations(

@@ -35,7 +35,6 @@ from trustweft.web.server_pages import ServerPages
 from trustweft.web.static_application import with_static_files
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from cryptography.x509 import Certificate
@@ -96,21 +95,18 @@ def assemble_server(
     )
     listeners = _listeners(settings, application, base=base)
     listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    watch = KeyWatch(
-        deployment.keys,
-        clock=surroundings.clock,
-        observer=surroundings.observer,
-        rotate_after=settings.keys.rotate_after_days * SECONDS_A_DAY,
-    )
-    following = watch_profile(
-        profiles,
-        adopt=server.adopt,
-        applied=settings.applied_profile,
-        base=base,
-        participant="server",
-        observer=surroundings.observer,
-    )
-    background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run, *following]
+    background = [
+        revocation.run,
+        _key_watch(settings, deployment).run,
+        *watch_profile(
+            profiles,
+            adopt=server.adopt,
+            applied=settings.applied_profile,
+            base=base,
+            participant="server",
+            observer=surroundings.observer,
+        ),
+    ]
     if own_store:
         background.append(reaper(store, "server", surroundings=surroundings))
 
@@ -122,6 +118,15 @@ def assemble_server(
     assembled = Assembled(listeners, background, [close])
     assembled.narrow(policy)
     return assembled
+
+
+def _key_watch(settings: ServerSettings, deployment: Deployment) -> KeyWatch:
+    return KeyWatch(
+        deployment.keys,
+        clock=deployment.clock,
+        observer=deployment.observer,
+        rotate_after=settings.keys.rotate_after_days * SECONDS_A_DAY,
+    )
 
 
 def _deploy(
