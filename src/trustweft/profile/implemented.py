@@ -13,6 +13,8 @@ from trustweft.profile.errors import ProfileError
 from trustweft.profile.loading import load_profile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trustweft.profile.schema import Profile
 
 __all__ = ["DEFAULT", "HONOURED", "check_implemented", "not_implemented"]
@@ -46,6 +48,15 @@ HONOURED: Final = frozenset(
     )
 )
 
+# Of what is honoured, the values that there is code for: a profile may name fewer, and no others.
+_BUILT: Final[Mapping[str, tuple[object, ...]]] = {
+    "client_authentication_methods": ("private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"),
+    "grant_types": ("authorization_code", "refresh_token", "client_credentials"),
+    "redirect_status": (302, 303),
+    "response_types": ("code",),
+    "sender_constraint_methods": ("dpop", "mtls"),
+    "signing_algorithms": ("PS256", "ES256", "EdDSA"),
+}
 # Fixed limits of which more is stricter, and fixed lists of what is allowed, of which less is.
 _MORE_IS_STRICTER: Final = frozenset(
     ("minimum_rsa_key_bits", "minimum_elliptic_curve_key_bits", "credential_entropy_bits")
@@ -57,11 +68,26 @@ def not_implemented(profile: Profile) -> tuple[str, ...]:
     """Return each limit and duty that the code does not fulfil, in the order of a profile, as sentences without a stop."""
     default = load_profile(DEFAULT)
     names = (*profile.limits.__struct_fields__, *profile.duties.__struct_fields__)
-    return tuple(
+    fixed = tuple(
         f"{name} is {profile.value(name)}, and can only be {default.value(name)} yet"
         for name in names
         if name not in HONOURED and not _fulfils(name, done=default.value(name), asked=profile.value(name))
     )
+    return (*fixed, *_not_built(profile))
+
+
+def _not_built(profile: Profile) -> tuple[str, ...]:
+    beyond = (
+        (name, each)
+        for name, built in _BUILT.items()
+        for each in _several(profile.value(name))
+        if each not in built
+    )
+    return tuple(f"{name} has {each}, which is not built yet" for name, each in beyond)
+
+
+def _several(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _fulfils(name: str, *, done: object, asked: object) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 import trustweft
 from trustweft.cli.assembly.profiles import profile_in_force
@@ -78,6 +79,32 @@ def test_what_is_fixed_cannot_be_asked_for_otherwise(name: str) -> None:
 def test_a_profile_that_asks_for_less_is_served_more_strictly(name: str, asked: object) -> None:
     """What it leaves out is done all the same: no switch turns a check off."""
     check_implemented(with_value(load_profile("fapi2-security"), name, asked))
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "said"),
+    [
+        (
+            "response_types",
+            ("code", "code id_token"),
+            "response_types has code id_token, which is not built yet",
+        ),
+        (
+            "grant_types",
+            ("authorization_code", "urn:openid:params:grant-type:ciba"),
+            "grant_types has urn:openid",
+        ),
+        ("client_authentication_methods", ("private_key_jwt", "client_secret_jwt"), "has client_secret_jwt"),
+        ("sender_constraint_methods", ("dpop", "none"), "sender_constraint_methods has none"),
+        ("signing_algorithms", ("PS256", "RS256"), "signing_algorithms has RS256"),
+        ("redirect_status", 307, "redirect_status has 307"),
+    ],
+)
+def test_what_is_honoured_is_held_to_what_is_built(name: str, asked: object, said: str) -> None:
+    """A profile that is bound by less than FAPI 2.0 may name what nobody here can do: it would be taken for something else."""
+    unbound = replace(load_profile("fapi2-security"), requirements=(), specifications=())
+    with pytest.raises(ProfileError, match=said):
+        check_implemented(with_value(unbound, name, asked))
 
 
 def test_a_duty_that_is_not_done_is_refused() -> None:
