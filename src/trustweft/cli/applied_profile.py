@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.cli.data_directory import DataDirectory
-    from trustweft.profile import Profile
+    from trustweft.profile import Limits, Profile
     from trustweft.profile.live import Change
     from trustweft.runtime.clock import Clock
 
-__all__ = ["HISTORY", "Application", "apply_profile", "wait_until_in_force"]
+__all__ = ["HISTORY", "Application", "apply_profile", "limits_in_force", "wait_until_in_force"]
 
 HISTORY: Final = "profile-history.jsonl"
 _CANDIDATE: Final = "profile-candidate.toml"
@@ -95,6 +95,16 @@ def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) 
                 _append(history, applied)
                 write_private_file(directory.applied_profile, copy.read_bytes())
     return applied
+
+
+def limits_in_force(directory: DataDirectory) -> Limits:
+    """Return the limits that an ecosystem's server acts by, or would at a start.
+
+    Raises:
+        ProfileError: the profile of the settings cannot be used.
+        SettingsError: the server's settings cannot be read.
+    """
+    return _in_force(_server_settings(directory), base=directory.path / "server").current.limits
 
 
 def wait_until_in_force(

@@ -18,6 +18,7 @@ from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.first_start import prepare_settings
 from trustweft.cli.registry import add_client
+from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import generate_private_key, public_jwk
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -33,23 +34,25 @@ if TYPE_CHECKING:
 AROUND = Surroundings(SystemClock(), SystemEntropy(), SilentObserver())
 
 
+METADATA: dict[str, Any] = {
+    "client_id": "moneyview",
+    "client_name": "MoneyView",
+    "organization_name": "MoneyView Ltd",
+    "redirect_uris": ["https://client.example/callback"],
+    "scope": "openid",
+    "jwks": {"keys": [{**public_jwk(generate_private_key("ES256").public_key()), "kid": "1"}]},
+}
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> DataDirectory:
     """An ecosystem that never ran, with one client: it signs with ES256, and its tokens are bound to its key."""
     directory = DataDirectory.open_or_create(tmp_path / "data", base_port=23_450, clock=AROUND.clock)
     prepare_settings(directory, customers={})
-    metadata = {
-        "client_id": "moneyview",
-        "client_name": "MoneyView",
-        "organization_name": "MoneyView Ltd",
-        "redirect_uris": ["https://client.example/callback"],
-        "scope": "openid",
-        "jwks": {"keys": [{**public_jwk(generate_private_key("ES256").public_key()), "kid": "1"}]},
-    }
 
     async def register() -> None:
         async with SqliteStore.open(directory.database) as store:
-            await add_client(store, msgspec.json.encode(metadata), surroundings=AROUND)
+            await add_client(store, msgspec.json.encode(METADATA), surroundings=AROUND)
 
     asyncio.run(register())
     return directory
@@ -134,6 +137,23 @@ def test_a_specification_that_binds_the_ecosystem_cannot_be_dropped(
     )
     assert apply(data, ours).exit_code == 1
     assert not data.applied_profile.exists()
+
+
+def test_clients_are_registered_for_what_the_profile_allows(data: DataDirectory, tmp_path: Path) -> None:
+    """Another client than the profile in force would let in is not registered at all."""
+    assert (
+        apply(data, changed_profile(tmp_path / "ours.toml", sender_constraint_methods=["dpop"])).exit_code
+        == 0
+    )
+    KeyRing.load_or_create(data.path / "server" / "keys", now=AROUND.clock.now())
+    metadata = tmp_path / "client.json"
+    document = METADATA | {"client_id": "other", "tls_client_certificate_bound_access_tokens": True}
+    metadata.write_bytes(msgspec.json.encode(document))
+    added = CliRunner().invoke(main, ["clients", "add", str(metadata), "--data", str(data.path)])
+    assert "client.beyond-profile: the profile in force does not allow mtls" in added.output
+    assert apply(data, "fapi2-security").exit_code == 0
+    added = CliRunner().invoke(main, ["clients", "add", str(metadata), "--data", str(data.path)])
+    assert added.exit_code == 0, added.output
 
 
 def test_whoever_does_not_follow_is_named(
