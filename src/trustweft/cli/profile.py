@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from trustweft.cli.output import examples
+from trustweft.cli.profile_apply import apply
 from trustweft.cli.profile_coverage import coverage
 from trustweft.cli.profile_diff import diff
 from trustweft.cli.profile_show import list_, show
@@ -18,6 +19,7 @@ __all__ = ["command"]
         "trustweft profile list",
         "trustweft profile show fapi2-security --html profile.html",
         "trustweft profile diff fapi2-security our-profile.toml",
+        "trustweft profile apply our-profile.toml",
         "trustweft profile coverage --holes",
     ),
 )
@@ -25,5 +27,5 @@ def command() -> None:
     """Show, compare, judge and apply profiles: what binds an ecosystem."""
 
 
-for each in (list_, show, diff, coverage):
+for each in (list_, show, diff, apply, coverage):
     command.add_command(each)
