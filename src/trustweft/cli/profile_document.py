@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from trustweft.cli.coverage_document import crosswalk_parts
+from trustweft.cli.profile_parties import deadline_chapters, party_chapters, threat_chapters
 from trustweft.cli.profile_words import PARTICIPANTS, name_of, said, source_of
 from trustweft.coverage import cover
+from trustweft.profile import load_profile
 from trustweft.profile.crosswalk import load_crosswalk
-from trustweft.report.document import Chapter, Html, chips, document, heading, paragraph, table
+from trustweft.report.document import Chapter, Html, chips, document, heading, joined, paragraph, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["profile_page"]
 
+_LONG: Final = 25
 _LEAD: Final = (
     "Who has to do what in this ecosystem, how its participants talk to each other, "
     "which threats that answers, and which risks are left."
@@ -32,23 +35,38 @@ def profile_page(profile: Profile) -> str:
     return document(
         title=profile.title,
         lead=f"{profile.summary} {_LEAD}",
-        facts=[
-            ("Profile", profile.name),
-            *((each.id, _specification(each)) for each in profile.specifications),
-        ],
+        facts=_facts(profile),
         chapters=list(_chapters(profile)),
     )
 
 
-def _specification(each: Struct) -> str:
-    return "{name}, {status}, {date}: {url}".format(**msgspec.structs.asdict(each))
+def _facts(profile: Profile) -> list[tuple[str, str]]:
+    facts = [
+        ("Profile", profile.name),
+        ("Version", f"{profile.version} of {profile.date}"),
+        ("Review by", str(profile.review_by)),
+    ]
+    if profile.extends:
+        facts.append(("Builds on", load_profile(profile.extends).title))
+    facts += [
+        (each.id, f"{each.name}, {each.status}, {each.date}: {each.url}") for each in profile.specifications
+    ]
+    return facts
 
 
 def _chapters(profile: Profile) -> Iterator[Chapter]:
-    yield Chapter("requirements", "Requirements by participant", list(_requirements(profile)))
+    yield from party_chapters(profile)
+    if profile.requirements:
+        yield Chapter("requirements", "Requirements by participant", list(_requirements(profile)))
+    yield from deadline_chapters(profile)
+    yield from threat_chapters(profile)
     yield Chapter("limits", "Limits", [_values(profile, profile.limits)])
     yield Chapter("duties", "Duties", [_values(profile, profile.duties)])
-    yield Chapter("certificates", "What other certificates say about this", _certificates(profile))
+    if profile.requirements:
+        yield Chapter("certificates", "What other certificates say about this", _certificates(profile))
+    if profile.sources:
+        rows = [[each.title, str(each.date), each.url] for each in profile.sources]
+        yield Chapter("sources", "Sources", [table(("Document", "Revision read", "Where"), rows)])
 
 
 def _requirements(profile: Profile) -> Iterator[Html]:
@@ -74,10 +92,16 @@ def _requirement(row: Requirement, participant: Participant | str) -> list[str]:
 
 def _values(profile: Profile, part: Struct) -> Html:
     rows = [
-        [name_of(name), said(name, value), _source(profile, name)]
+        [name_of(name), _value(name, value), _source(profile, name)]
         for name, value in msgspec.structs.asdict(part).items()
     ]
     return table(("Name", "In force", "Comes from"), rows)
+
+
+def _value(name: str, value: object) -> str:
+    """Return a value as people say it; of several that are long, each in its line."""
+    long = isinstance(value, tuple) and any(len(str(each)) > _LONG for each in value)
+    return joined(*map(str, value)) if isinstance(value, tuple) and long else said(name, value)
 
 
 def _source(profile: Profile, name: str) -> str:

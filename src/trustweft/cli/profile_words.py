@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trustweft.profile import Profile
 
-__all__ = ["PARTICIPANTS", "duration", "name_of", "said", "source_of"]
+__all__ = ["PARTICIPANTS", "duration", "name_of", "said", "sentence", "source_of"]
 
 PARTICIPANTS: Final = {
     "authorization-server": "Authorization server",
@@ -23,7 +23,6 @@ _SPELLED: Final = {
     word.lower(): word
     for word in ("CORS", "DPoP", "ID", "JWT", "OpenID", "PKCE", "RSA", "TLS", "URI", "URIs", "URL", "iss")
 }
-_OUR_CHOICE: Final = "our choice: "
 
 
 def duration(seconds: int) -> str:
@@ -56,5 +55,9 @@ def name_of(identifier: str) -> str:
 
 def source_of(profile: Profile, name: str) -> str:
     """Return where a value comes from, as a sentence where it is a choice."""
-    why = profile.why(name)
-    return f"Our choice: {why.removeprefix(_OUR_CHOICE)}" if why.startswith(_OUR_CHOICE) else why
+    return sentence(profile.why(name))
+
+
+def sentence(text: str) -> str:
+    """Return text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]

@@ -11,14 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["contradictions"]
 
-_DPOP_DUTIES: Final = ("require_dpop_nonce", "bind_code_to_dpop_key", "refuse_replayed_dpop_proofs")
-
-
-def _without_dpop(limits: Limits, duties: Duties) -> bool:
-    asked = any(getattr(duties, name) for name in _DPOP_DUTIES)
-    return asked and "dpop" not in limits.sender_constraint_methods
-
-
 # What is wrong, and when it is.
 _RULES: Final[tuple[tuple[str, Callable[[Limits, Duties], bool]], ...]] = (
     (
@@ -53,10 +45,6 @@ _RULES: Final[tuple[tuple[str, Callable[[Limits, Duties], bool]], ...]] = (
             limits.minimum_elliptic_curve_key_bits > 256  # noqa: PLR2004  # P-256 and Ed25519
             and bool({"ES256", "EdDSA"} & set(limits.signing_algorithms))
         ),
-    ),
-    (
-        f"one of {', '.join(_DPOP_DUTIES)} is asked for, and sender_constraint_methods has no dpop",
-        _without_dpop,
     ),
     (
         "require_client_authentication_at_par is asked for without confidential_clients_only: others cannot authenticate",

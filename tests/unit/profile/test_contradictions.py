@@ -20,7 +20,6 @@ CASES: list[tuple[dict[str, object], dict[str, object], str]] = [
     ({"grant_types": ("refresh_token",)}, {}, "grant_types has refresh_token without"),
     ({"grant_types": ("client_credentials",)}, {}, "response_types has code without"),
     ({"minimum_elliptic_curve_key_bits": 384}, {}, "minimum_elliptic_curve_key_bits is above 256"),
-    ({"sender_constraint_methods": ("mtls",)}, {}, "sender_constraint_methods has no dpop"),
     ({}, {"confidential_clients_only": False}, "without confidential_clients_only"),
 ]
 
@@ -38,6 +37,8 @@ def test_a_contradiction_is_found(limits: dict[str, object], duties: dict[str, o
     profile = msgspec.structs.replace(
         default,
         requirements=(),
+        responsibilities=(),
+        interactions=(),
         limits=msgspec.structs.replace(default.limits, **limits),
         duties=msgspec.structs.replace(default.duties, **duties),
     )

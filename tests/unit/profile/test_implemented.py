@@ -102,7 +102,13 @@ def test_a_profile_that_asks_for_less_is_served_more_strictly(name: str, asked: 
 )
 def test_what_is_honoured_is_held_to_what_is_built(name: str, asked: object, said: str) -> None:
     """A profile that is bound by less than FAPI 2.0 may name what nobody here can do: it would be taken for something else."""
-    unbound = replace(load_profile("fapi2-security"), requirements=(), specifications=())
+    unbound = replace(
+        load_profile("fapi2-security"),
+        requirements=(),
+        responsibilities=(),
+        interactions=(),
+        specifications=(),
+    )
     with pytest.raises(ProfileError, match=said):
         check_implemented(with_value(unbound, name, asked))
 
