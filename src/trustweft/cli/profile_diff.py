@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.cli.profile_show import read_profile_argument
-from trustweft.cli.profile_words import name_of, said
+from trustweft.cli.profile_words import duration, name_of, said, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,8 +81,31 @@ def _parts(profile: Profile) -> dict[str, Mapping[str, str]]:
         for part, struct in (("limits", profile.limits), ("duties", profile.duties))
     }
     return {
-        "about": {"name": profile.name, "title": profile.title},
+        "about": {
+            "name": profile.name,
+            "title": profile.title,
+            "version": f"{profile.version} of {profile.date}",
+            "review by": str(profile.review_by),
+            "extends": profile.extends or "nothing",
+        },
         "specifications": {each.id: f"{each.status}, {each.date}" for each in profile.specifications},
+        "mechanisms": {
+            **dict.fromkeys(profile.mechanisms.choices, "allowed instead"),
+            **dict.fromkeys(profile.mechanisms.on, "on"),
+        },
         **values,
+        **{
+            part: {name: duration(each.value) for name, each in deadlines.items()}
+            for part, deadlines in (
+                ("on-boarding", profile.onboarding),
+                ("off-boarding", profile.offboarding),
+            )
+        },
+        "responsibilities": {each.id: each.duty for each in profile.responsibilities},
+        "interactions": {each.id: each.title for each in profile.interactions},
+        "accepted risks": {
+            f"{each.attack}, {each.goal}": f"{' '.join(map(sentence, each.attackers))}: {each.condition}"
+            for each in profile.residuals
+        },
         "requirements": {each.id: f"{each.level}: {each.sentence}" for each in profile.requirements},
     }

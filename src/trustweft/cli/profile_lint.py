@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import datetime as dt
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
-from msgspec import Struct
 
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.profile import ProfileError, load_profile
 from trustweft.profile.contradictions import contradictions
 from trustweft.profile.implemented import not_implemented
+from trustweft.profile.lint import judge
+from trustweft.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trustweft.profile import Profile
-
-__all__ = ["Finding", "findings", "lint"]
-
-
-class Finding(Struct, frozen=True):
-    """One thing that is wrong with a profile.
-
-    Attributes:
-        kind: `refused`: it does not load, because it is malformed or weaker than its specifications; `contradiction`: it
-            cannot be meant; `not-implemented`: this version cannot do it.
-        text: what is wrong.
-    """
-
-    kind: Literal["refused", "contradiction", "not-implemented"]
-    text: str
+__all__ = ["findings", "lint"]
 
 
 @click.command(
@@ -45,34 +31,36 @@ class Finding(Struct, frozen=True):
 @json_option
 @click.argument("profile", metavar="NAME-or-FILE")
 def lint(profile: str, *, implemented: bool, as_json: bool) -> None:
-    """Judge a profile: is it weaker than its specifications allow, and does it contradict itself?
+    """Judge a profile: is it weaker than what it builds on, does it contradict itself, and is it up to date?
 
     Ends with 1 where anything is found.
     """
-    found = tuple(findings(profile, implemented=implemented))
+    found = tuple(findings(profile, today=_today(), implemented=implemented))
     if as_json:
-        print_json(msgspec.to_builtins(found))
+        print_json([{"kind": kind, "text": text} for kind, text in found])
     elif found:
-        print_table(("kind", "what is wrong"), [[each.kind, each.text] for each in found])
+        print_table(("kind", "what is wrong"), found)
     else:
         click.echo("Nothing is wrong with it.")
     if found:
         raise SystemExit(1)
 
 
-def findings(name_or_file: str, *, implemented: bool = False) -> Iterator[Finding]:
-    """Yield what is wrong with a profile; of one that does not load, why it does not."""
+def findings(name_or_file: str, *, today: dt.date, implemented: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the text of what is wrong with a profile; of one that does not load, why it does not."""
     try:
         profile = load_profile(name_or_file)
     except ProfileError as cause:
-        yield Finding("refused", str(cause))
+        yield "refused", str(cause)
         return
-    yield from _judged(profile, implemented=implemented)
-
-
-def _judged(profile: Profile, *, implemented: bool) -> Iterator[Finding]:
+    for finding in judge(profile, today=today):
+        yield finding.kind, finding.text
     for text in contradictions(profile):
-        yield Finding("contradiction", text)
+        yield "contradiction", text
     if implemented:
         for text in not_implemented(profile):
-            yield Finding("not-implemented", text)
+            yield "not-implemented", text
+
+
+def _today() -> dt.date:
+    return dt.datetime.fromtimestamp(SystemClock().now(), tz=dt.UTC).date()

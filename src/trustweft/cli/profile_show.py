@@ -10,7 +10,7 @@ import msgspec
 
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.cli.profile_document import profile_page
-from trustweft.cli.profile_words import PARTICIPANTS, name_of, said, source_of
+from trustweft.cli.profile_words import PARTICIPANTS, duration, name_of, said, sentence, source_of
 from trustweft.profile import Profile, ProfileError, load_profile, profile_names
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def list_(*, as_json: bool) -> None:
         print_json([_about(profile) for profile in profiles])
         return
     print_table(
-        ("name", "title", "specifications", "requirements"),
+        ("name", "title", "builds on", "review by"),
         [
             [
                 profile.name,
                 profile.title,
-                ", ".join(each.id for each in profile.specifications),
-                str(len(profile.requirements)),
+                profile.extends or "-",
+                str(profile.review_by),
             ]
             for profile in profiles
         ],
@@ -60,6 +60,10 @@ def _about(profile: Profile) -> dict[str, object]:
         "name": profile.name,
         "title": profile.title,
         "summary": profile.summary,
+        "version": profile.version,
+        "date": profile.date,
+        "review_by": profile.review_by,
+        "extends": profile.extends,
         "specifications": [each.id for each in profile.specifications],
         "requirements": len(profile.requirements),
     }
@@ -93,20 +97,46 @@ def show(profile: str, html: Path | None, *, as_json: bool) -> None:
 
 
 def _print(profile: Profile) -> None:
-    click.echo(f"{profile.title} ({profile.name})\n{profile.summary}\n")
+    click.echo(
+        f"{profile.title} ({profile.name} {profile.version} of {profile.date}, review by {profile.review_by})"
+    )
+    click.echo(f"{profile.summary}\n")
+    if profile.extends:
+        click.echo(f"Builds on {profile.extends}.")
     for each in profile.specifications:
         click.echo(f"Binding: {each.name}, {each.status}, {each.date}, {each.url}")
+    click.echo(f"Mechanisms: {', '.join(profile.mechanisms.on)}")
+    if profile.mechanisms.choices:
+        click.echo(f"Allowed instead: {', '.join(profile.mechanisms.choices)}")
+    if profile.requirements:
+        click.echo()
+        print_table(("participant", "shall", "should", "may", "advice"), list(_counts(profile.requirements)))
     click.echo()
-    print_table(("participant", "shall", "should", "may", "advice"), list(_counts(profile.requirements)))
+    print_table(("responsible", "for what", "within"), list(_responsibilities(profile)))
     click.echo()
-    print_table(
-        ("value", "in force", "comes from"),
-        [
-            [name_of(name), said(name, value), source_of(profile, name)]
-            for part in (profile.limits, profile.duties)
-            for name, value in msgspec.structs.asdict(part).items()
-        ],
-    )
+    print_table(("value", "in force", "comes from"), list(_values(profile)))
+    if profile.residuals:
+        click.echo("\nRisks that are accepted:")
+        rows = [
+            [each.attack, name_of(each.goal), " ".join(map(sentence, each.attackers)), each.condition]
+            for each in profile.residuals
+        ]
+        print_table(("attack", "goal", "attackers", "when"), rows)
+
+
+def _responsibilities(profile: Profile) -> Iterable[list[str]]:
+    titles = {each.id: each.title for each in profile.participants}
+    for each in profile.responsibilities:
+        yield [titles[each.who], each.duty, "" if each.deadline is None else duration(each.deadline)]
+
+
+def _values(profile: Profile) -> Iterable[list[str]]:
+    for part in (profile.limits, profile.duties):
+        for name, value in msgspec.structs.asdict(part).items():
+            yield [name_of(name), said(name, value), source_of(profile, name)]
+    for title, deadlines in (("On-boarding", profile.onboarding), ("Off-boarding", profile.offboarding)):
+        for name, each in deadlines.items():
+            yield [f"{title}: {name_of(name).lower()}", duration(each.value), sentence(each.why)]
 
 
 def _counts(requirements: Iterable[Requirement]) -> Iterable[list[str]]:

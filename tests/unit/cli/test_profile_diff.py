@@ -67,6 +67,15 @@ def test_people_see_a_table(stricter: str) -> None:
     assert any("authorization_code_lifetime" in line and "10 seconds" in line for line in lines)
 
 
+def test_what_another_profile_adds_is_named() -> None:
+    """Mechanisms, deadlines and risks too, and not only values."""
+    found = json.loads(run("oauth2-plain", "fapi2-security", "--json").stdout)
+    changed = {(each["part"], each["name"]): (each["before"], each["after"]) for each in found}
+    assert changed["mechanisms", "par"] == (None, "on")
+    assert changed["mechanisms", "sc=dpop"] == (None, "on")
+    assert ("specifications", "FAPI2-SP") in changed
+
+
 def test_a_profile_that_does_not_exist_is_an_error() -> None:
     """As everywhere."""
     assert run("fapi2-security", "no-such-profile").exit_code == 1

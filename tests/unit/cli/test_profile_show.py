@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,20 @@ def test_every_packaged_profile_is_listed() -> None:
 
 
 @pytest.mark.parametrize("name", profile_names())
-def test_every_packaged_profile_can_be_shown(name: str) -> None:
-    """Every limit and duty with its value and its source."""
+def test_every_packaged_profile_can_be_shown(name: str, tmp_path: Path) -> None:
+    """To people at the terminal, and as a document."""
     done = run("show", name)
     assert done.exit_code == 0
     assert done.stdout.startswith(load_profile(name).title)
+    assert run("show", name, "--html", str(tmp_path / "profile.html")).exit_code == 0
+
+
+def test_what_is_accepted_and_who_answers_is_shown() -> None:
+    """With the times that are kept."""
+    shown = " ".join(run("show", "fapi2-security").stdout.split())
+    assert "Ends everything that hangs off a consent as soon as the user takes it back. 5 seconds" in shown
+    assert "Off-boarding: refusal by poll 1 minute Our choice: who asks, asks every minute" in shown
+    assert "cuckoo Authorization A1a A5" in shown
 
 
 def test_times_are_said_as_people_say_them() -> None:
@@ -62,7 +72,7 @@ def test_a_profile_of_ones_own_is_shown_by_its_file(tmp_path: Path) -> None:
     file = tmp_path / "our-own.toml"
     packaged = files("trustweft.profile") / "profiles" / "fapi2-security.toml"
     file.write_text(packaged.read_text("utf-8").replace('name = "fapi2-security"', 'name = "our-own"'))
-    assert "(our-own)" in run("show", str(file)).stdout
+    assert "(our-own 1.0 " in run("show", str(file)).stdout
 
 
 def test_a_profile_that_is_refused_is_an_error_in_a_sentence(tmp_path: Path) -> None:
@@ -84,6 +94,9 @@ def test_the_document_has_every_requirement_and_value(tmp_path: Path) -> None:
     assert [row.id for row in profile.requirements if f">{row.id}<" not in text] == []
     names = (*profile.limits.__struct_fields__, *profile.duties.__struct_fields__)
     assert [name for name in names if f">{name_of(name)}<" not in text] == []
+    assert [each.duty for each in profile.responsibilities if escape(each.duty) not in text] == []
+    assert [each.condition for each in profile.residuals if escape(each.condition) not in text] == []
+    assert text.count("<svg") == len(profile.interactions)
     assert "<script" not in text
     assert "src=" not in text
 
