@@ -62,10 +62,11 @@ def _interactions(profile: Profile) -> Iterator[Html]:
         yield heading(each.title)
         yield picture(_drawn(each, titles), name=each.title)
         yield table(
-            ("Message", "Requirements"),
+            ("Step", "Message", "Requirements"),
             [
                 [
-                    f"{number}. {titles[message.source]} to {titles[message.target]}: {message.text}",
+                    f"{number}. {titles[message.source]} to {titles[message.target]}",
+                    sentence(message.text),
                     chips(message.requirements),
                 ]
                 for number, message in enumerate(each.message, start=1)
