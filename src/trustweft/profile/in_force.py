@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from trustweft.profile.errors import ProfileError
 from trustweft.profile.implemented import check_implemented
-from trustweft.profile.live import Change, changes_between, check_live, check_same_bounds
+from trustweft.profile.live import Change, changes_between, check_consistent, check_live, check_same_bounds
 from trustweft.profile.loading import load_profile, profile_octets
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def load_applicable(name_or_path: str | Path, *, base: Profile) -> tuple[Profile
     digest = digest_of_profile(name_or_path)
     profile = load_profile(name_or_path)
     check_implemented(profile)
+    check_consistent(profile)
     check_same_bounds(base, profile)
     if digest_of_profile(name_or_path) != digest:  # replaced while it was read
         return load_applicable(name_or_path, base=base)
