@@ -75,9 +75,10 @@ def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) 
     base = directory.path / "server"
     with _history(directory) as history:
         before = _in_force(settings, base=base)
-        load_applicable(name_or_path, base=before.base)  # what is wrong is said of the file that was named
+        # Here too, so that what is wrong is said of the file that was named.
+        load_applicable(name_or_path, base=before.base, without=settings.without_mechanisms)
         with _copied(directory, name_or_path) as copy:
-            profile, digest = load_applicable(copy, base=before.base)
+            profile, digest = load_applicable(copy, base=before.base, without=settings.without_mechanisms)
             check_fits(profile, settings)
             asyncio.run(_check_clients(directory, before=before.current, after=profile))
             if present(directory.path / PRESENCE):
