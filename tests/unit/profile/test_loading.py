@@ -33,7 +33,17 @@ def profile_file(tmp_path: Path) -> Path:
 
 def test_the_packaged_profiles_are_listed() -> None:
     """The names that `load_profile` takes can be asked for."""
-    assert profile_names() == ("fapi2-security",)
+    assert profile_names() == (
+        "au-cdr",
+        "au-connectid",
+        "br-open-finance",
+        "fapi1-advanced",
+        "fapi2-message-signing",
+        "fapi2-security",
+        "oauth2-bcp",
+        "oauth2-plain",
+        "uk-open-banking",
+    )
 
 
 def test_a_profile_is_loaded_by_path(profile_file: Path) -> None:
