@@ -18,6 +18,7 @@ from trustweft.cli.registry import open_store
 from trustweft.cli.settings import ServerSettings
 from trustweft.profile import ProfileError
 from trustweft.profile.in_force import ProfileInForce, load_applicable
+from trustweft.profile.lint import judge
 from trustweft.profile.live import changes_between, check_live
 from trustweft.profile.loading import profile_octets
 from trustweft.protocol.registration import read_client_metadata
@@ -75,10 +76,12 @@ def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) 
     base = directory.path / "server"
     with _history(directory) as history:
         before = _in_force(settings, base=base)
-        load_applicable(name_or_path, base=before.base)  # what is wrong is said of the file that was named
+        # Here too, so that what is wrong is said of the file that was named.
+        load_applicable(name_or_path, base=before.base, without=settings.without_mechanisms)
         with _copied(directory, name_or_path) as copy:
-            profile, digest = load_applicable(copy, base=before.base)
+            profile, digest = load_applicable(copy, base=before.base, without=settings.without_mechanisms)
             check_fits(profile, settings)
+            _check_sound(profile, now=clock.now())
             asyncio.run(_check_clients(directory, before=before.current, after=profile))
             if present(directory.path / PRESENCE):
                 check_live(before.current, profile)
@@ -131,6 +134,18 @@ def _in_force(settings: ServerSettings, *, base: Path) -> ProfileInForce:
         return profile_in_force(settings, base=base)
     except ProfileError:
         return profile_in_force(msgspec.structs.replace(settings, applied_profile=None), base=base)
+
+
+def _check_sound(profile: Profile, *, now: float) -> None:
+    """Hold that a profile is no weaker than the one that it says it extends, and does not contradict itself.
+
+    Raises:
+        ProfileError: it is or does; what else `trustweft profile lint` finds stops nobody.
+    """
+    today = dt.datetime.fromtimestamp(now, dt.UTC).date()
+    found = [each.text for each in judge(profile, today=today) if each.kind in {"weaker", "contradiction"}]
+    if found:
+        raise ProfileError(f"the profile {profile.name} is not sound: {'; '.join(found)}")
 
 
 async def _check_clients(directory: DataDirectory, *, before: Profile, after: Profile) -> None:

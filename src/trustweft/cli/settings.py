@@ -152,6 +152,7 @@ class ServerSettings(_Settings, frozen=True):
     Attributes:
         profile: what the participant is held to: the name of a packaged profile, or a file.
         applied_profile: the file where `trustweft profile apply` puts another one; it is followed while we run.
+        without_mechanisms: what the profile asks for and is not built: the operator does without, knowingly.
     """
 
     server: ServerConfig
@@ -164,6 +165,7 @@ class ServerSettings(_Settings, frozen=True):
     client_keys: ClientKeySettings = ClientKeySettings()
     profile: str = "fapi2-security"
     applied_profile: str | None = None
+    without_mechanisms: tuple[str, ...] = ()
     login_notice: str | None = None
 
     def __post_init__(self) -> None:
@@ -204,7 +206,7 @@ class ResourceSettings(_Settings, frozen=True):
     Attributes:
         customers: subject identifiers, each with the name of the sample customer whose accounts it sees.
         payments: the SQLite file of the payments that the sample bank made.
-        profile: what the guard is held to, and ``applied_profile``: as of the server.
+        profile: what the guard is held to, with ``applied_profile`` and ``without_mechanisms`` as of the server.
     """
 
     resource: ResourceServerSettings
@@ -217,6 +219,7 @@ class ResourceSettings(_Settings, frozen=True):
     payments: str = "payments.sqlite"
     profile: str = "fapi2-security"
     applied_profile: str | None = None
+    without_mechanisms: tuple[str, ...] = ()
 
 
 class MoneyViewSettings(_Settings, frozen=True):
@@ -245,3 +248,4 @@ class ClientSettings(_Settings, frozen=True):
     tls: TlsSettings
     profile: str = "fapi2-security"
     applied_profile: str | None = None
+    without_mechanisms: tuple[str, ...] = ()

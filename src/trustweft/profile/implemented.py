@@ -13,7 +13,7 @@ from trustweft.profile.errors import ProfileError
 from trustweft.profile.loading import load_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from trustweft.profile.schema import Profile
 
@@ -57,6 +57,23 @@ _BUILT: Final[Mapping[str, tuple[object, ...]]] = {
     "sender_constraint_methods": ("dpop", "mtls"),
     "signing_algorithms": ("PS256", "ES256", "EdDSA"),
 }
+# Mechanisms (`mechanisms.toml`) that no participant has yet, or never will: shared secrets and bearer tokens.
+_MECHANISMS_NOT_BUILT: Final = frozenset(
+    (
+        *("auth=none", "auth=secret", "aud=endpoint", "sc=none"),
+        *(
+            "jar",
+            "jarm",
+            "encrypted_at",
+            "introspection_jwt",
+            "http_sig",
+            "http_sig_response",
+            "http_sig_link",
+        ),
+        *("ciba", "binding_message", "user_code", "hint_nonce", "signed_ciba", "device"),
+        *("dcr", "dcr_auth", "context"),
+    )
+)
 # Fixed limits of which more is stricter, and fixed lists of what is allowed, of which less is.
 _MORE_IS_STRICTER: Final = frozenset(
     ("minimum_rsa_key_bits", "minimum_elliptic_curve_key_bits", "credential_entropy_bits")
@@ -64,8 +81,13 @@ _MORE_IS_STRICTER: Final = frozenset(
 _LESS_IS_STRICTER: Final = frozenset(("code_challenge_methods",))
 
 
-def not_implemented(profile: Profile) -> tuple[str, ...]:
-    """Return each limit and duty that the code does not fulfil, in the order of a profile, as sentences without a stop."""
+def not_implemented(profile: Profile, *, without: Collection[str] = ()) -> tuple[str, ...]:
+    """Return what the code does not fulfil of a profile, as sentences without a stop: limits, duties, mechanisms.
+
+    Args:
+        profile: what is asked for.
+        without: mechanisms that an operator does without, knowingly.
+    """
     default = load_profile(DEFAULT)
     names = (*profile.limits.__struct_fields__, *profile.duties.__struct_fields__)
     fixed = tuple(
@@ -73,7 +95,11 @@ def not_implemented(profile: Profile) -> tuple[str, ...]:
         for name in names
         if name not in HONOURED and not _fulfils(name, done=default.value(name), asked=profile.value(name))
     )
-    return (*fixed, *_not_built(profile))
+    missing = (
+        each for each in profile.mechanisms.on if each in _MECHANISMS_NOT_BUILT and each not in without
+    )
+    mechanisms = tuple(f"the mechanism {each} is on, which is not built yet" for each in missing)
+    return (*fixed, *_not_built(profile), *mechanisms)
 
 
 def _not_built(profile: Profile) -> tuple[str, ...]:
@@ -101,13 +127,13 @@ def _fulfils(name: str, *, done: object, asked: object) -> bool:
     return done == asked
 
 
-def check_implemented(profile: Profile) -> None:
+def check_implemented(profile: Profile, *, without: Collection[str] = ()) -> None:
     """Hold that everything that the profile asks for is done here.
 
     Raises:
         ProfileError: it asks for something that the code does in one way only; each such value is named.
     """
-    fixed = not_implemented(profile)
+    fixed = not_implemented(profile, without=without)
     if fixed:
         raise ProfileError(
             f"the profile {profile.name} asks for what this version cannot do: {'; '.join(fixed)}"

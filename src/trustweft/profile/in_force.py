@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from trustweft.profile.errors import ProfileError
 from trustweft.profile.implemented import check_implemented
-from trustweft.profile.live import Change, changes_between, check_live, check_same_bounds
+from trustweft.profile.live import Change, changes_between, check_consistent, check_live, check_same_bounds
 from trustweft.profile.loading import load_profile, profile_octets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from trustweft.profile.schema import Profile
@@ -43,7 +43,9 @@ def digest_of_profile(name_or_path: str | Path) -> str:
     return hashlib.sha256(profile_octets(name_or_path)).hexdigest()
 
 
-def load_applicable(name_or_path: str | Path, *, base: Profile) -> tuple[Profile, str]:
+def load_applicable(
+    name_or_path: str | Path, *, base: Profile, without: Collection[str] = ()
+) -> tuple[Profile, str]:
     """Load a profile that may be applied where ``base`` stands in the settings; return it and its digest.
 
     Raises:
@@ -51,10 +53,11 @@ def load_applicable(name_or_path: str | Path, *, base: Profile) -> tuple[Profile
     """
     digest = digest_of_profile(name_or_path)
     profile = load_profile(name_or_path)
-    check_implemented(profile)
+    check_implemented(profile, without=without)
+    check_consistent(profile)
     check_same_bounds(base, profile)
     if digest_of_profile(name_or_path) != digest:  # replaced while it was read
-        return load_applicable(name_or_path, base=base)
+        return load_applicable(name_or_path, base=base, without=without)
     return profile, digest
 
 
@@ -70,6 +73,7 @@ class ProfileInForce:
     Args:
         base: the profile of the settings, by name or path.
         applied: where an applied one is found; it need not be there.
+        without: mechanisms that the operator does without although a profile asks for them.
         fits: raises ``ProfileError`` for a profile that the participant cannot act by as it is set up.
 
     Raises:
@@ -81,17 +85,19 @@ class ProfileInForce:
         base: str | Path,
         applied: Path | None = None,
         *,
+        without: Collection[str] = (),
         fits: Callable[[Profile], None] = lambda _profile: None,
     ) -> None:
         self.base = load_profile(base)
-        check_implemented(self.base)
+        check_implemented(self.base, without=without)
+        self._without = without
         self._applied = applied
         self._fits = fits
         self.current, self.digest = self.base, digest_of_profile(base)
         self.problem: str | None = None
         self._seen = self._look()
         if applied is not None and self._seen is not None:
-            self.current, self.digest = load_applicable(applied, base=self.base)
+            self.current, self.digest = load_applicable(applied, base=self.base, without=without)
         fits(self.current)
 
     def read_again(self) -> Replaced | None:
@@ -106,7 +112,7 @@ class ProfileInForce:
         self._seen = seen
         try:
             # Where it is gone, loading says so; what it said holds until the next start.
-            replaced = self._replace(*load_applicable(self._applied, base=self.base))
+            replaced = self._replace(*load_applicable(self._applied, base=self.base, without=self._without))
         except ProfileError as cause:
             self.problem = str(cause)
             raise

@@ -18,6 +18,7 @@ __all__ = [
     "WAITS_FOR_START",
     "Change",
     "changes_between",
+    "check_consistent",
     "check_live",
     "check_same_bounds",
     "in_one_line",
@@ -115,6 +116,20 @@ def check_same_bounds(base: Profile, applied: Profile) -> None:
         raise ProfileError(
             f"the profile {applied.name} does not hold itself to {', '.join(dropped)}, as {base.name} does: "
             "a running ecosystem keeps the specifications that its clients rely on"
+        )
+
+
+def check_consistent(profile: Profile) -> None:
+    """Hold that clients which do as the profile says are not refused by servers which do as it says.
+
+    Raises:
+        ProfileError: the assertions of clients are good for longer than servers take them.
+    """
+    ours, most = (profile.value(f"client_assertion_{each}lifetime") for each in ("", "max_"))
+    if not (isinstance(ours, int) and isinstance(most, int) and ours <= most):
+        raise ProfileError(
+            f"the profile {profile.name} contradicts itself: client_assertion_lifetime is {ours}, "
+            f"and client_assertion_max_lifetime is {most}"
         )
 
 

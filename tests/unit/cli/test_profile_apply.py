@@ -139,6 +139,29 @@ def test_a_specification_that_binds_the_ecosystem_cannot_be_dropped(
     assert not data.applied_profile.exists()
 
 
+@pytest.mark.parametrize(
+    ("said", "instead", "problem"),
+    [
+        ("\nreview_by", '\nextends = "fapi2-security"\nreview_by', "access_token_lifetime"),
+        ('"par", ', "", "the mechanism par and the duty require_pushed_authorization_requests"),
+    ],
+    ids=["weaker than its base", "contradiction"],
+)
+def test_an_unsound_profile_is_refused(
+    data: DataDirectory, tmp_path: Path, said: str, instead: str, problem: str
+) -> None:
+    """What `profile lint` calls weaker or contradictory is not put in force, though its specifications allow it."""
+    ours = changed_profile(tmp_path / "ours.toml", access_token_lifetime=600)
+    text = ours.read_text(encoding="utf-8")
+    assert said in text
+    ours.write_text(text.replace(said, instead, 1), encoding="utf-8")
+    done = apply(data, ours)
+    assert (done.exit_code, "is not sound" in done.output, problem in done.output) == (1, True, True), (
+        done.output
+    )
+    assert not data.applied_profile.exists()
+
+
 def test_clients_are_registered_for_what_the_profile_allows(data: DataDirectory, tmp_path: Path) -> None:
     """Another client than the profile in force would let in is not registered at all."""
     assert (

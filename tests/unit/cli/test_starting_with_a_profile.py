@@ -83,6 +83,19 @@ async def test_every_participant_starts_with_a_narrower_profile(
     assert {policy and policy.minimum_version for policy in policies} == {"1.3"}
 
 
+@pytest.mark.parametrize("name", ["uk-open-banking", "br-open-finance", "au-cdr", "au-connectid"])
+async def test_national_profiles_run_as_far_as_their_mechanisms_are_built(
+    directory: DataDirectory, name: str
+) -> None:
+    """Every participant starts once the operator says which mechanisms are done without, and not before."""
+    environment = {"TRUSTWEFT_PROFILE": name, "TRUSTWEFT_KEYS__ALGORITHMS": '["PS256"]'}
+    with pytest.raises(ProfileError, match="the mechanism jar is on, which is not built yet"):
+        await assembled(directory, environment)
+    without = '["jar", "jarm", "dcr", "dcr_auth"]'
+    found = await assembled(directory, environment | {"TRUSTWEFT_WITHOUT_MECHANISMS": without})
+    assert set(found) == {"server", "resource", "client"}
+
+
 async def test_an_applied_profile_goes_over_that_of_the_settings(
     directory: DataDirectory, tmp_path: Path
 ) -> None:

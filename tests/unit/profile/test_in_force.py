@@ -71,10 +71,22 @@ def test_an_applied_profile_takes_its_place_and_says_what_changes(tmp_path: Path
         ),
         ('specifications = ["FAPI2-SP"]', "specifications = []", "specifications"),
         ("credential_entropy_bits = { value = 256", "credential_entropy_bits = { value = 512", "cannot do"),
+        (
+            "client_assertion_max_lifetime = { value = 300",
+            "client_assertion_max_lifetime = { value = 50",
+            "contradicts",
+        ),
         ("[limits]", "[limit", "applied.toml"),
         ("dpop_proof_max_age = { value = 60", "dpop_proof_max_age = { value = 61", "while participants run"),
     ],
-    ids=["too weak", "bound to nothing", "not implemented", "malformed", "longer memory needed"],
+    ids=[
+        "too weak",
+        "bound to nothing",
+        "not implemented",
+        "contradiction",
+        "malformed",
+        "longer memory needed",
+    ],
 )
 def test_a_file_that_cannot_be_used_changes_nothing(
     tmp_path: Path, said: str, instead: str, problem: str

@@ -42,6 +42,9 @@ class _Settings(Protocol):
     @property
     def applied_profile(self) -> str | None: ...
 
+    @property
+    def without_mechanisms(self) -> tuple[str, ...]: ...
+
 
 def profile_in_force(settings: _Settings, *, base: Path) -> ProfileInForce:
     """Return what holds the profile of a participant: that of its settings, or the applied one where there is one.
@@ -53,6 +56,7 @@ def profile_in_force(settings: _Settings, *, base: Path) -> ProfileInForce:
     return ProfileInForce(
         resolve(base, name) if is_profile_file(name) else name,
         None if applied is None else resolve(base, applied),
+        without=settings.without_mechanisms,
         fits=lambda profile: check_fits(profile, settings),
     )
 
