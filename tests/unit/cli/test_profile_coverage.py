@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
 
+import trustweft
 from trustweft.cli import main
 from trustweft.profile import load_requirements
 
@@ -70,3 +75,25 @@ def test_an_unknown_specification_is_an_error_in_a_sentence() -> None:
     done = run("--specification", "FAPI3")
     assert done.exit_code == 1
     assert done.stderr == "Error: there is no table of requirements for 'FAPI3'\n"
+
+
+def test_a_mark_that_is_taken_out_is_a_hole_and_the_command_fails(tmp_path: Path) -> None:
+    """In a copy of the product in which nobody enforces one clause any more."""
+    copy = tmp_path / "trustweft"
+    shutil.copytree(trustweft.__path__[0], copy, ignore=shutil.ignore_patterns("__pycache__"))
+    file = copy / "protocol" / "access_token.py"
+    source = file.read_text(encoding="utf-8")
+    assert "FAPI2-SP-5.3.2.1-4" in source
+    file.write_text(source.replace("FAPI2-SP-5.3.2.1-4", "FAPI2-SP-5.3.2.1-5.2"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "trustweft", "profile", "coverage", "--holes"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FAPI2-SP-")]
+    assert line.split()[:3] == ["FAPI2-SP-5.3.2.1-4", "shall", "HOLE"]
+    assert "Holes: 1 in what shall be" in done.stdout
