@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from trustweft.profile import load_requirements
+from trustweft.profile.mechanisms import load_mechanisms
 from trustweft.runtime.enforces import Enforcement
+from trustweft.threats.corpus import corpus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -94,9 +96,19 @@ def auditor_exists() -> bool:
     return find_spec(f"{_PACKAGE}.audit") is not None
 
 
-def attacks_closed() -> dict[str, tuple[str, ...]] | None:
-    """Return the attacks that each requirement closes, by its id; None while there is no prover that knows."""
-    return None
+def attacks_closed() -> dict[str, tuple[str, ...]]:
+    """Return the known attacks that each requirement closes, by its id.
+
+    A requirement closes what the mechanism closes that satisfies it, and what the corpus says of the clause itself.
+    """
+    mechanisms = load_mechanisms()
+    found: dict[str, dict[str, None]] = {}
+    for attack in corpus().attack:
+        closing = {mechanism for each in attack.closed_by for mechanism in each}
+        satisfied = {clause for each in closing & set(mechanisms) for clause in mechanisms[each].requirements}
+        for requirement in satisfied.union(attack.requirements):
+            found.setdefault(requirement, {})[attack.id] = None
+    return {requirement: tuple(attacks) for requirement, attacks in found.items()}
 
 
 @cache

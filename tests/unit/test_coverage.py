@@ -8,9 +8,11 @@ import pkgutil
 import pytest
 
 import trustweft
-from trustweft.coverage import Row, auditor_exists, cover, find_enforcements, holes_of
+from trustweft.coverage import Row, attacks_closed, auditor_exists, cover, find_enforcements, holes_of
 from trustweft.profile import ProfileError, load_profile, load_requirements
+from trustweft.profile.mechanisms import load_mechanisms
 from trustweft.runtime.enforces import enforcements
+from trustweft.threats.corpus import corpus
 
 SPECIFICATIONS = [specification.id for specification in load_profile("fapi2-security").specifications]
 
@@ -32,7 +34,9 @@ def test_the_marks_in_the_text_are_those_that_python_sees() -> None:
 @pytest.mark.parametrize("specification", SPECIFICATIONS)
 def test_no_shall_of_the_default_profile_has_a_hole(specification: str) -> None:
     """Each cell of what shall be is filled, or says why it cannot be."""
-    assert [(row.requirement, row.holes) for row in holes_of(cover(specification))] == []
+    assert [
+        (row.requirement, row.holes) for row in holes_of(cover(specification, attacks=attacks_closed()))
+    ] == []
 
 
 def test_every_requirement_has_its_row_in_the_order_of_the_text() -> None:
@@ -79,3 +83,17 @@ def test_a_specification_without_a_table_is_refused() -> None:
     """A slip of the pen is no empty table."""
     with pytest.raises(ProfileError, match="FAPI3"):
         cover("FAPI3")
+
+
+def test_a_requirement_closes_the_attacks_that_its_mechanism_closes() -> None:
+    """By the corpus of known attacks, and by what it says of a clause itself."""
+    closes = attacks_closed()
+    assert "token-replay" in closes["FAPI2-SP-5.3.4-5"]
+    assert "mix-up" in closes["FAPI2-SP-5.3.2.2-7"]
+    assert "FAPI2-SP-5.3.4-1" not in closes
+
+
+def test_every_attack_of_the_corpus_is_closed_by_mechanisms_that_exist() -> None:
+    """A slip of the pen there would leave a cell empty here."""
+    closing = {mechanism for attack in corpus().attack for each in attack.closed_by for mechanism in each}
+    assert closing - set(load_mechanisms()) == set()

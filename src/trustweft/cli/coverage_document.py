@@ -78,6 +78,7 @@ def _empty(row: Row, column: str, reason: str | None = None, *, unknown: bool = 
 def crosswalk_parts(crosswalk: Crosswalk, groups: Sequence[Group], rows: Sequence[Row]) -> list[Html]:
     """Return the crosswalk as parts of a chapter."""
     headings = ("Group", *(scheme.title for scheme in crosswalk.scheme), "What that means")
+    missing = crosswalk.missing(row.mechanism for row in rows)
     cells = [
         [
             group.id,
@@ -86,12 +87,14 @@ def crosswalk_parts(crosswalk: Crosswalk, groups: Sequence[Group], rows: Sequenc
         ]
         for group in groups
     ]
+    left = [paragraph(f"Not compared yet: {', '.join(missing)}.")] if missing else []
     return [
         paragraph(
             "A control is named where it asks for something in the same area, not where it asks for the same. "
             "Where nothing is named, no such certificate says anything about these requirements."
         ),
         table(headings, cells),
+        *left,
         paragraph(
             joined(
                 *(

@@ -59,8 +59,7 @@ def coverage(
     hole; a hole in a "shall" makes the command end with 1.
     """
     try:
-        attacks = attacks_closed()
-        rows = tuple(row for each in specifications for row in cover(each, attacks=attacks))
+        rows = tuple(row for each in specifications for row in cover(each, attacks=attacks_closed()))
         groups = load_crosswalk().select(row.mechanism for row in rows)
     except ProfileError as cause:
         raise click.ClickException(str(cause)) from cause
@@ -124,8 +123,6 @@ def _sentence(rows: Sequence[Row], binding: Sequence[Row]) -> str:
     ]
     if all(row.audited_by is None for row in rows):
         told.append("Nothing is audited yet: this version has no auditor.")
-    if all(row.closes is None for row in rows):
-        told.append("Attacks are not known here: this version has no prover.")
     return "\n".join(told)
 
 
@@ -160,6 +157,8 @@ def _print_crosswalk(
         f"\nTouched by none of them, {sum(count[each] for each in nowhere)} of {len(rows)} requirements:\n"
         + click.wrap_text(", ".join(nowhere), initial_indent="  ", subsequent_indent="  ")
     )
+    if missing := table.missing(row.mechanism for row in rows):
+        click.echo(f"Not compared yet: {', '.join(missing)}.")
     for scheme in table.scheme:
         untouched = sum(count[group.id] for group in groups if scheme.id not in group.touched)
         click.echo(f"{scheme.title} does not touch {untouched} of them. Read: {scheme.source}.")

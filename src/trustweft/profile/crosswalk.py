@@ -53,15 +53,13 @@ class Crosswalk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     group: tuple[Group, ...]
 
     def select(self, identifiers: Iterable[str]) -> tuple[Group, ...]:
-        """Return the groups with these ids, in the order of the table.
-
-        Raises:
-            ProfileError: one of them is not in the table.
-        """
+        """Return the groups with these ids, in the order of the table; those that it does not have are left out."""
         wanted = set(identifiers)
-        if missing := wanted - {group.id for group in self.group}:
-            raise ProfileError(f"{_FILE}: there is no row for {', '.join(sorted(missing))}")
         return tuple(group for group in self.group if group.id in wanted)
+
+    def missing(self, identifiers: Iterable[str]) -> tuple[str, ...]:
+        """Return those ids that the table has no row for: nobody has compared them yet."""
+        return tuple(sorted(set(identifiers) - {group.id for group in self.group}))
 
 
 @cache

@@ -5,6 +5,7 @@ Text is escaped unless it is `Html`, which only the functions here and the drawi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -41,22 +42,21 @@ dl.facts dt{color:var(--soft)}
 dl.facts dd{margin:0}
 .chips{display:inline-flex;flex-wrap:wrap;gap:.25rem;list-style:none;margin:0;padding:0}
 .chips li{background:var(--code);border-radius:1rem;padding:.05rem .55rem;font:.78rem ui-monospace,monospace;
-overflow-wrap:anywhere}
+overflow-wrap:break-word}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem;margin:.5rem 0}
 caption{text-align:left;color:var(--soft);padding-bottom:.3rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line);
-overflow-wrap:anywhere}
+overflow-wrap:break-word}
 th{font-weight:600}
-thead th{overflow-wrap:normal}
-td.bad{font-weight:600}
+tbody th{min-width:9rem}
 .picture{margin:.6rem 0}
 @media (max-width:44rem){
 nav ol{columns:1}
-dl.facts{grid-template-columns:1fr}
-dl.facts dd{margin-bottom:.4rem}
+dl.facts{column-gap:.8rem}
+dl.facts dd{overflow-wrap:anywhere}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-table,tbody,tr,td,tr>th{display:block}
+table,caption,tbody,tr,td,tr>th{display:block}
 tr{padding:.5rem 0;border-bottom:1px solid var(--line)}
 td,tr>th{border:0;padding:.1rem 0}
 td:empty{display:none}
@@ -74,6 +74,8 @@ tr,.picture,li{break-inside:avoid}
 @page{margin:18mm 15mm}
 }
 """
+_CODE: Final = re.compile(r"`([^`]+)`")
+_PAUSE: Final = re.compile(r"[._](?=\w)")  # where a long identifier may go on in the next line
 
 
 class Html(str):
@@ -170,7 +172,7 @@ def bullets(items: Sequence[str]) -> Html:
 
 def chips(items: Sequence[str]) -> Html:
     """Return a list of identifiers in one line; nothing where there are none."""
-    found = "".join(f"<li>{escape(item)}</li>" for item in items)
+    found = "".join(f"<li>{_PAUSE.sub(lambda dot: dot[0] + '<wbr>', escape(item))}</li>" for item in items)
     return Html(f'<ul class="chips">{found}</ul>' if found else "")
 
 
@@ -192,4 +194,5 @@ def joined(*parts: str) -> Html:
 
 
 def _text(value: str) -> str:
-    return value if isinstance(value, Html) else escape(value)
+    """Return text as markup; what stands between backticks is code."""
+    return value if isinstance(value, Html) else _CODE.sub(r"<code>\1</code>", escape(value))
