@@ -73,14 +73,18 @@ def coverage(
     if as_json:
         print_json(msgspec.to_builtins(shown))
     elif html is None or holes:
-        print_table(
-            ("requirement", "level", "enforced by", "audited by", "attacks closed"), list(map(_line, shown))
-        )
+        _print_rows(shown)
     binding = holes_of(rows)
     if not as_json:
         click.echo(_sentence(rows, binding))
     if binding:
         raise SystemExit(1)
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    audited = any(row.audited_by is not None for row in rows)  # else a column for nothing, on a narrow screen
+    headings = ("requirement", "level", "enforced by", "attacks closed", *(["audited by"] if audited else []))
+    print_table(headings, [_line(row)[: len(headings)] for row in rows])
 
 
 def _line(row: Row) -> list[str]:
@@ -93,8 +97,8 @@ def _line(row: Row) -> list[str]:
             "enforced by",
             row.operational,
         ),
-        _cell(", ".join(row.audited_by or ()), row, "audited by", row.not_observable),
         _cell(", ".join(row.closes or ()), row, "attacks closed", row.not_modelled),
+        _cell(", ".join(row.audited_by or ()), row, "audited by", row.not_observable),
     ]
 
 
