@@ -1,0 +1,35 @@
+"""The description: who takes part, what they do, what they check, what attackers can do, and what must not happen.
+
+Values are named by the session that made them: ``st(s1)`` is the state of session s1, ``code(i1)`` the code of login
+i1. ``has`` is the honest authorization server, ``aas`` one that the attacker runs, ``coat`` a configuration at the
+client that names the honest issuer but the attacker's token endpoint. ``c`` is the honest client, ``mc`` a malicious
+one. Alice is the honest user, eve the attacker's own account. Of the attacker's own values one constant per type is
+enough: two of them differ for nobody who compares them with honest ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trustweft.threats.model import (
+    authorization_server,
+    client,
+    goals,
+    resource_server,
+    scenario,
+    token_endpoint,
+)
+
+if TYPE_CHECKING:
+    from trustweft.threats.language import Rule
+
+__all__ = ["CODE_FLOW"]
+
+CODE_FLOW: Final[tuple[Rule, ...]] = (
+    *scenario.RULES,
+    *client.RULES,
+    *authorization_server.RULES,
+    *token_endpoint.RULES,
+    *resource_server.RULES,
+    *goals.RULES,
+)

@@ -1,0 +1,58 @@
+"""What must not happen (Attacker Model, section 4), and what has to be possible for a verdict to mean anything."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trustweft.threats.language import Rule, derive
+
+__all__ = ["GOALS", "RULES"]
+
+AUTHORIZATION: Final = "authorization"
+AUTHENTICATION: Final = "authentication"
+SESSION_AUTHENTICATION: Final = "session-integrity-authentication"
+SESSION_AUTHORIZATION: Final = "session-integrity-authorization"
+GOALS: Final = (AUTHORIZATION, AUTHENTICATION, SESSION_AUTHENTICATION, SESSION_AUTHORIZATION)
+
+RULES: Final[tuple[Rule, ...]] = (
+    derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I,_)", "user(I,alice)"),
+    derive(
+        "goal.resource-in-attackers-session",
+        "goal",
+        "broken(authorization)",
+        "use(S,_,I)",
+        "user(I,alice)",
+        "session(S,eve)",
+    ),
+    derive("goal.taken-for-user", "goal", "broken(authorization)", "impersonate(alice)"),
+    derive("goal.used-after-offboarding", "goal", "broken(authorization)", "use_after_offboarding(_)"),
+    derive("goal.logged-in-as-victim", "goal", "broken(authentication)", "login(S,alice)", "session(S,eve)"),
+    # The client has to believe that it deals with the honest server: with the attacker's own it shows what that serves.
+    derive(
+        "goal.victim-logged-in-as-attacker",
+        "goal",
+        "broken(session_integrity_authentication)",
+        "login(S,eve)",
+        "session(S,alice)",
+    ),
+    derive(
+        "goal.victim-uses-attackers-resource",
+        "goal",
+        "broken(session_integrity_authorization)",
+        "use(S,has,I)",
+        "user(I,eve)",
+        "session(S,alice)",
+    ),
+    derive("sanity.two-at-once", "goal", "honest(two_at_once)", "use(s1,has,i1)", "use(s3,has,i3)"),
+    derive("sanity.refresh", "goal", "honest(refresh)", "refresh(i1)", "use(s1,has,i1)"),
+    derive("sanity.attackers-server", "goal", "honest(attackers_server)", "token_request(s1,_,aas,_)"),
+    derive(
+        "sanity.honest-run",
+        "goal",
+        "honest(whole)",
+        "use(s1,has,i1)",
+        "login(s1,alice)",
+        "visits(i1,_,_,_,_,_,via(s1))",
+        "callback(s1,_,_,_,_,via(i1))",
+    ),
+)
