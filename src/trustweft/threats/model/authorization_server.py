@@ -139,14 +139,6 @@ _REQUEST: Final[tuple[Rule, ...]] = (
     derive("server.knows-malicious-client", "authorization-server", "registered(mc)", "malicious_client"),
     limit("user.one-request", "scenario", ("visits(I,_,_,_,_,_,_)",), "visit(I,_)"),
     forbid("server.requires-challenge", "authorization-server", "visits(_,_,_,_,none,_,_)", "on(pkce_req)"),
-    limit(
-        "server.request-once",
-        "authorization-server",
-        ("visits(I,c,R,T,C,N,V)",),
-        "on(once_ru)",
-        "on(par)",
-        "request(S,c,R,T,C,N)",
-    ),
 )
 
 _LOGIN: Final[tuple[Rule, ...]] = (
