@@ -10,7 +10,7 @@ import clingo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["GroundProgram", "GroundRule", "ground"]
+__all__ = ["GroundProgram", "GroundRule", "Recorder", "ground"]
 
 ATTACK = "attack_found"
 
@@ -37,15 +37,26 @@ class GroundProgram:
     names: dict[int, str] = field(default_factory=dict)
 
 
-class _Recorder(clingo.Observer):
-    """Receives the ground rules from clingo's grounder."""
+class Recorder(clingo.Observer):
+    """Receives the ground rules from clingo's grounder.
 
-    def __init__(self, program: GroundProgram) -> None:
-        self._program = program
+    Attributes:
+        program: what has been received.
+    """
+
+    def __init__(self) -> None:
+        self.program = GroundProgram()
+
+    def name(self, control: clingo.Control) -> None:
+        """Remember what the numbered atoms are called in the model."""
+        self.program.names = {
+            item.literal: str(item.symbol) for item in control.symbolic_atoms if not item.is_fact
+        }
 
     def rule(self, choice: bool, head: Sequence[int], body: Sequence[int]) -> None:  # noqa: FBT001  # clingo's own signature
+        """Take a rule or a choice."""
         weighted = tuple((literal, 1) for literal in body)
-        self._program.rules.append(GroundRule(choice, tuple(head), weighted, len(weighted)))
+        self.program.rules.append(GroundRule(choice, tuple(head), weighted, len(weighted)))
 
     def weight_rule(
         self,
@@ -54,11 +65,13 @@ class _Recorder(clingo.Observer):
         lower_bound: int,
         body: Sequence[tuple[int, int]],
     ) -> None:
-        self._program.rules.append(GroundRule(choice, tuple(head), tuple(body), lower_bound))
+        """Take a rule whose body counts."""
+        self.program.rules.append(GroundRule(choice, tuple(head), tuple(body), lower_bound))
 
     def output_atom(self, symbol: clingo.Symbol, atom: int) -> None:
+        """Take the number of the atom that stands for an attack."""
         if str(symbol) == ATTACK:
-            self._program.attack = atom
+            self.program.attack = atom
 
 
 def ground(text: str, goals: Sequence[str]) -> GroundProgram:
@@ -66,13 +79,14 @@ def ground(text: str, goals: Sequence[str]) -> GroundProgram:
 
     ``goals`` are ground atoms of the model, for example ``bad(authorization)``.
     """
-    program = GroundProgram()
+    recorder = Recorder()
+    program = recorder.program
     control = clingo.Control(["--warn=none"])
-    control.register_observer(_Recorder(program))
+    control.register_observer(recorder)
     watched = "".join(f"{ATTACK} :- {goal}.\n" for goal in goals)
     control.add("base", [], f"{text}\n{watched}#show.\n#show {ATTACK}/0.\n")
     control.ground([("base", [])])
     if program.attack == 0:  # a fact: nothing has to happen for it
         program.rules.append(GroundRule(choice=False, heads=(0,), body=(), threshold=0))
-    program.names = {item.literal: str(item.symbol) for item in control.symbolic_atoms if item.literal > 1}
+    recorder.name(control)
     return program

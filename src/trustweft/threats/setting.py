@@ -38,6 +38,11 @@ class Bound:
         pushes = [f"push(j{n})" for n in range(1, self.pushes + 1)]
         return tuple(fact(f"bound.{text}", text) for text in (*sessions, *visits, *pushes))
 
+    @property
+    def holds_two_victims(self) -> bool:
+        """Say whether the victim can have two flows at once."""
+        return min(self.client_sessions, self.server_sessions) > len(("alice", "eve"))
+
     def __str__(self) -> str:
         return f"{self.client_sessions} client sessions, {self.server_sessions} logins, {self.pushes} pushed requests of the attacker"
 

@@ -150,7 +150,7 @@ _REQUEST: Final[tuple[Rule, ...]] = (
 )
 
 _LOGIN: Final[tuple[Rule, ...]] = (
-    derive("user.logs-in", "user", "user(I,alice)", "visit(I,alice)"),
+    derive("user.logs-in", "user", "user(I,alice)", "visit(I,alice)", "visits(I,_,_,_,_,_,_)"),
     step("attacker.logs-in", "attacker", "user(I,eve)", "visit(I,eve)"),
     step("attacker.logs-in-as-victim", "attacker", "user(I,alice)", "visit(I,eve)", "k(password)"),
     limit("attacker.one-account", "scenario", ("user(I,_)",), "visit(I,_)"),

@@ -15,7 +15,7 @@ SESSION_AUTHORIZATION: Final = "session-integrity-authorization"
 GOALS: Final = (AUTHORIZATION, AUTHENTICATION, SESSION_AUTHENTICATION, SESSION_AUTHORIZATION)
 
 RULES: Final[tuple[Rule, ...]] = (
-    derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I)", "user(I,alice)"),
+    derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I,_)", "user(I,alice)"),
     derive(
         "goal.resource-in-attackers-session",
         "goal",
@@ -43,6 +43,9 @@ RULES: Final[tuple[Rule, ...]] = (
         "user(I,eve)",
         "session(S,alice)",
     ),
+    derive("sanity.two-at-once", "goal", "honest(two_at_once)", "use(s1,has,i1)", "use(s3,has,i3)"),
+    derive("sanity.refresh", "goal", "honest(refresh)", "refresh(i1)", "use(s1,has,i1)"),
+    derive("sanity.attackers-server", "goal", "honest(attackers_server)", "token_request(s1,_,aas,_)"),
     derive(
         "sanity.honest-run",
         "goal",

@@ -147,6 +147,11 @@ _REDEEM: Final[tuple[Rule, ...]] = (
     derive(
         "server.refresh-token", "authorization-server", "refresh_token(I)", "redeem(I,_,_)", "on(refresh)"
     ),
+    # A page of the client tells third parties where it was opened, with the code that it has just used (RFC 9700
+    # section 4.2.4).
+    derive(
+        "client.referrer", "client", "k(code(I))", "redeem(I,S,_)", "session(S,alice)", "not on(no_referrer)"
+    ),
     step("client.refreshes", "client", "refresh(I)", "refresh_token(I)"),
     derive(
         "attacker.reads-refresh",
@@ -157,6 +162,15 @@ _REDEEM: Final[tuple[Rule, ...]] = (
         "on(refresh)",
         attacker="a4",
     ),
+    step(
+        "attacker.refreshes",
+        "attacker",
+        "stolen_refresh(I)",
+        "k(rt(I))",
+        "user(I,_)",
+        checks=("credential(c,redemption(I))",),
+    ),
+    derive("attacker.refreshed-token", "attacker", "k(at(I))", "stolen_refresh(I)"),
 )
 
 RULES: Final = (*_REQUEST, *_CHECKS, *_REDEEM)

@@ -1,0 +1,157 @@
+"""Known attacks by what gives them away: a table from which the first fitting row names a trace.
+
+The names are the ids of the corpus (`corpus/attacks.toml`); an attack that no row knows has none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trustweft.threats.language import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trustweft.threats.traces import Event, Trace
+
+__all__ = ["name_of"]
+
+
+class _Told:
+    """A trace with what the table asks about it."""
+
+    def __init__(self, trace: Trace, goal: str) -> None:
+        self.trace = trace
+        self.goal = goal
+        self.visits = {event.arguments[0]: event for event in trace.named("visits")}
+        self.starts = {event.arguments[0]: event.arguments[1] for event in trace.named("start")}
+        self.session_integrity = goal.startswith("session-integrity")
+
+    def has(self, name: str) -> bool:
+        return bool(self.trace.named(name))
+
+    def on(self, mechanism: str) -> bool:
+        return mechanism in self.trace.mechanisms
+
+    def stolen(self, manner: str) -> bool:
+        return any(event.arguments[1] == manner for event in self.trace.named("steal"))
+
+    def injected_as(self, server: str) -> bool:
+        return any(event.arguments[1] == server for event in self.trace.named("injected"))
+
+    def delivered_to(self, server: str) -> Event | None:
+        """Return a victim's response that the client took to be from ``server``."""
+        for event in self.trace.named("callback"):
+            if (
+                event.source in {"via", "other"}
+                and event.arguments[4] == server
+                and _victim(event.arguments[0])
+            ):
+                return event
+        return None
+
+    def chosen_challenge(self, callback: Event) -> bool:
+        """Say whether the code of a response is bound to a session that is not the one which received it."""
+        visit = self.visits[parse(callback.arguments[1]).arguments[0].name]
+        challenge = parse(visit.arguments[4])
+        return challenge.name == "h" and challenge.arguments[0].name != callback.arguments[0]
+
+    def crafted(self) -> list[tuple[Event, Event | None]]:
+        """Return the responses that the attacker made up, with the visits that their codes are from."""
+        pairs = []
+        for event in self.trace.named("callback"):
+            if event.source == "attacker":
+                code = parse(event.arguments[1])
+                pairs.append((event, self.visits.get(code.arguments[0].name) if code.arguments else None))
+        return pairs
+
+    def foreign_redirect(self) -> bool:
+        return any(visit.arguments[1] == "c" and visit.arguments[2] == "ra" for visit in self.visits.values())
+
+    def naive(self) -> bool:
+        """Say whether a victim's session took a response to be from a server that it had not started with."""
+        return any(
+            event.arguments[4] != self.starts.get(event.arguments[0]) and _victim(event.arguments[0])
+            for event in self.trace.named("callback")
+        )
+
+    def victims_request_planted(self) -> bool:
+        return any(
+            visit is not None
+            and visit.arguments[6] == f"planted({event.arguments[0]})"
+            and _victim(event.arguments[0])
+            for event, visit in self.crafted()
+        )
+
+    def leaked_state(self) -> bool:
+        return any(event.arguments[2] == f"st({event.arguments[0]})" for event, _ in self.crafted())
+
+    def downgraded(self) -> bool:
+        return self.on("pkce") and any(
+            visit is not None and visit.arguments[4] == "none" for _, visit in self.crafted()
+        )
+
+    def replayed_code(self) -> bool:
+        """Say whether one code was redeemed more than once."""
+        redeemed = [
+            event.arguments[0] for event in (*self.trace.named("redeem"), *self.trace.named("stolen_redeem"))
+        ]
+        return len(redeemed) != len(set(redeemed))
+
+    def victims_code_injected(self) -> bool:
+        return any(visit is not None and not _victim(event.arguments[0]) for event, visit in self.crafted())
+
+    def form_forwarded(self) -> bool:
+        return any(
+            user == "alice" and not _victim(visit)
+            for visit, user in (e.arguments for e in self.trace.named("user"))
+        )
+
+
+def _victim(session: str) -> bool:
+    """Say whether a session is the victim's: those with odd numbers are (`setting.Bound`)."""
+    return int(session[1:]) % 2 == 1
+
+
+def _delivered(told: _Told, *, chosen: bool) -> bool:
+    event = told.delivered_to("aas")
+    return event is not None and told.chosen_challenge(event) == chosen
+
+
+_TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
+    ("client-as-user", lambda told: told.has("impersonate")),
+    ("offboarded-client", lambda told: told.has("use_after_offboarding")),
+    ("redirect-307", _Told.form_forwarded),
+    ("session-fixation", lambda told: any(e.source == "other" for e in told.trace.named("callback"))),
+    ("counterfeit-rs", lambda told: told.has("use_elsewhere")),
+    ("cuckoo", lambda told: told.injected_as("aas")),
+    ("token-injection", lambda told: told.injected_as("has")),
+    ("refresh-token-theft", lambda told: told.has("stolen_refresh")),
+    ("token-endpoint-tampering", lambda told: told.has("misdirected")),
+    ("audience-injection", lambda told: told.has("spend")),
+    ("coat", lambda told: told.delivered_to("coat") is not None),
+    ("proof-replay", lambda told: told.stolen("proof")),
+    ("token-replay", lambda told: told.stolen("bearer")),
+    ("naive-rp", lambda told: told.session_integrity and told.naive()),
+    ("mix-up-chosen-challenge", lambda told: _delivered(told, chosen=True)),
+    ("mix-up", lambda told: _delivered(told, chosen=False)),
+    ("request-leak", lambda told: told.session_integrity and told.victims_request_planted()),
+    ("state-leak", lambda told: told.session_integrity and told.leaked_state()),
+    ("pkce-downgrade", _Told.downgraded),
+    ("csrf", lambda told: told.session_integrity and bool(told.crafted())),
+    ("code-replay", _Told.replayed_code),
+    (
+        "pkce-chosen-challenge",
+        lambda told: told.foreign_redirect() and told.stolen("own") and told.on("pkce"),
+    ),
+    ("open-redirect-uri", _Told.foreign_redirect),
+    ("browser-swapping", lambda told: told.victims_code_injected() and "a3b" in told.trace.attackers),
+    ("plaintext-redirect", lambda told: told.victims_code_injected() and "a2" in told.trace.attackers),
+    ("code-injection", lambda told: told.victims_code_injected() or told.stolen("own")),
+)
+
+
+def name_of(trace: Trace, goal: str) -> str | None:
+    """Return the corpus id of the attack that ``trace`` is, or None when no known one fits."""
+    told = _Told(trace, goal)
+    return next((name for name, fits in _TABLE if fits(told)), None)
