@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from trustweft.profile.mechanisms import Mechanism
+    from trustweft.threats.traces import Event, Trace
 
 __all__ = ["Oracle", "switch_on"]
 
@@ -65,9 +66,20 @@ class Oracle:
         shown = self._solve(frozenset(fixed), "\n".join(extra))
         return None if shown is None else frozenset(symbol.arguments[0].string for symbol in shown)
 
+    def attackers_needed(self, goal: str, trace: Trace) -> frozenset[str]:
+        """Return the smallest set of attackers to whom this very trace is possible."""
+        extra = [_attack([goal]), *(f":- not {_atom(event)}." for event in trace.events)]
+        extra += [f"{{ attacker({each}) }}." for each in self._setting.attackers - {"a1"}]
+        extra += ["attacker(a1).", "#minimize { 1,A : attacker(A) }. #show attacker/1."]
+        alone = Oracle(Setting(self._setting.mechanisms, frozenset(), self._setting.bound))
+        shown = alone._solve(self._setting.mechanisms, "\n".join(extra))
+        if shown is None:
+            raise RuntimeError(f"the engine does not know its own trace: {trace.events}")
+        return frozenset(str(symbol.arguments[0]) for symbol in shown)
+
     def _solve(self, mechanisms: frozenset[str], extra: str) -> list[clingo.Symbol] | None:
         """Return the shown atoms of the best model; None where there is none."""
-        control = clingo.Control(["--warn=none", "--opt-mode=opt", "0" if "#maximize" in extra else "1"])
+        control = clingo.Control(["--warn=none", "--opt-mode=opt", "0" if "#m" in extra else "1"])
         setting = Setting(mechanisms, self._setting.attackers, self._setting.bound)
         control.add("base", [], program(CODE_FLOW) + program(setting.rules()) + "#show.\n" + extra)
         control.ground([("base", [])])
@@ -98,3 +110,7 @@ def _open(mechanisms: frozenset[str], candidates: frozenset[str], required: froz
 
 def _on(identifier: str) -> str:
     return f"on({identifier.replace('=', ',')})"
+
+
+def _atom(event: Event) -> str:
+    return f"{event.name}({','.join(event.arguments)})"
