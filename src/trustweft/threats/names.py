@@ -126,7 +126,6 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("counterfeit-rs", lambda told: told.has("use_elsewhere")),
     ("cuckoo", lambda told: told.injected_as("aas")),
     ("token-injection", lambda told: told.injected_as("has")),
-    ("refresh-token-theft", lambda told: told.has("stolen_refresh")),
     ("token-endpoint-tampering", lambda told: told.has("misdirected")),
     ("audience-injection", lambda told: told.has("spend")),
     ("coat", lambda told: told.delivered_to("coat") is not None),

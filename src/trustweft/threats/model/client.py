@@ -186,6 +186,20 @@ _CALLBACK: Final[tuple[Rule, ...]] = (
         checks=("state_fits(S,T)", "iss_fits(A,has)"),
         attacker="a1",
     ),
+    # The attacker's own server signs its own responses.
+    step(
+        "client.callback-own-server",
+        "attacker",
+        "callback(S,X,T,aas,aas,attacker)",
+        "k(X)",
+        "a_code(X)",
+        "k(T)",
+        "a_state(T)",
+        "believes(S,aas,_)",
+        "on(jarm)",
+        checks=("state_fits(S,T)", "iss_fits(aas,aas)"),
+        attacker="a1a",
+    ),
     limit("client.callback-once", "client", ("callback(S,_,_,_,_,_)",), "session(S,_)"),
 )
 
