@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from trustweft.profile.mechanisms import KINDS
-from trustweft.threats.oracle import Oracle, switch_on
-from trustweft.threats.setting import DEEP, Setting
+from trustweft.threats.corpus import with_mechanisms
+from trustweft.threats.oracle import Oracle
+from trustweft.threats.setting import SMALLEST, Setting
 from trustweft.threats.solve import honest
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.setting import Bound
 
-__all__ = ["Fix", "Safe", "candidates", "minimal_fixes"]
+__all__ = ["Fix", "Safe", "Workshop", "candidates"]
 
 _PRICE: Final = {"configuration": 1, "server": 2, "client": 3, "client-and-server": 4, "hardware": 7}
 # What an ecosystem offers, not what it defends itself with.
@@ -59,55 +60,66 @@ def candidates(mechanisms: frozenset[str], registry: Mapping[str, Mechanism]) ->
     return frozenset(offered)
 
 
-def minimal_fixes(
-    setting: Setting,
-    goal: str,
-    *,
-    registry: Mapping[str, Mechanism],
-    safe: Sequence[Safe],
-    limit: int = 6,
-    larger: Bound = DEEP,
-) -> tuple[Fix, ...]:
-    """Return fixes for what the attackers of ``setting`` do to ``goal``, cheapest first; none where nothing helps.
+class Workshop:
+    """Finds fixes for attacks on one set of mechanisms.
 
     Args:
+        mechanisms: what is on.
+        bound: in which fixes are checked.
+        safe: attackers and goals without an attack before a fix; they have to be without one after it.
         registry: every mechanism there is.
-        safe: attackers and goals without an attack before the fix; they have to be without one after it.
-        limit: how many fixes are looked for.
-        larger: the bound in which each is checked again.
     """
-    search = _Search(setting, goal, registry)
-    fixes = []
-    for mechanisms in search.fixes(limit):
-        repaired = switch_on(setting.mechanisms, mechanisms)
-        if _holds(Setting(repaired, setting.attackers, larger), [(setting.attackers, goal), *safe]):
-            price = sum(_PRICE[registry[identifier].cost] for identifier in mechanisms)
-            fixes.append(Fix(mechanisms=tuple(sorted(mechanisms)), cost=price))
-    return tuple(sorted(fixes, key=lambda fix: (fix.cost, len(fix.mechanisms), fix.mechanisms)))
 
+    def __init__(
+        self,
+        mechanisms: frozenset[str],
+        *,
+        bound: Bound,
+        safe: Sequence[Safe],
+        registry: Mapping[str, Mechanism],
+    ) -> None:
+        self.mechanisms = mechanisms
+        self.registry = registry
+        self._safe = safe
+        self.candidates = candidates(mechanisms, registry)
+        self.small = Oracle(mechanisms, self.candidates, registry, SMALLEST)
+        self.large = Oracle(mechanisms, self.candidates, registry, bound)
+        self._honest: dict[frozenset[str], bool] = {}
 
-def _holds(repaired: Setting, promises: Iterable[Safe]) -> bool:
-    """Say whether the repaired setting keeps every promise, and honest people still get what they came for."""
-    by_attackers: dict[frozenset[str], list[str]] = {}
-    for attackers, goal in promises:
-        by_attackers.setdefault(attackers, []).append(goal)
-    for attackers, goals in by_attackers.items():
-        if Oracle(Setting(repaired.mechanisms, attackers, repaired.bound)).broken(goals):
-            return False
-    return True
+    def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 6) -> tuple[Fix, ...]:
+        """Return fixes for what these attackers do to ``goal``, cheapest first; none where nothing helps."""
+        found = _Search(self, attackers, goal).fixes(limit)
+        kept = [mechanisms for mechanisms in found if self._keeps_promises(mechanisms)]
+        priced = [
+            Fix(
+                mechanisms=tuple(sorted(mechanisms)),
+                cost=sum(_PRICE[self.registry[identifier].cost] for identifier in mechanisms),
+            )
+            for mechanisms in kept
+        ]
+        return tuple(sorted(priced, key=lambda fix: (fix.cost, len(fix.mechanisms), fix.mechanisms)))
+
+    def possible(self, added: frozenset[str]) -> bool:
+        """Say whether honest people still get what they came for with these on as well."""
+        if added not in self._honest:
+            repaired = with_mechanisms(self.mechanisms, added)
+            runs = honest(Setting(repaired, frozenset({"a1"}), SMALLEST))
+            self._honest[added] = runs["honest flow"] is not None
+        return self._honest[added]
+
+    def _keeps_promises(self, added: frozenset[str]) -> bool:
+        return not any(self.large.broken(attackers, goal, added=added) for attackers, goal in self._safe)
 
 
 class _Search:
     """The search for the fixes of one attack."""
 
-    def __init__(self, setting: Setting, goal: str, registry: Mapping[str, Mechanism]) -> None:
-        self._setting = setting
+    def __init__(self, workshop: Workshop, attackers: frozenset[str], goal: str) -> None:
+        self._workshop = workshop
+        self._attackers = attackers
         self._goal = goal
-        self._registry = registry
-        self._candidates = candidates(setting.mechanisms, registry)
-        self._oracle = Oracle(setting)
         self._cores: list[frozenset[str]] = []
-        self._vacuous: list[frozenset[str]] = []
+        self._useless: list[frozenset[str]] = []
 
     def fixes(self, limit: int) -> list[frozenset[str]]:
         """Return minimal fixes, with all that they require."""
@@ -116,22 +128,21 @@ class _Search:
             candidate = None if len(found) >= limit else self._smallest_hitting_set(found)
             if candidate is None:
                 break
-            survivors = self._oracle.survivors(
-                self._goal, candidates=self._candidates, required=candidate, registry=self._registry
-            )
+            # In few sessions the question is quick, and nearly every attack fits into them.
+            survivors = self._workshop.small.survivors(self._attackers, self._goal, required=candidate)
             if survivors is None:
-                (found if self._possible(candidate) else self._vacuous).append(candidate)
+                (found if self._closes(candidate) else self._useless).append(candidate)
                 continue
-            core = self._candidates - survivors
+            core = self._workshop.candidates - survivors
             if not core:
                 break  # the attack survives everything there is
             self._cores.append(core)
         return _without_supersets(found)
 
-    def _possible(self, candidate: frozenset[str]) -> bool:
-        repaired = switch_on(self._setting.mechanisms, candidate)
-        runs = honest(Setting(repaired, self._setting.attackers, self._setting.bound))
-        return all(run is not None for run in runs.values())
+    def _closes(self, candidate: frozenset[str]) -> bool:
+        """Say whether it holds in more sessions too, and honest people still get what they came for."""
+        left = self._workshop.large.broken(self._attackers, self._goal, added=candidate)
+        return not left and self._workshop.possible(candidate)
 
     def _smallest_hitting_set(self, found: Collection[frozenset[str]]) -> frozenset[str] | None:
         """Return the cheapest set, with all that it requires, that has something of every core."""
@@ -142,7 +153,7 @@ class _Search:
                 if not all(bare & core for core in self._cores):
                     continue
                 closed = self._with_requirements(bare)
-                if closed is None or closed in self._vacuous or any(fix <= closed for fix in found):
+                if closed is None or closed in self._useless or any(fix <= closed for fix in found):
                     continue
                 return closed
         return None
@@ -151,15 +162,15 @@ class _Search:
         """Return the set with what it requires; None where it contradicts itself."""
         closed, todo = set(chosen), list(chosen)
         while todo:
-            for needed in self._registry[todo.pop()].requires:
-                if needed not in closed and needed not in self._setting.mechanisms:
+            for needed in self._workshop.registry[todo.pop()].requires:
+                if needed not in closed and needed not in self._workshop.mechanisms:
                     closed.add(needed)
                     todo.append(needed)
         kinds = [identifier.partition("=")[0] for identifier in closed if "=" in identifier]
         clash = any(
-            other in closed or other in self._setting.mechanisms
+            other in closed or other in self._workshop.mechanisms
             for identifier in closed
-            for other in self._registry[identifier].conflicts
+            for other in self._workshop.registry[identifier].conflicts
         )
         return None if clash or len(kinds) != len(set(kinds)) else frozenset(closed)
 

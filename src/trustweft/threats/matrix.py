@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from trustweft.threats.names import name_of
-from trustweft.threats.oracle import Oracle, switch_on
+from trustweft.threats.corpus import with_mechanisms
+from trustweft.threats.oracle import attackers_needed
 from trustweft.threats.setting import Setting
 from trustweft.threats.solve import search
 
@@ -201,7 +202,7 @@ class _Searched:
         closing = {finding.residual.closed_by[0] for finding in findings if finding.residual.closed_by}  # type: ignore[union-attr]  # only where every attack has a residual
         if not closing:
             return []
-        hidden = _Searched(switch_on(self._mechanisms, closing), self._bound, self._residuals, 1)
+        hidden = _Searched(with_mechanisms(self._mechanisms, closing), self._bound, self._residuals, 1)
         never_closed = [finding for finding in findings if not finding.residual.closed_by]  # type: ignore[union-attr]  # likewise
         left, _ = hidden._more(attackers, goal, never_closed)
         return [finding for finding in left if finding.residual is None]
@@ -211,7 +212,7 @@ class _Searched:
         trace = search(setting, goal, forbidden=[finding.trace.shape for finding in known])
         if trace is None:
             return None
-        needed = Oracle(setting).attackers_needed(goal, trace)
+        needed = attackers_needed(setting, goal, trace)
         name = name_of(trace, goal)
         residual = covering_residual(goal=goal, name=name, attackers=needed, residuals=self._residuals)
         return Finding(

@@ -1,0 +1,241 @@
+"""A whole examination of one profile: the matrix, the ways to close what was found, and what it all rests upon."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from trustweft.profile.mechanisms import load_mechanisms
+from trustweft.threats.fixes import Workshop
+from trustweft.threats.matrix import Cell, examine, merge
+from trustweft.threats.model.goals import GOALS
+from trustweft.threats.narrate import narrate
+from trustweft.threats.corpus import with_mechanisms
+from trustweft.threats.setting import ATTACKERS, DEEP, DEFAULT, Bound, Setting
+from trustweft.threats.solve import honest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trustweft.profile.schema import Residual
+    from trustweft.threats.fixes import Fix, Safe
+    from trustweft.threats.matrix import Finding
+    from trustweft.threats.traces import Trace
+
+__all__ = ["ASSUMPTIONS", "Proof", "Subject", "goals_for", "prove", "variants"]
+
+ASSUMPTIONS: Final = (
+    "TLS, browsers, devices, keys and random values are sound; the honest participants do what the profile says.",
+    "Signed and encrypted values are atomic: they are sent on whole or made with one's own keys, never edited.",
+    "Messages are typed, and one value of each type is enough for all that an attacker makes up.",
+    "There is no clock: lifetimes make windows smaller, and close nothing here.",
+    "One honest client, one honest authorization server, and the attackers' own; more sessions than the bound are "
+    "not looked at.",
+    "A2 is stopped by TLS, but for what the profile lets pass without it.",
+)
+# With one of these on, participants sign what they say, so that they cannot deny it afterwards.
+_SIGNING: Final = frozenset(
+    {"jar", "jarm", "http_sig", "http_sig_response", "introspection_jwt", "signed_ciba"}
+)
+_NON_REPUDIATION: Final = "non-repudiation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is examined.
+
+    Attributes:
+        mechanisms: ids of what is on.
+        choices: alternatives that the profile leaves: ``sc=mtls`` in place of another grade, ``jarm`` on or off.
+        residuals: what the profile accepts.
+    """
+
+    name: str
+    title: str
+    mechanisms: frozenset[str]
+    choices: tuple[str, ...] = ()
+    residuals: tuple[Residual, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What came of it.
+
+    Attributes:
+        variants: the sets of mechanisms that the profile allows; the cells tell the worst of all.
+        honest: runs that should be possible, by what they show; None for one that is not.
+        fixes: for each attack that nothing accepts, what closes it.
+    """
+
+    subject: Subject
+    bound: Bound
+    attackers: tuple[str, ...]
+    variants: tuple[frozenset[str], ...]
+    honest: Mapping[str, Trace | None]
+    cells: tuple[Cell, ...] = ()
+    fixes: Mapping[Finding, tuple[Fix, ...]] = field(default_factory=dict)
+
+    @property
+    def impossible(self) -> tuple[str, ...]:
+        """What honest people cannot do; where there is any, no verdict means anything."""
+        return tuple(
+            name for name, run in self.honest.items() if run is None and not _is_capability(name)
+        )
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Capabilities of attackers that this profile leaves no use for: TLS everywhere, and A2 reads nothing."""
+        return tuple(name for name, run in self.honest.items() if run is None and _is_capability(name))
+
+    @property
+    def attacks(self) -> tuple[Finding, ...]:
+        """Every attack that nothing accepts, once, the ones of the fewest attackers first."""
+        found = dict.fromkeys(each for cell in self.cells for each in cell.findings if each.residual is None)
+        return tuple(sorted(found, key=lambda each: (len(each.attackers), sorted(each.attackers))))
+
+    @property
+    def accepted(self) -> tuple[Finding, ...]:
+        """Every attack that the profile accepts, once."""
+        found = (each for cell in self.cells for each in cell.findings if each.residual is not None)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def secure(self) -> bool:
+        """Whether nothing goes beyond what the profile accepts, within the bound."""
+        return not self.impossible and all(cell.verdict != "attack" for cell in self.cells)
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the result for machines."""
+        return {
+            "profile": self.subject.name,
+            "bound": {
+                "client_sessions": self.bound.client_sessions,
+                "server_sessions": self.bound.server_sessions,
+                "pushes": self.bound.pushes,
+            },
+            "cells": [self._cell(cell) for cell in self.cells],
+            "assumptions": list(ASSUMPTIONS),
+        }
+
+    def _cell(self, cell: Cell) -> dict[str, Any]:
+        shown = cell.findings[0] if cell.findings else None
+        return {
+            "attackers": list(cell.attackers),
+            "goal": cell.goal,
+            "verdict": cell.verdict,
+            "attack": shown.name if shown else None,
+            "trace": [line.text for line in narrate(shown.trace)] if shown else [],
+            "fixes": [list(fix.mechanisms) for fix in self.fixes.get(shown, ())] if shown else [],
+        }
+
+
+def _is_capability(run: str) -> bool:
+    """Say whether a run of `honest` shows an attacker's capability: those begin with the attacker's id."""
+    return run.split(" ", maxsplit=1)[0] in ATTACKERS
+
+
+def goals_for(mechanisms: frozenset[str]) -> tuple[str, ...]:
+    """Return the goals that a profile has: non-repudiation only where somebody signs what they say."""
+    return tuple(goal for goal in GOALS if goal != _NON_REPUDIATION or mechanisms & _SIGNING)
+
+
+def variants(mechanisms: frozenset[str], choices: Sequence[str]) -> tuple[frozenset[str], ...]:
+    """Return every set of mechanisms that a profile with choices allows, its own first."""
+    alternatives: dict[str, list[str | None]] = {}
+    for choice in choices:
+        kind, graded, _ = choice.partition("=")
+        key = kind if graded else choice
+        alternatives.setdefault(key, [None]).append(choice)
+    found = []
+    for picked in itertools.product(*alternatives.values()):
+        # A choice that is on already is one to leave out: an alternative without a grade is on or off.
+        off = {each for each in picked if each and "=" not in each and each in mechanisms}
+        on = [each for each in picked if each and each not in off]
+        found.append(with_mechanisms(mechanisms - off, on))
+    return tuple(dict.fromkeys(found))
+
+
+def prove(
+    subject: Subject, *, attackers: Sequence[str], bound: Bound = DEFAULT, attacks_per_cell: int = 2
+) -> Proof:
+    """Examine every variant of the subject against every combination of the attackers."""
+    allowed = variants(subject.mechanisms, subject.choices)
+    everybody = frozenset(attackers)
+    runs: dict[str, Trace | None] = {}
+    for mechanisms in allowed:
+        for name, run in honest(Setting(mechanisms, everybody, bound)).items():
+            runs[name] = None if run is None or runs.get(name, run) is None else run
+    basis = Proof(
+        subject=subject, bound=bound, attackers=tuple(attackers), variants=allowed, honest=runs
+    )
+    if basis.impossible:
+        return basis
+    goals = goals_for(subject.mechanisms)
+    matrices = [
+        examine(
+            mechanisms,
+            attackers=attackers,
+            goals=goals,
+            bound=bound,
+            residuals=subject.residuals,
+            attacks_per_cell=attacks_per_cell,
+        )
+        for mechanisms in allowed
+    ]
+    cells = tuple(merge(matrices))
+    found = Proof(
+        subject=subject,
+        bound=bound,
+        attackers=tuple(attackers),
+        variants=allowed,
+        honest=runs,
+        cells=cells,
+    )
+    return Proof(
+        subject=subject,
+        bound=bound,
+        attackers=tuple(attackers),
+        variants=allowed,
+        honest=runs,
+        cells=cells,
+        fixes=_fixes(found),
+    )
+
+
+def _fixes(proof: Proof) -> dict[Finding, tuple[Fix, ...]]:
+    """Return what closes each attack, asked once for each goal, set of attackers and set of mechanisms."""
+    registry = load_mechanisms()
+    safe = _safe(proof.cells)
+    workshops: dict[frozenset[str], Workshop] = {}
+    asked: dict[tuple[frozenset[str], frozenset[str], str], tuple[Fix, ...]] = {}
+    for finding in proof.attacks:
+        question = (finding.mechanisms, finding.attackers, finding.goal)
+        if question not in asked:
+            workshop = workshops.get(finding.mechanisms) or Workshop(
+                finding.mechanisms, bound=larger(proof.bound), safe=safe, registry=registry
+            )
+            workshops[finding.mechanisms] = workshop
+            asked[question] = workshop.fixes(finding.attackers, finding.goal)
+    return {
+        finding: asked[finding.mechanisms, finding.attackers, finding.goal] for finding in proof.attacks
+    }
+
+
+def larger(bound: Bound) -> Bound:
+    """Return the bound in which a fix is checked again: half as large again, but no larger than the deep one."""
+    return Bound(
+        min(bound.client_sessions * 3 // 2, DEEP.client_sessions),
+        min(bound.server_sessions * 3 // 2, DEEP.server_sessions),
+        min(bound.pushes * 3 // 2, DEEP.pushes),
+    )
+
+
+def _safe(cells: Sequence[Cell]) -> list[Safe]:
+    """Return the largest sets of attackers without an attack, by goal: a fix must not take that away."""
+    quiet = [(frozenset(cell.attackers), cell.goal) for cell in cells if cell.verdict == "none"]
+    return [
+        (attackers, goal)
+        for attackers, goal in quiet
+        if not any(other > attackers and same == goal for other, same in quiet)
+    ]
