@@ -5,6 +5,7 @@ Every error names the file and the path inside it. A profile that is weaker than
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003  # msgspec reads the annotations when a profile is decoded
 import os
 import re
 from functools import cache
@@ -17,7 +18,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from trustweft.profile.errors import ProfileError
-from trustweft.profile.schema import OUR_CHOICE, Duties, Limits, Profile, Requirement, Specification
+from trustweft.profile.governance import Deadline, Interaction, ParticipantRole, Residual, Responsibility
+from trustweft.profile.inheritance import inherited
+from trustweft.profile.mechanisms import MechanismsInForce
+from trustweft.profile.schema import OUR_CHOICE, Duties, Limits, Profile, Requirement, Source, Specification
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -25,10 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["is_profile_file", "load_profile", "load_requirements", "load_specification", "profile_names"]
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Struct)
+S = TypeVar("S")
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CHOICE = re.compile(rf"{OUR_CHOICE}\S.+")
+# A profile that describes somebody else's rules names the document: "source: FAPI 1.0 Advanced, section 5.2.2".
+_CHOICE = re.compile(rf"({OUR_CHOICE}|source: )\S.+")
 _SUFFIX: Final = ".toml"
 _TABLES: Final = {"FAPI2-SP": "fapi2-security"}
 
@@ -46,7 +51,12 @@ class _About(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(pattern=rf"^{_NAME.pattern}$")]
     title: str
     summary: str
-    specifications: Annotated[tuple[str, ...], Meta(min_length=1)]
+    specifications: tuple[str, ...]
+    version: Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+    date: dt.date
+    review_by: dt.date
+    extends: Annotated[str, Meta(pattern=rf"^{_NAME.pattern}$")] | None = None
+    sources: tuple[Source, ...] = ()
 
 
 class _RequirementsDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +74,18 @@ def _stated(values: type[Struct]) -> type[Struct]:
 
 _ProfileDocument: Final = msgspec.defstruct(
     "_ProfileDocument",
-    [("profile", _About), ("limits", _stated(Limits)), ("duties", _stated(Duties))],
+    [
+        ("profile", _About),
+        ("limits", _stated(Limits)),
+        ("duties", _stated(Duties)),
+        ("mechanisms", MechanismsInForce),
+        ("participant", tuple[ParticipantRole, ...]),
+        ("responsibility", tuple[Responsibility, ...]),
+        ("interaction", tuple[Interaction, ...]),
+        ("onboarding", dict[str, Deadline]),
+        ("offboarding", dict[str, Deadline]),
+        ("residual", tuple[Residual, ...], ()),
+    ],
     frozen=True,
     forbid_unknown_fields=True,
 )
@@ -142,7 +163,7 @@ def _check_rows(document: _RequirementsDocument, *, source: Traversable) -> None
 
 
 def _read_profile(source: Path | Traversable) -> Profile:
-    document = msgspec.structs.asdict(_decode(source, _ProfileDocument))
+    document = msgspec.structs.asdict(_whole(source))
     about: _About = document["profile"]
     parts = {part: msgspec.structs.asdict(document[part]) for part in ("limits", "duties")}
     try:
@@ -161,9 +182,37 @@ def _read_profile(source: Path | Traversable) -> Profile:
             limits=Limits(**{name: stated.value for name, stated in parts["limits"].items()}),
             duties=Duties(**{name: stated.value for name, stated in parts["duties"].items()}),
             reasons=MappingProxyType(reasons),
+            version=about.version,
+            date=about.date,
+            review_by=about.review_by,
+            extends=about.extends,
+            sources=about.sources,
+            participants=document["participant"],
+            responsibilities=document["responsibility"],
+            interactions=document["interaction"],
+            mechanisms=document["mechanisms"],
+            onboarding=MappingProxyType(document["onboarding"]),
+            offboarding=MappingProxyType(document["offboarding"]),
+            residuals=document["residual"],
         )
     except ProfileError as cause:
         raise ProfileError(f"{source}: {cause}") from cause
+
+
+def _whole(source: Path | Traversable) -> Struct:
+    """Return a profile's document, with what it leaves to the profile that it extends."""
+    data = inherited(_decode(source, dict), base=lambda name: _decode(_base(name, source), dict))
+    try:
+        whole: Struct = msgspec.convert(data, _ProfileDocument)
+    except msgspec.ValidationError as cause:
+        raise ProfileError(f"{source}: {cause}") from cause
+    return whole
+
+
+def _base(name: str, source: Path | Traversable) -> Traversable:
+    if name not in profile_names():
+        raise ProfileError(f"{source}: there is no profile {name} to extend - at `$.profile.extends`")
+    return _packaged("profiles") / (name + _SUFFIX)
 
 
 def _reasons(
@@ -175,7 +224,7 @@ def _reasons(
             if stated.why not in known and not _CHOICE.fullmatch(stated.why):
                 raise ProfileError(
                     f"{source}: {stated.why!r} is neither a requirement of this profile's specifications nor "
-                    f"'{OUR_CHOICE}reason' - at `$.{part}.{name}.why`"
+                    f"'{OUR_CHOICE}reason' nor 'source: document' - at `$.{part}.{name}.why`"
                 )
     return {name: stated.why for values in parts.values() for name, stated in values.items()}
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003  # msgspec reads the annotations when a profile is decoded
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -13,6 +14,15 @@ from msgspec import Meta, Struct
 
 from trustweft.profile.bounds import Bound, broken
 from trustweft.profile.errors import ProfileError
+from trustweft.profile.governance import (
+    Deadline,
+    Interaction,
+    ParticipantRole,
+    Residual,
+    Responsibility,
+    check_governance,
+)
+from trustweft.profile.mechanisms import MechanismsInForce, check_mechanisms
 from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
@@ -27,6 +37,7 @@ __all__ = [
     "Participant",
     "Profile",
     "Requirement",
+    "Source",
     "Specification",
 ]
 
@@ -44,6 +55,7 @@ Reason = Annotated[str, Meta(min_length=10)]
 Seconds = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
 Names = Annotated[tuple[str, ...], Meta(min_length=1)]
+PossiblyNone = tuple[str, ...]  # a weak profile asks for none of it
 
 
 class Specification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +66,15 @@ class Specification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     status: str
     date: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     url: Annotated[str, Meta(pattern=r"^https://")]
+
+
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document that a profile was written from, in the revision that was read."""
+
+    title: str
+    url: Annotated[str, Meta(pattern=r"^https://")]
+    date: dt.date
+    practice: str | None = None
 
 
 class Requirement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -117,9 +138,9 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     response_types: Names
     grant_types: Names
-    code_challenge_methods: Names
-    client_authentication_methods: Names
-    sender_constraint_methods: Names
+    code_challenge_methods: PossiblyNone
+    client_authentication_methods: PossiblyNone
+    sender_constraint_methods: PossiblyNone
     redirect_status: int
     state_max_length: Count
     nonce_max_length: Count
@@ -159,10 +180,16 @@ class Duties(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits, duties, where each comes from, and the requirements that bind them.
+    """Limits, duties, where each comes from, the requirements that bind them, and who answers for what.
+
+    Attributes:
+        extends: the profile that it builds on; what it does not say itself, that one says.
+        review_by: the day by which somebody has to look at it again.
+        onboarding: times that on-boarding keeps, by name; ``offboarding`` likewise.
+        residuals: risks that are known and accepted.
 
     Raises:
-        ProfileError: a limit or a duty is weaker than a requirement allows.
+        ProfileError: a limit or a duty is weaker than a requirement allows, or something that it names is unknown.
     """
 
     name: str
@@ -173,10 +200,25 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Limits
     duties: Duties
     reasons: Mapping[str, str]
+    version: str
+    date: dt.date
+    review_by: dt.date
+    extends: str | None
+    sources: tuple[Source, ...]
+    participants: tuple[ParticipantRole, ...]
+    responsibilities: tuple[Responsibility, ...]
+    interactions: tuple[Interaction, ...]
+    mechanisms: MechanismsInForce
+    onboarding: Mapping[str, Deadline]
+    offboarding: Mapping[str, Deadline]
+    residuals: tuple[Residual, ...]
 
     @enforces("FAPI2-SP-5.1.2-p3")
     def __post_init__(self) -> None:
-        """Refuse a profile that goes beyond a bound."""
+        """Refuse a profile that goes beyond a bound, or names what does not exist."""
+        check_mechanisms(self.mechanisms)
+        known = (requirement.id for requirement in self.requirements)
+        check_governance(self.participants, self.responsibilities, self.interactions, known)
         problems = [
             f"{bound}, but is {_shown(value)} ({requirement.id}: {requirement.sentence})"
             for requirement in self.requirements

@@ -48,7 +48,7 @@ def test_a_profile_is_loaded_by_path(profile_file: Path) -> None:
     ("old", "new", "problem"),
     [
         ('name = "fapi2-security"', 'name = "FAPI 2"', r"matching regex .* - at `\$.profile.name`"),
-        ('["FAPI2-SP"]', "[]", r"length >= 1 - at `\$.profile.specifications`"),
+        ('["FAPI2-SP"]', "[]", r"'FAPI2-SP-5.4.1-1.2' is neither .* - at `\$.limits.signing_algorithms.why`"),
         ('["FAPI2-SP"]', '["FAPI3"]', r"no table of requirements for 'FAPI3' - at `\$.profile.specifications`"),
         ("[profile]", "[profile", r"Expected '\]'"),
         ("[profile]", "[[profile]]", r"Expected `object`, got `array` - at `\$.profile`"),
