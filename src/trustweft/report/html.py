@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Attempt", "Message", "Section", "page"]
+__all__ = ["Attempt", "Message", "Section", "page", "page_style"]
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1f2f3f;--soft:#5b6b7a;--line:#d7dfe6;--ground:#f6f8fa;--card:#fff;--good:#1a6b3c;
@@ -79,6 +79,11 @@ class Section:
     attempts: Sequence[Attempt]
     clauses: Sequence[str]
     problem: str = ""
+
+
+def page_style() -> str:
+    """Return the style that all reports share, for those that lay out their page themselves."""
+    return _STYLE
 
 
 def page(*, title: str, lead: str, verdict: str, ok: bool, picture: str, sections: Sequence[Section]) -> str:

@@ -50,9 +50,9 @@ class Fix:
 def candidates(mechanisms: frozenset[str], registry: Mapping[str, Mechanism]) -> frozenset[str]:
     """Return what could still be switched on: mechanisms that are off, and stronger grades of those that have them."""
     offered = set()
-    for identifier in registry:
+    for identifier, mechanism in registry.items():
         kind, graded, grade = identifier.partition("=")
-        if identifier in mechanisms or identifier in _FEATURES:
+        if identifier in mechanisms or identifier in _FEATURES or mechanism.not_modelled:
             continue
         if graded and KINDS[kind].index(grade) <= _grade(mechanisms, kind):
             continue
@@ -86,7 +86,7 @@ class Workshop:
         self.large = Oracle(mechanisms, self.candidates, registry, bound)
         self._honest: dict[frozenset[str], bool] = {}
 
-    def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 6) -> tuple[Fix, ...]:
+    def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 5) -> tuple[Fix, ...]:
         """Return fixes for what these attackers do to ``goal``, cheapest first; none where nothing helps."""
         found = _Search(self, attackers, goal).fixes(limit)
         kept = [mechanisms for mechanisms in found if self._keeps_promises(mechanisms)]

@@ -19,7 +19,7 @@ from trustweft.threats.solve import search
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trustweft.profile.schema import Residual
+    from trustweft.profile.governance import Residual
     from trustweft.threats.setting import Bound
     from trustweft.threats.traces import Trace
 

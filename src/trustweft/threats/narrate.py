@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trustweft.threats.language import Term
     from trustweft.threats.traces import Event, Trace
 
-__all__ = ["ATTACKERS", "GOALS", "Line", "draw", "narrate"]
+__all__ = ["ATTACKERS", "GOALS", "Line", "draw", "narrate", "printed"]
 
 ATTACKERS: Final[Mapping[str, str]] = {
     "a1": "a web attacker: own sites, own account, links that people follow",
@@ -76,6 +76,11 @@ def draw(title: str, trace: Trace) -> str:
         Message(line.source, line.target, line.text, "attack" if line.hostile else "normal") for line in lines
     ]
     return draw_sequence(title, [lane for lane in _LANES if lane in taking_part], messages)
+
+
+def printed(attackers: Iterable[str]) -> str:
+    """Return attackers as the Attacker Model prints them: ``A1 A1a``."""
+    return " ".join(each[0].upper() + each[1:] for each in attackers)
 
 
 def _alices(session: str) -> bool:
@@ -306,8 +311,3 @@ _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
     "impersonate": _impersonate,
     "use_after_offboarding": _use_after_offboarding,
 }
-
-
-def told(names: Iterable[str]) -> set[str]:
-    """Return those of the events' names that have a sentence."""
-    return {name for name in names if name in _TELLERS}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from trustweft.profile.mechanisms import load_mechanisms
+from trustweft.profile.mechanisms import KINDS, load_mechanisms
 from trustweft.threats.fixes import Workshop
 from trustweft.threats.matrix import Cell, examine, merge
 from trustweft.threats.model.goals import GOALS
@@ -16,14 +16,18 @@ from trustweft.threats.setting import ATTACKERS, DEEP, DEFAULT, Bound, Setting
 from trustweft.threats.solve import honest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from trustweft.profile.schema import Residual
+    from trustweft.profile.governance import Residual
+    from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.fixes import Fix, Safe
     from trustweft.threats.matrix import Finding
     from trustweft.threats.traces import Trace
 
-__all__ = ["ASSUMPTIONS", "Proof", "Subject", "goals_for", "prove", "variants"]
+__all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "goals_for", "prove", "variants"]
+
+# What a fix is asked for: mechanisms that are on, attackers, goal.
+Question = tuple[frozenset[str], frozenset[str], str]
 
 ASSUMPTIONS: Final = (
     "TLS, browsers, devices, keys and random values are sound; the honest participants do what the profile says.",
@@ -74,7 +78,7 @@ class Proof:
     variants: tuple[frozenset[str], ...]
     honest: Mapping[str, Trace | None]
     cells: tuple[Cell, ...] = ()
-    fixes: Mapping[Finding, tuple[Fix, ...]] = field(default_factory=dict)
+    fixes: Mapping[Question, tuple[Fix, ...]] = field(default_factory=dict)
 
     @property
     def impossible(self) -> tuple[str, ...]:
@@ -91,19 +95,44 @@ class Proof:
     @property
     def attacks(self) -> tuple[Finding, ...]:
         """Every attack that nothing accepts, once, the ones of the fewest attackers first."""
-        found = dict.fromkeys(each for cell in self.cells for each in cell.findings if each.residual is None)
+        found = _once(each for cell in self.cells for each in cell.findings if each.residual is None)
         return tuple(sorted(found, key=lambda each: (len(each.attackers), sorted(each.attackers))))
 
     @property
     def accepted(self) -> tuple[Finding, ...]:
         """Every attack that the profile accepts, once."""
         found = (each for cell in self.cells for each in cell.findings if each.residual is not None)
-        return tuple(dict.fromkeys(found))
+        return _once(found)
 
     @property
     def secure(self) -> bool:
         """Whether nothing goes beyond what the profile accepts, within the bound."""
         return not self.impossible and all(cell.verdict != "attack" for cell in self.cells)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence, with the bound that it holds in."""
+        if self.impossible:
+            return f"nothing can be said, because this is impossible: {', '.join(self.impossible)}."
+        within = f"with at most {self.bound}"
+        if not self.secure:
+            named = dict.fromkeys(finding.name or "one without a name" for finding in self.attacks)
+            return f"attacks found {within}, beyond what the profile accepts: {', '.join(named)}."
+        beyond = " beyond the residual risks that the profile accepts" if self.accepted else ""
+        return f"no attack {within}{beyond}."
+
+    def closing(self, finding: Finding) -> tuple[Fix, ...]:
+        """Return what closes an attack that nothing accepts, cheapest first."""
+        return self.fixes.get(_question(finding), ())
+
+    def missing(self, finding: Finding) -> tuple[str, ...]:
+        """Return the requirements that ask for what would close an attack, by the cheapest fix that has any."""
+        registry = load_mechanisms()
+        for fix in self.closing(finding):
+            rows = [row for identifier in fix.mechanisms for row in registry[identifier].requirements]
+            if rows:
+                return tuple(dict.fromkeys(rows))
+        return ()
 
     def as_document(self) -> dict[str, Any]:
         """Return the result for machines."""
@@ -126,13 +155,47 @@ class Proof:
             "verdict": cell.verdict,
             "attack": shown.name if shown else None,
             "trace": [line.text for line in narrate(shown.trace)] if shown else [],
-            "fixes": [list(fix.mechanisms) for fix in self.fixes.get(shown, ())] if shown else [],
+            "fixes": [list(fix.mechanisms) for fix in self.closing(shown)] if shown else [],
         }
+
+
+def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return one finding, the shortest, for each attack: the same name, goal and attackers are one attack."""
+    best: dict[tuple[str, str | None, frozenset[str]], Finding] = {}
+    for finding in findings:
+        key = (finding.goal, finding.name, finding.attackers)
+        if key not in best or len(finding.trace.events) < len(best[key].trace.events):
+            best[key] = finding
+    return tuple(best.values())
 
 
 def _is_capability(run: str) -> bool:
     """Say whether a run of `honest` shows an attacker's capability: those begin with the attacker's id."""
     return run.split(" ", maxsplit=1)[0] in ATTACKERS
+
+
+def changed(
+    subject: Subject, *, without: Iterable[str], more: Iterable[str], registry: Mapping[str, Mechanism]
+) -> Subject:
+    """Return the subject with mechanisms off, and all that requires them, and others on.
+
+    Whoever names a grade decides: the profile's alternatives of that kind are not looked at then. A grade that is
+    switched off gives way to the weakest one.
+    """
+    mechanisms = subject.mechanisms
+    decided = {each.partition("=")[0] for each in (*without, *more)}
+    off = set(without)
+    while dependent := {each for each in mechanisms - off if off & set(registry[each].requires)}:
+        off |= dependent
+    mechanisms -= off
+    for kind, grades in KINDS.items():
+        if not any(each.startswith(f"{kind}=") for each in mechanisms):
+            mechanisms |= {f"{kind}={grades[0]}"}
+    return replace(
+        subject,
+        mechanisms=with_mechanisms(mechanisms, more),
+        choices=tuple(each for each in subject.choices if each.partition("=")[0] not in decided),
+    )
 
 
 def goals_for(mechanisms: frozenset[str]) -> tuple[str, ...]:
@@ -166,60 +229,44 @@ def prove(
     for mechanisms in allowed:
         for name, run in honest(Setting(mechanisms, everybody, bound)).items():
             runs[name] = None if run is None or runs.get(name, run) is None else run
-    basis = Proof(
-        subject=subject, bound=bound, attackers=tuple(attackers), variants=allowed, honest=runs
-    )
-    if basis.impossible:
-        return basis
-    goals = goals_for(subject.mechanisms)
+    proof = Proof(subject=subject, bound=bound, attackers=tuple(attackers), variants=allowed, honest=runs)
+    if proof.impossible:
+        return proof
     matrices = [
         examine(
             mechanisms,
             attackers=attackers,
-            goals=goals,
+            goals=goals_for(subject.mechanisms),
             bound=bound,
             residuals=subject.residuals,
             attacks_per_cell=attacks_per_cell,
         )
         for mechanisms in allowed
     ]
-    cells = tuple(merge(matrices))
-    found = Proof(
-        subject=subject,
-        bound=bound,
-        attackers=tuple(attackers),
-        variants=allowed,
-        honest=runs,
-        cells=cells,
-    )
-    return Proof(
-        subject=subject,
-        bound=bound,
-        attackers=tuple(attackers),
-        variants=allowed,
-        honest=runs,
-        cells=cells,
-        fixes=_fixes(found),
-    )
+    proof = replace(proof, cells=tuple(merge(matrices)))
+    return replace(proof, fixes=_fixes(proof))
 
 
-def _fixes(proof: Proof) -> dict[Finding, tuple[Fix, ...]]:
+def _question(finding: Finding) -> Question:
+    return finding.mechanisms, finding.attackers, finding.goal
+
+
+def _fixes(proof: Proof) -> dict[Question, tuple[Fix, ...]]:
     """Return what closes each attack, asked once for each goal, set of attackers and set of mechanisms."""
     registry = load_mechanisms()
     safe = _safe(proof.cells)
     workshops: dict[frozenset[str], Workshop] = {}
-    asked: dict[tuple[frozenset[str], frozenset[str], str], tuple[Fix, ...]] = {}
-    for finding in proof.attacks:
-        question = (finding.mechanisms, finding.attackers, finding.goal)
-        if question not in asked:
-            workshop = workshops.get(finding.mechanisms) or Workshop(
+    fixes: dict[Question, tuple[Fix, ...]] = {}
+    shown = [cell.findings[0] for cell in proof.cells if cell.verdict == "attack"]
+    for finding in (*proof.attacks, *shown):
+        if finding.residual is not None or _question(finding) in fixes:
+            continue
+        if finding.mechanisms not in workshops:
+            workshops[finding.mechanisms] = Workshop(
                 finding.mechanisms, bound=larger(proof.bound), safe=safe, registry=registry
             )
-            workshops[finding.mechanisms] = workshop
-            asked[question] = workshop.fixes(finding.attackers, finding.goal)
-    return {
-        finding: asked[finding.mechanisms, finding.attackers, finding.goal] for finding in proof.attacks
-    }
+        fixes[_question(finding)] = workshops[finding.mechanisms].fixes(finding.attackers, finding.goal)
+    return fixes
 
 
 def larger(bound: Bound) -> Bound:
