@@ -1,0 +1,125 @@
+"""Which of two values is weaker: how a profile that extends another is held to it.
+
+The direction of each limit is data; a limit that is neither weaker nor stronger when it changes has none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trustweft.profile.mechanisms import KINDS, values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from trustweft.profile.schema import Profile
+
+__all__ = ["uses_dpop", "weaknesses"]
+
+# More of it is weaker: whoever steals something can use it longer, and more is allowed.
+_MORE_IS_WEAKER: Final = frozenset(
+    (
+        "future_tolerance",
+        "authorization_code_lifetime",
+        "request_uri_lifetime",
+        "interaction_lifetime",
+        "access_token_lifetime",
+        "id_token_lifetime",
+        "refresh_token_lifetime",
+        "grant_lifetime",
+        "client_assertion_lifetime",
+        "client_assertion_max_lifetime",
+        "dpop_proof_max_age",
+        "dpop_nonce_step",
+        "signing_algorithms",
+        "response_types",
+        "grant_types",
+        "tls_1_2_cipher_suites",
+    )
+)
+_LESS_IS_WEAKER: Final = frozenset(
+    (
+        "minimum_rsa_key_bits",
+        "minimum_elliptic_curve_key_bits",
+        "credential_entropy_bits",
+        "minimum_tls_version",
+    )
+)
+# Lists of which the weakest counts, weakest first: what is allowed is what an attacker meets. An empty list asks for
+# nothing at all.
+_GRADES: Final[Mapping[str, Mapping[str, int]]] = {
+    "code_challenge_methods": {"plain": 1, "S256": 2},
+    "client_authentication_methods": {
+        "none": 1,
+        "client_secret_basic": 2,
+        "client_secret_post": 2,
+        "private_key_jwt": 3,
+        "tls_client_auth": 3,
+        "self_signed_tls_client_auth": 3,
+    },
+    "sender_constraint_methods": {"dpop": 1, "mtls": 1},
+}
+# Mechanisms that open something instead of closing it.
+_OPENS: Final = frozenset(("refresh", "rotation", "dcr", "ciba", "device", "second_client"))
+
+
+def uses_dpop(profile: Profile) -> bool:
+    """Say whether tokens can be bound by DPoP; what a profile says of DPoP is moot otherwise."""
+    return "sc=dpop" in (*profile.mechanisms.on, *profile.mechanisms.choices)
+
+
+def weaknesses(profile: Profile, base: Profile) -> Iterator[str]:
+    """Yield each point in which ``profile`` is weaker than ``base``, as a sentence without a stop."""
+    for name in base.limits.__struct_fields__:
+        ours, theirs = getattr(profile.limits, name), getattr(base.limits, name)
+        if _weaker(name, ours, theirs):
+            yield f"{name} is {_shown(ours)}, and {base.name} has {_shown(theirs)}"
+    for name in base.duties.__struct_fields__:
+        if getattr(base.duties, name) and not getattr(profile.duties, name):
+            yield f"{name} is no duty here, and is one in {base.name}"
+    yield from _weaker_mechanisms(profile, base)
+    yield from _later_deadlines(profile, base)
+
+
+def _weaker(name: str, ours: object, theirs: object) -> bool:
+    if name in _GRADES:
+        return _grade(name, ours) < _grade(name, theirs)
+    if isinstance(ours, tuple) and isinstance(theirs, tuple):
+        return name in _MORE_IS_WEAKER and not set(ours) <= set(theirs)
+    if isinstance(ours, int) and isinstance(theirs, int):
+        return ours > theirs if name in _MORE_IS_WEAKER else name in _LESS_IS_WEAKER and ours < theirs
+    return isinstance(ours, str) and isinstance(theirs, str) and name in _LESS_IS_WEAKER and ours < theirs
+
+
+def _grade(name: str, values: object) -> int:
+    """Return how strong the weakest of ``values`` is; 0 for none, or for one that is not known."""
+    named = values if isinstance(values, tuple) else ()
+    return min((_GRADES[name].get(str(value), 0) for value in named), default=0)
+
+
+def _weaker_mechanisms(profile: Profile, base: Profile) -> Iterator[str]:
+    graded = tuple(f"{kind}=" for kind in KINDS)
+    for name in base.mechanisms.on:
+        moot = name in _OPENS or (name.startswith("dpop") and not uses_dpop(profile))
+        if name not in profile.mechanisms.on and not moot and not name.startswith(graded):
+            yield f"the mechanism {name} is off, and on in {base.name}"
+    for kind, order in KINDS.items():
+        ours, theirs = (values_of(kind, each.mechanisms.on)[0] for each in (profile, base))
+        if order.index(ours) < order.index(theirs):
+            yield f"{kind} is {ours}, and {theirs} in {base.name}"
+
+
+def _later_deadlines(profile: Profile, base: Profile) -> Iterator[str]:
+    for title, ours, theirs in (
+        ("on-boarding", profile.onboarding, base.onboarding),
+        ("off-boarding", profile.offboarding, base.offboarding),
+    ):
+        for name, deadline in theirs.items():
+            if name in ours and ours[name].value > deadline.value:
+                yield f"{title}: {name} takes {ours[name].value} seconds, and {deadline.value} in {base.name}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "empty"
+    return str(value)

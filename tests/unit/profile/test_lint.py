@@ -1,0 +1,123 @@
+"""A profile is judged: against what it builds on, against itself, against the calendar."""
+
+from __future__ import annotations
+
+import datetime as dt
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trustweft.profile import load_profile, profile_names
+from trustweft.profile.lint import judge, revisions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TODAY = dt.date(2026, 11, 25)
+OWN = """
+[profile]
+name = "our-own"
+title = "Ours"
+summary = "What we changed."
+specifications = ["FAPI2-SP"]
+version = "1"
+date = 2026-11-25
+review_by = 2027-11-25
+extends = "fapi2-security"
+"""
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    source = files("trustweft.profile").joinpath("profiles/fapi2-security.toml").read_text(encoding="utf-8")
+    mechanisms = source[source.index("[mechanisms]") : source.index("[[participant]]")]
+    path = tmp_path / "our-own.toml"
+    path.write_text(OWN + (text if "[mechanisms]" in text else mechanisms + text), encoding="utf-8")
+    return path
+
+
+def _texts(path: Path, today: dt.date = TODAY) -> list[str]:
+    return [f"{finding.kind}: {finding.text}" for finding in judge(load_profile(path), today=today)]
+
+
+def test_what_says_nothing_else_than_its_base_is_fine(tmp_path: Path) -> None:
+    assert _texts(_file(tmp_path, "")) == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in profile_names() if name.startswith(("fapi2", "au-connect"))]
+)
+def test_the_packaged_profiles_of_today_contradict_nothing_and_are_accounted_for(name: str) -> None:
+    assert [f for f in judge(load_profile(name), today=TODAY) if f.kind != "weaker"] == []
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_no_packaged_profile_contradicts_itself_or_is_overdue(name: str) -> None:
+    kinds = {finding.kind for finding in judge(load_profile(name), today=TODAY)}
+    assert not kinds & {"contradiction", "review", "unaccounted"}
+
+
+def test_a_longer_lifetime_than_the_base_has_is_weaker(tmp_path: Path) -> None:
+    path = _file(tmp_path, '[limits]\naccess_token_lifetime = { value = 600, why = "our choice: slow" }\n')
+    assert _texts(path) == ["weaker: access_token_lifetime is 600, and fapi2-security has 300"]
+
+
+def test_a_later_deadline_than_the_base_has_is_weaker(tmp_path: Path) -> None:
+    path = _file(tmp_path, '[offboarding]\ncleanup = { value = 900, why = "our choice: slow" }\n')
+    assert _texts(path) == ["weaker: off-boarding: cleanup takes 900 seconds, and 300 in fapi2-security"]
+
+
+def test_a_mechanism_that_the_base_has_and_this_one_has_not_is_weaker(tmp_path: Path) -> None:
+    on = [name for name in load_profile("fapi2-security").mechanisms.on if name != "ua_binding"]
+    texts = _texts(_file(tmp_path, f"[mechanisms]\non = {on}\n"))
+    assert texts == ["weaker: the mechanism ua_binding is off, and on in fapi2-security"]
+
+
+def test_a_mechanism_that_says_another_thing_than_the_duty_is_a_contradiction(tmp_path: Path) -> None:
+    on = [name for name in load_profile("fapi2-security").mechanisms.on if name != "once"]
+    texts = _texts(_file(tmp_path, f"[mechanisms]\non = {on}\n"))
+    assert "contradiction: the mechanism once and the duty single_use_codes say different things" in texts
+
+
+def test_a_mechanism_without_what_it_needs_is_a_contradiction(tmp_path: Path) -> None:
+    on = [name for name in load_profile("fapi2-security").mechanisms.on if name != "pkce"]
+    texts = _texts(_file(tmp_path, f"[mechanisms]\non = {on}\n"))
+    assert "contradiction: the mechanism pkce_req does nothing without pkce" in texts
+
+
+def test_a_review_that_is_due_is_told(tmp_path: Path) -> None:
+    assert _texts(_file(tmp_path, ""), dt.date(2027, 11, 25)) == []
+    assert _texts(_file(tmp_path, ""), dt.date(2027, 11, 26)) == [
+        "review: it was to be reviewed by 2027-11-25"
+    ]
+
+
+def test_a_practice_that_moved_on_is_told(tmp_path: Path) -> None:
+    path = _file(tmp_path, "")
+    source = 'sources = [{ title = "FAPI 2.0 ID2", url = "https://openid.net/x", date = 2022-12-01, practice = "FAPI2-SP" }]\n'
+    path.write_text(path.read_text().replace('version = "1"\n', 'version = "1"\n' + source))
+    assert _texts(path) == [
+        "outdated: it cites FAPI 2.0 ID2 of 2022-12-01; the newest revision is of 2025-02-22"
+    ]
+
+
+def test_a_practice_that_was_replaced_is_told() -> None:
+    texts = [
+        finding.text
+        for finding in judge(load_profile("fapi1-advanced"), today=TODAY)
+        if finding.kind == "outdated"
+    ]
+    assert any("whose place FAPI 2.0 Security Profile (Final) took" in text for text in texts)
+
+
+def test_a_duty_for_which_nobody_answers_is_told(tmp_path: Path) -> None:
+    text = '[[responsibility]]\nid = "own-duty"\nwho = "client"\nduty = "Does what it should."\n'
+    assert _texts(_file(tmp_path, text)) == [
+        "unaccounted: nobody answers for own-duty",
+        "unaccounted: nothing shows that own-duty was done",
+    ]
+
+
+def test_each_practice_that_was_replaced_names_one_that_is_known() -> None:
+    for revision in revisions().values():
+        assert revision.superseded_by is None or revision.superseded_by in revisions()
