@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from trustweft.profile.mechanisms import KINDS
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.oracle import Oracle
-from trustweft.threats.setting import SMALLEST, Setting
-from trustweft.threats.solve import honest
+from trustweft.threats.setting import SMALLEST
+from trustweft.threats.solve import Searcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -86,7 +86,7 @@ class Workshop:
         self.large = Oracle(mechanisms, self.candidates, registry, bound)
         self._honest: dict[frozenset[str], bool] = {}
 
-    def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 5) -> tuple[Fix, ...]:
+    def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 4) -> tuple[Fix, ...]:
         """Return fixes for what these attackers do to ``goal``, cheapest first; none where nothing helps."""
         found = _Search(self, attackers, goal).fixes(limit)
         kept = [mechanisms for mechanisms in found if self._keeps_promises(mechanisms)]
@@ -103,8 +103,7 @@ class Workshop:
         """Say whether honest people still get what they came for with these on as well."""
         if added not in self._honest:
             repaired = with_mechanisms(self.mechanisms, added)
-            runs = honest(Setting(repaired, frozenset({"a1"}), SMALLEST))
-            self._honest[added] = runs["honest flow"] is not None
+            self._honest[added] = Searcher(repaired, SMALLEST).honest({"a1"}, "honest(whole)") is not None
         return self._honest[added]
 
     def _keeps_promises(self, added: frozenset[str]) -> bool:
@@ -141,8 +140,9 @@ class _Search:
 
     def _closes(self, candidate: frozenset[str]) -> bool:
         """Say whether it holds in more sessions too, and honest people still get what they came for."""
-        left = self._workshop.large.broken(self._attackers, self._goal, added=candidate)
-        return not left and self._workshop.possible(candidate)
+        if not self._workshop.possible(candidate):
+            return False
+        return not self._workshop.large.broken(self._attackers, self._goal, added=candidate)
 
     def _smallest_hitting_set(self, found: Collection[frozenset[str]]) -> frozenset[str] | None:
         """Return the cheapest set, with all that it requires, that has something of every core."""

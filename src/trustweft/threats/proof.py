@@ -12,7 +12,7 @@ from trustweft.threats.matrix import Cell, examine, merge
 from trustweft.threats.model.goals import GOALS
 from trustweft.threats.narrate import narrate
 from trustweft.threats.corpus import with_mechanisms
-from trustweft.threats.setting import ATTACKERS, DEEP, DEFAULT, Bound, Setting
+from trustweft.threats.setting import ATTACKERS, DEFAULT, Setting
 from trustweft.threats.solve import honest
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.fixes import Fix, Safe
     from trustweft.threats.matrix import Finding
+    from trustweft.threats.setting import Bound
     from trustweft.threats.traces import Trace
 
 __all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "goals_for", "prove", "variants"]
@@ -263,19 +264,10 @@ def _fixes(proof: Proof) -> dict[Question, tuple[Fix, ...]]:
             continue
         if finding.mechanisms not in workshops:
             workshops[finding.mechanisms] = Workshop(
-                finding.mechanisms, bound=larger(proof.bound), safe=safe, registry=registry
+                finding.mechanisms, bound=proof.bound, safe=safe, registry=registry
             )
         fixes[_question(finding)] = workshops[finding.mechanisms].fixes(finding.attackers, finding.goal)
     return fixes
-
-
-def larger(bound: Bound) -> Bound:
-    """Return the bound in which a fix is checked again: half as large again, but no larger than the deep one."""
-    return Bound(
-        min(bound.client_sessions * 3 // 2, DEEP.client_sessions),
-        min(bound.server_sessions * 3 // 2, DEEP.server_sessions),
-        min(bound.pushes * 3 // 2, DEEP.pushes),
-    )
 
 
 def _safe(cells: Sequence[Cell]) -> list[Safe]:
