@@ -49,11 +49,15 @@ _SHORT: Final = {
 )
 @json_option
 @click.option("--deep", is_flag=True, help="Look at twice as many sessions.")
-@click.option("--attackers", metavar="A1,A1A,...", help="Combine these attackers (default: a1,a1a,a2,a3a,a5).")
-@click.option("--without", multiple=True, metavar="MECHANISM", help="Switch a mechanism off, and what requires it.")
+@click.option(
+    "--attackers", metavar="A1,A1A,...", help="Combine these attackers (default: a1,a1a,a2,a3a,a5)."
+)
+@click.option(
+    "--without", multiple=True, metavar="MECHANISM", help="Switch a mechanism off, and what requires it."
+)
 @click.option("--with", "more", multiple=True, metavar="MECHANISM", help="Switch a mechanism on.")
 @click.option("--explain", metavar="ATTACK", help="Tell one known attack, found by search now.")
-def command(  # noqa: PLR0913  # one parameter for each option
+def command(
     profile: str | None,
     page: Path | None,
     attackers: str | None,
@@ -103,13 +107,13 @@ def _require_engine() -> None:
     try:
         import clingo  # noqa: F401  # only whether it is there
     except ImportError as cause:
-        _refuse("the prover needs clingo: install trustweft[prover]", cause)
+        raise _CannotTell("the prover needs clingo: install trustweft[prover]") from cause
 
 
-def _refuse(text: str, cause: Exception | None = None) -> None:
-    error = click.ClickException(text)
-    error.exit_code = _COULD_NOT
-    raise error from cause
+class _CannotTell(click.ClickException):
+    """Nothing can be said about the profile."""
+
+    exit_code = _COULD_NOT
 
 
 def _attackers(text: str) -> tuple[str, ...]:
@@ -131,8 +135,7 @@ def _subject(name: str, *, without: Iterable[str], more: Iterable[str]) -> Subje
     try:
         profile = load_profile(name)
     except ProfileError as cause:
-        _refuse(str(cause), cause)
-        raise
+        raise _CannotTell(str(cause)) from cause
     registry = load_mechanisms()
     for identifier in (*without, *more):
         if identifier not in registry:
@@ -154,7 +157,7 @@ def _tell(proof: Proof) -> None:
     goals = tuple(dict.fromkeys(cell.goal for cell in proof.cells))
     rows: dict[tuple[str, ...], list[str]] = {}
     for cell in proof.cells:
-        shown = cell.verdict
+        shown: str = cell.verdict
         if cell.findings:
             shown = f"{shown}: {cell.findings[0].name or 'unnamed'}"
         rows.setdefault(cell.attackers, []).append(shown)
@@ -172,7 +175,9 @@ def _tell(proof: Proof) -> None:
         click.echo("\nAccepted by the profile:")
     for finding in proof.accepted:
         if finding.residual is not None:
-            click.echo(f"  {finding.name}, {finding.goal} ({finding.residual.section}): {finding.residual.condition}")
+            click.echo(
+                f"  {finding.name}, {finding.goal} ({finding.residual.section}): {finding.residual.condition}"
+            )
     for run in proof.unused:
         click.echo(f"\nNever possible here: {run}.")
 
@@ -190,7 +195,7 @@ def _tell_fixes(proof: Proof, finding: Finding) -> None:
         click.echo(f"  Missing: {', '.join(missing)}")
     fixes = proof.closing(finding)
     if not fixes:
-        click.echo("  Nothing in the catalogue of mechanisms closes it alone or together within the search.")
+        click.echo("  No set of the known mechanisms that was tried closes it.")
     for fix in fixes:
         click.echo(f"  Closed by: {' + '.join(fix.mechanisms)} (cost {fix.cost})")
 
@@ -208,7 +213,9 @@ def _explain(identifier: str, *, as_json: bool) -> None:
         return
     click.echo(f"{told['attack']}: {told['title']}")
     click.echo(f"  Source: {told['source']}")
-    click.echo(f"  Lives in: {told['lives_in']}; breaks {told['goal']}; attackers {', '.join(told['attackers'])}")
+    click.echo(
+        f"  Lives in: {told['lives_in']}; breaks {told['goal']}; attackers {', '.join(told['attackers'])}"
+    )
     for number, text in enumerate(told["trace"], start=1):
         click.echo(f"  {number}. {text}")
     click.echo(f"  Closed by: {'; or '.join(' + '.join(each) for each in told['closed_by']) or 'nothing'}")

@@ -64,7 +64,9 @@ def _section(heading: str, *body: str) -> str:
 
 def _table(headings: Iterable[str], rows: Iterable[str]) -> str:
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in headings)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return (
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
 
 
 def _items(texts: Iterable[str]) -> str:
@@ -83,9 +85,7 @@ def _matrix(proof: Proof) -> str:
     if not rows:
         return ""
     key = _items(f"{printed([each])}: {ATTACKERS[each]}" for each in proof.attackers)
-    return _section(
-        "Attackers and goals", _table(["Attackers", *(GOALS[goal] for goal in goals)], rows), key
-    )
+    return _section("Attackers and goals", _table(["Attackers", *(GOALS[goal] for goal in goals)], rows), key)
 
 
 def _cell(cell: Cell) -> str:
@@ -113,9 +113,7 @@ def _attack(proof: Proof, finding: Finding) -> str:
 
 def _picture(finding: Finding) -> str:
     drawing = draw(f"Sequence of {finding.name or 'the attack'}", finding.trace)
-    return (
-        f'<div class="picture" tabindex="0" role="region" aria-label="Sequence diagram">{drawing}</div>'
-    )
+    return f'<div class="picture" tabindex="0" role="region" aria-label="Sequence diagram">{drawing}</div>'
 
 
 def _story(finding: Finding) -> str:
@@ -130,7 +128,7 @@ def _fixes(proof: Proof, finding: Finding) -> str:
     registry = load_mechanisms()
     fixes = proof.closing(finding)
     if not fixes:
-        return "<p>No set of the known mechanisms closes it.</p>"
+        return "<p>No set of the known mechanisms that was tried closes it.</p>"
     rows = [
         f"<tr><td>{'<br>'.join(f'<code>{escape(each)}</code> {escape(registry[each].title)}' for each in fix.mechanisms)}</td>"
         f"<td>{escape(', '.join(sorted({registry[each].cost for each in fix.mechanisms})))}</td><td>{fix.cost}</td></tr>"

@@ -10,8 +10,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from trustweft.threats.names import name_of
 from trustweft.threats.corpus import with_mechanisms
+from trustweft.threats.names import name_of
 from trustweft.threats.oracle import attackers_needed
 from trustweft.threats.setting import Setting
 from trustweft.threats.solve import search
@@ -119,7 +119,10 @@ def examine(
     """Return the cells for these mechanisms, goal by goal, small sets of attackers first.
 
     Args:
+        mechanisms: ids of what is on.
         attackers: whom to combine; A1 is always among them.
+        goals: what they may break.
+        bound: how many sessions are looked at.
         residuals: what the profile accepts.
         attacks_per_cell: how many attacks that nothing accepts are looked for in one cell.
     """

@@ -44,7 +44,11 @@ HONEST: Final = "Honest server"
 FOREIGN: Final = "Attacker's server"
 RESOURCE: Final = "Resource server"
 _LANES: Final = (ALICE, ATTACKER, CLIENT, FOREIGN, HONEST, RESOURCE)
-_SERVERS: Final = {"has": "the honest server", "aas": "the attacker's server", "coat": "the attacker's configuration of the honest server"}
+_SERVERS: Final = {
+    "has": "the honest server",
+    "aas": "the attacker's server",
+    "coat": "the attacker's configuration of the honest server",
+}
 _WHO: Final = {"c": "the client", "mc": "the attacker's own client", "alice": "Alice", "eve": "the attacker"}
 
 
@@ -150,7 +154,9 @@ def _start(event: Event) -> Line:
 
 
 def _misdirected(event: Event) -> Line:
-    text = f"The client uses the attacker's token endpoint for the honest server in {_flow(event.arguments[0])}."
+    text = (
+        f"The client uses the attacker's token endpoint for the honest server in {_flow(event.arguments[0])}."
+    )
     return Line(source=ATTACKER, target=CLIENT, text=text, hostile=True)
 
 
@@ -189,9 +195,7 @@ def _visits(event: Event) -> Line:
         "attacker": "with a request that the attacker wrote",
     }[came.name]
     of = f" in {_flow(came.arguments[0].name)}" if came.name in {"via", "planted"} else ""
-    text = (
-        f"{who} arrives at the honest server {from_where}{of}, for {_WHO[client]}, with {_parameters(*values)}."
-    )
+    text = f"{who} arrives at the honest server {from_where}{of}, for {_WHO[client]}, with {_parameters(*values)}."
     return Line(source=_browser(visit), target=HONEST, text=text, hostile=came.name != "via")
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.profile.mechanisms import KINDS, load_mechanisms
+from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.fixes import Workshop
 from trustweft.threats.matrix import Cell, examine, merge
 from trustweft.threats.model.goals import GOALS
 from trustweft.threats.narrate import narrate
-from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.setting import ATTACKERS, DEFAULT, Setting
 from trustweft.threats.solve import honest
 
@@ -35,8 +35,7 @@ ASSUMPTIONS: Final = (
     "Signed and encrypted values are atomic: they are sent on whole or made with one's own keys, never edited.",
     "Messages are typed, and one value of each type is enough for all that an attacker makes up.",
     "There is no clock: lifetimes make windows smaller, and close nothing here.",
-    "One honest client, one honest authorization server, and the attackers' own; more sessions than the bound are "
-    "not looked at.",
+    "There are one honest client, one honest authorization server, and the attackers' own, in the sessions of the bound.",
     "A2 is stopped by TLS, but for what the profile lets pass without it.",
 )
 # With one of these on, participants sign what they say, so that they cannot deny it afterwards.
@@ -84,9 +83,7 @@ class Proof:
     @property
     def impossible(self) -> tuple[str, ...]:
         """What honest people cannot do; where there is any, no verdict means anything."""
-        return tuple(
-            name for name, run in self.honest.items() if run is None and not _is_capability(name)
-        )
+        return tuple(name for name, run in self.honest.items() if run is None and not _is_capability(name))
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -102,8 +99,9 @@ class Proof:
     @property
     def accepted(self) -> tuple[Finding, ...]:
         """Every attack that the profile accepts, once."""
-        found = (each for cell in self.cells for each in cell.findings if each.residual is not None)
-        return _once(found)
+        found = _once(each for cell in self.cells for each in cell.findings if each.residual is not None)
+        fewest = sorted(found, key=lambda each: len(each.attackers))
+        return tuple({(each.goal, each.name): each for each in reversed(fewest)}.values())[::-1]
 
     @property
     def secure(self) -> bool:
