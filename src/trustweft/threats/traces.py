@@ -86,18 +86,15 @@ def in_order(program: GroundProgram, chosen: Iterable[str], given: Iterable[str]
     ordered = [
         Event.read(name) for name in chosen if name not in numbers
     ]  # the grounder found these to be certain
-    known: set[int] = {numbers[name] for name in given if name in numbers}
-    _conclude(program.rules, known)
+    known = _Known(program.rules)
+    known.learn(numbers[name] for name in given if name in numbers)
     while waiting:
-        enabled = [
-            number for number in waiting if number in known or _may_happen(program.rules, number, known)
-        ]
+        enabled = [number for number in waiting if known.allows(number)]
         if not enabled:
             raise RuntimeError(f"no order for {sorted(map(str, waiting.values()))}")
         following = min(enabled, key=lambda number: (_rank(waiting[number]), waiting[number]))
         ordered.append(waiting.pop(following))
-        known.add(following)
-        _conclude(program.rules, known)
+        known.learn([following])
     return tuple(ordered)
 
 
@@ -105,24 +102,38 @@ def _rank(event: Event) -> int:
     return _STORY.index(event.name) if event.name in _STORY else len(_STORY)
 
 
-def _may_happen(rules: Iterable[GroundRule], number: int, known: set[int]) -> bool:
-    return any(rule.choice and number in rule.heads and _reached(rule, known) for rule in rules)
+class _Known:
+    """What holds so far, with all that follows: each rule is looked at only when something of its body is new."""
 
+    def __init__(self, rules: Iterable[GroundRule]) -> None:
+        self._holds: set[int] = set()
+        self._waiting: dict[int, list[GroundRule]] = {}
+        self._choices: dict[int, list[GroundRule]] = {}
+        for rule in rules:
+            if rule.choice:
+                for head in rule.heads:
+                    self._choices.setdefault(head, []).append(rule)
+            elif rule.heads and all(number > 0 for number, _ in rule.body):
+                for number, _ in rule.body:
+                    self._waiting.setdefault(number, []).append(rule)
+                if self._reached(rule):
+                    self._holds.add(rule.heads[0])
+        self.learn(list(self._holds))
 
-def _conclude(rules: Iterable[GroundRule], known: set[int]) -> None:
-    certain = [
-        rule
-        for rule in rules
-        if not rule.choice and rule.heads and all(number > 0 for number, _ in rule.body)
-    ]
-    grown = True
-    while grown:
-        grown = False
-        for rule in certain:
-            if rule.heads[0] not in known and _reached(rule, known):
-                known.add(rule.heads[0])
-                grown = True
+    def learn(self, numbers: Iterable[int]) -> None:
+        """Add atoms, and all that follows from them."""
+        new = list(numbers)
+        self._holds.update(new)
+        while new:
+            for rule in self._waiting.get(new.pop(), ()):
+                head = rule.heads[0]
+                if head not in self._holds and self._reached(rule):
+                    self._holds.add(head)
+                    new.append(head)
 
+    def allows(self, number: int) -> bool:
+        """Say whether a step can be taken now, or was found to hold."""
+        return number in self._holds or any(self._reached(rule) for rule in self._choices.get(number, ()))
 
-def _reached(rule: GroundRule, known: set[int]) -> bool:
-    return sum(weight for number, weight in rule.body if number in known) >= rule.threshold
+    def _reached(self, rule: GroundRule) -> bool:
+        return sum(weight for number, weight in rule.body if number in self._holds) >= rule.threshold

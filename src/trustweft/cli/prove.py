@@ -1,0 +1,222 @@
+"""`trustweft prove`: search a profile for attacks by the attackers of the FAPI 2.0 Attacker Model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from trustweft.cli.output import examples, json_option, print_json, print_table
+from trustweft.profile import ProfileError, load_profile
+from trustweft.profile.mechanisms import load_mechanisms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trustweft.threats.matrix import Finding
+    from trustweft.threats.proof import Proof, Subject
+
+__all__ = ["command"]
+
+_COULD_NOT: Final = 2
+_SHORT: Final = {
+    "authorization": "authorization",
+    "authentication": "authentication",
+    "session-integrity-authentication": "session (login)",
+    "session-integrity-authorization": "session (resources)",
+    "non-repudiation": "non-repudiation",
+}
+
+
+@click.command(
+    name="prove",
+    epilog=examples(
+        "trustweft prove fapi2-security",
+        "trustweft prove fapi2-security --without iss",
+        "trustweft prove my-profile.toml --html proof.html --deep",
+        "trustweft prove fapi2-security --attackers a1,a4",
+        "trustweft prove --explain mix-up",
+    ),
+)
+@click.argument("profile", metavar="PROFILE-or-FILE", required=False)
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Write a page with a diagram of each attack to FILE.",
+    metavar="FILE",
+)
+@json_option
+@click.option("--deep", is_flag=True, help="Look at twice as many sessions.")
+@click.option(
+    "--attackers", metavar="A1,A1A,...", help="Combine these attackers (default: a1,a1a,a2,a3a,a5)."
+)
+@click.option(
+    "--without", multiple=True, metavar="MECHANISM", help="Switch a mechanism off, and what requires it."
+)
+@click.option("--with", "more", multiple=True, metavar="MECHANISM", help="Switch a mechanism on.")
+@click.option("--explain", metavar="ATTACK", help="Tell one known attack, found by search now.")
+def command(
+    profile: str | None,
+    page: Path | None,
+    attackers: str | None,
+    without: tuple[str, ...],
+    more: tuple[str, ...],
+    explain: str | None,
+    *,
+    as_json: bool,
+    deep: bool,
+) -> None:
+    """Search a profile for attacks by every combination of attackers, and tell what closes each.
+
+    The exit status is 0 where nothing goes beyond what the profile accepts, 1 where something does, and 2 where
+    nothing can be said: nobody could log in, or the profile cannot be read.
+    """
+    _require_engine()
+    if explain is not None:
+        _explain(explain, as_json=as_json)
+        return
+    if profile is None:
+        raise click.UsageError("Name a profile, or the file of one.")
+    if page is not None and not page.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {page.parent}", param_hint="--html")
+    from trustweft.threats.matrix import DEFAULT_ATTACKERS
+    from trustweft.threats.proof import prove
+    from trustweft.threats.setting import DEEP, DEFAULT
+
+    chosen = _attackers(attackers) if attackers else DEFAULT_ATTACKERS
+    subject = _subject(profile, without=without, more=more)
+    proof = prove(subject, attackers=chosen, bound=DEEP if deep else DEFAULT)
+    if page is not None:
+        from trustweft.threats.document import as_page
+
+        page.write_text(as_page(proof), encoding="utf-8")
+    if as_json:
+        print_json(proof.as_document())
+    else:
+        _tell(proof)
+    if proof.impossible:
+        click.echo(f"INVALID PROFILE: impossible: {', '.join(proof.impossible)}.", err=True)
+        raise click.exceptions.Exit(_COULD_NOT)
+    if not proof.secure:
+        raise click.exceptions.Exit(1)
+
+
+def _require_engine() -> None:
+    try:
+        import clingo  # noqa: F401  # only whether it is there
+    except ImportError as cause:
+        raise _CannotTell("the prover needs clingo: install trustweft[prover]") from cause
+
+
+class _CannotTell(click.ClickException):
+    """Nothing can be said about the profile."""
+
+    exit_code = _COULD_NOT
+
+
+def _attackers(text: str) -> tuple[str, ...]:
+    from trustweft.threats.setting import ATTACKERS
+
+    named = [part.strip().lower() for part in text.split(",") if part.strip()]
+    unknown = sorted(set(named) - set(ATTACKERS))
+    if unknown:
+        raise click.BadParameter(
+            f"unknown: {', '.join(unknown)}; there are {', '.join(ATTACKERS)}", param_hint="--attackers"
+        )
+    return tuple(dict.fromkeys(["a1", *named]))
+
+
+def _subject(name: str, *, without: Iterable[str], more: Iterable[str]) -> Subject:
+    """Return what is examined: the profile with the changes that were asked for."""
+    from trustweft.threats.proof import Subject, changed
+
+    try:
+        profile = load_profile(name)
+    except ProfileError as cause:
+        raise _CannotTell(str(cause)) from cause
+    registry = load_mechanisms()
+    for identifier in (*without, *more):
+        if identifier not in registry:
+            raise click.BadParameter(f"there is no mechanism {identifier!r}: {', '.join(sorted(registry))}")
+    subject = Subject(
+        name=profile.name,
+        title=profile.title,
+        mechanisms=frozenset(profile.mechanisms.on),
+        choices=tuple(profile.mechanisms.choices),
+        residuals=tuple(profile.residuals),
+    )
+    return changed(subject, without=without, more=more, registry=registry)
+
+
+def _tell(proof: Proof) -> None:
+    from trustweft.threats.narrate import narrate, printed
+
+    click.echo(f"{proof.subject.title}: {proof.sentence}\n")
+    goals = tuple(dict.fromkeys(cell.goal for cell in proof.cells))
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for cell in proof.cells:
+        shown: str = cell.verdict
+        if cell.findings:
+            shown = f"{shown}: {cell.findings[0].name or 'unnamed'}"
+        rows.setdefault(cell.attackers, []).append(shown)
+    if rows:
+        print_table(
+            ["attackers", *(_SHORT[goal] for goal in goals)],
+            [[printed(attackers), *cells] for attackers, cells in rows.items()],
+        )
+    for finding in proof.attacks:
+        click.echo(f"\n{_heading(finding)}")
+        for number, line in enumerate(narrate(finding.trace), start=1):
+            click.echo(f"  {number}. {line.text}")
+        _tell_fixes(proof, finding)
+    if proof.accepted:
+        click.echo("\nAccepted by the profile:")
+    for finding in proof.accepted:
+        if finding.residual is not None:
+            click.echo(
+                f"  {finding.name}, {finding.goal} ({finding.residual.section}): {finding.residual.condition}"
+            )
+    for run in proof.unused:
+        click.echo(f"\nNever possible here: {run}.")
+
+
+def _heading(finding: Finding) -> str:
+    from trustweft.threats.narrate import printed
+
+    who = printed(sorted(finding.attackers))
+    return f"ATTACK {finding.name or 'without a name'} on {finding.goal} by {who}"
+
+
+def _tell_fixes(proof: Proof, finding: Finding) -> None:
+    missing = proof.missing(finding)
+    if missing:
+        click.echo(f"  Missing: {', '.join(missing)}")
+    fixes = proof.closing(finding)
+    if not fixes:
+        click.echo("  No set of the known mechanisms that was tried closes it.")
+    for fix in fixes:
+        click.echo(f"  Closed by: {' + '.join(fix.mechanisms)} (cost {fix.cost})")
+
+
+def _explain(identifier: str, *, as_json: bool) -> None:
+    """Tell a known attack: what it is, where it lives, a trace that was found just now, and what closes it."""
+    from trustweft.threats.explain import explain
+
+    try:
+        told = explain(identifier)
+    except LookupError as cause:
+        raise click.BadParameter(str(cause), param_hint="--explain") from cause
+    if as_json:
+        print_json(told)
+        return
+    click.echo(f"{told['attack']}: {told['title']}")
+    click.echo(f"  Source: {told['source']}")
+    click.echo(
+        f"  Lives in: {told['lives_in']}; breaks {told['goal']}; attackers {', '.join(told['attackers'])}"
+    )
+    for number, text in enumerate(told["trace"], start=1):
+        click.echo(f"  {number}. {text}")
+    click.echo(f"  Closed by: {'; or '.join(' + '.join(each) for each in told['closed_by']) or 'nothing'}")
+    click.echo(f"  Requirements: {', '.join(told['requirements']) or 'none names it'}")

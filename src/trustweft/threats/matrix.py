@@ -1,0 +1,250 @@
+"""Every combination of attackers against every goal: what is found, and whether the profile accepted it.
+
+More attackers can do no less, so what a smaller set of attackers does is never looked for again in a larger one, and
+a search by all of them that finds nothing new answers for every part of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from trustweft.threats.corpus import with_mechanisms
+from trustweft.threats.names import name_of
+from trustweft.threats.oracle import attackers_needed
+from trustweft.threats.setting import Setting
+from trustweft.threats.solve import search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from trustweft.profile.governance import Residual
+    from trustweft.threats.setting import Bound
+    from trustweft.threats.traces import Trace
+
+__all__ = [
+    "DEFAULT_ATTACKERS",
+    "Cell",
+    "Finding",
+    "Verdict",
+    "combinations",
+    "covering_residual",
+    "examine",
+    "merge",
+]
+
+Verdict = Literal["none", "attack", "accepted"]
+
+DEFAULT_ATTACKERS: Final = ("a1", "a1a", "a2", "a3a", "a5")
+# Every other attacker is also somebody with a web site and an account: the Attacker Model's A1.
+_ALWAYS: Final = "a1"
+# Distinct attacks looked at in one cell. Where more are left the cell is an attack, whatever the profile accepts.
+_ACCEPTED_SHAPES: Final = 40
+_ONE_MORE: Final = 2  # A1 and one more attacker: what these do is told even where A1 alone does harm enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One attack.
+
+    Attributes:
+        attackers: the smallest set of attackers that was seen to manage it.
+        name: the id of a known attack; None for one that has no name.
+        mechanisms: those that were on: a profile that leaves a choice is examined once for each.
+        residual: what the profile accepted it by; None where it is accepted by nothing.
+    """
+
+    goal: str
+    attackers: frozenset[str]
+    trace: Trace
+    name: str | None
+    mechanisms: frozenset[str]
+    residual: Residual | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What these attackers can do to one goal.
+
+    Attributes:
+        findings: the attacks that were looked at, the ones that nothing accepts first.
+        exhausted: whether there are no others within the bound.
+    """
+
+    attackers: tuple[str, ...]
+    goal: str
+    findings: tuple[Finding, ...] = ()
+    exhausted: bool = True
+
+    @property
+    def verdict(self) -> Verdict:
+        """Accepted only where every attack is: one that is not, or that nobody looked at, counts."""
+        if not self.findings and self.exhausted:
+            return "none"
+        accepted = self.exhausted and all(finding.residual is not None for finding in self.findings)
+        return "accepted" if accepted else "attack"
+
+
+def combinations(attackers: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return every set of attackers with A1 in it, small ones first."""
+    others = [attacker for attacker in attackers if attacker != _ALWAYS]
+    return [
+        (_ALWAYS, *chosen)
+        for size in range(len(others) + 1)
+        for chosen in itertools.combinations(others, size)
+    ]
+
+
+def covering_residual(
+    *, goal: str, name: str | None, attackers: frozenset[str], residuals: Iterable[Residual]
+) -> Residual | None:
+    """Return the residual that accepts an attack: the same goal and name, and attackers who are no stronger."""
+    for residual in residuals:
+        same = residual.goal == goal and residual.attack == name
+        if same and set(residual.attackers) <= attackers | {_ALWAYS}:
+            return residual
+    return None
+
+
+def examine(
+    mechanisms: frozenset[str],
+    *,
+    attackers: Sequence[str],
+    goals: Sequence[str],
+    bound: Bound,
+    residuals: Sequence[Residual] = (),
+    attacks_per_cell: int = 2,
+) -> list[Cell]:
+    """Return the cells for these mechanisms, goal by goal, small sets of attackers first.
+
+    Args:
+        mechanisms: ids of what is on.
+        attackers: whom to combine; A1 is always among them.
+        goals: what they may break.
+        bound: how many sessions are looked at.
+        residuals: what the profile accepts.
+        attacks_per_cell: how many attacks that nothing accepts are looked for in one cell.
+    """
+    searched = _Searched(mechanisms, bound, residuals, attacks_per_cell)
+    sets = combinations(attackers)
+    return [cell for goal in goals for cell in searched.column(goal, sets)]
+
+
+class _Searched:
+    """One set of mechanisms under search."""
+
+    def __init__(
+        self, mechanisms: frozenset[str], bound: Bound, residuals: Sequence[Residual], attacks_per_cell: int
+    ) -> None:
+        self._mechanisms = mechanisms
+        self._bound = bound
+        self._residuals = residuals
+        self._limit = attacks_per_cell
+
+    def column(self, goal: str, sets: Sequence[tuple[str, ...]]) -> list[Cell]:
+        """Return the cells of one goal; ``sets`` come small ones first, and the last one has all attackers."""
+        cells: list[Cell] = []
+        known: list[Finding] = []
+        nothing_more = False
+        for _, group in itertools.groupby(sets, key=len):
+            if not nothing_more and all(finding.residual for finding in known):
+                # Whatever a part of them could do, all of them could.
+                nothing_more = self._next(frozenset(sets[-1]), goal, known) is None
+            for chosen in group:
+                cells.append(self._cell(chosen, goal, known, below=cells, nothing_more=nothing_more))
+        return cells
+
+    def _cell(
+        self,
+        chosen: tuple[str, ...],
+        goal: str,
+        known: list[Finding],
+        *,
+        below: Sequence[Cell],
+        nothing_more: bool,
+    ) -> Cell:
+        attackers = frozenset(chosen)
+        findings = [finding for finding in known if finding.attackers <= attackers]
+        exhausted = all(cell.exhausted for cell in below if set(cell.attackers) < attackers)
+        if not nothing_more and self._worth_searching(chosen, findings):
+            new, finished = self._more(attackers, goal, findings)
+            known += new
+            findings += new
+            exhausted = exhausted and finished
+        if findings and exhausted and all(finding.residual for finding in findings):
+            unexplained = self._unexplained(attackers, goal, findings)
+            known += unexplained
+            findings += unexplained
+        ordered = sorted(findings, key=lambda each: _importance(each, attackers))
+        return Cell(attackers=chosen, goal=goal, findings=tuple(ordered), exhausted=exhausted)
+
+    def _worth_searching(self, chosen: tuple[str, ...], findings: Sequence[Finding]) -> bool:
+        """Say whether a cell can tell something new: a large set that does harm already cannot."""
+        return len(chosen) <= _ONE_MORE or all(finding.residual for finding in findings)
+
+    def _more(
+        self, attackers: frozenset[str], goal: str, findings: Sequence[Finding]
+    ) -> tuple[list[Finding], bool]:
+        """Return attacks beyond the ones that are known, and whether nothing is left after them."""
+        new: list[Finding] = []
+        while sum(finding.residual is None for finding in new) < self._limit and len(new) < _ACCEPTED_SHAPES:
+            finding = self._next(attackers, goal, [*findings, *new])
+            if finding is None:
+                return new, True
+            new.append(finding)
+        return new, False
+
+    def _unexplained(
+        self, attackers: frozenset[str], goal: str, findings: Sequence[Finding]
+    ) -> list[Finding]:
+        """Return an attack that is left where what would close the accepted ones is switched on; mostly none.
+
+        An attack that has all the steps of an accepted one and more would otherwise hide behind it.
+        """
+        closing = {finding.residual.closed_by[0] for finding in findings if finding.residual.closed_by}  # type: ignore[union-attr]  # only where every attack has a residual
+        if not closing:
+            return []
+        hidden = _Searched(with_mechanisms(self._mechanisms, closing), self._bound, self._residuals, 1)
+        never_closed = [finding for finding in findings if not finding.residual.closed_by]  # type: ignore[union-attr]  # likewise
+        left, _ = hidden._more(attackers, goal, never_closed)
+        return [finding for finding in left if finding.residual is None]
+
+    def _next(self, attackers: frozenset[str], goal: str, known: Sequence[Finding]) -> Finding | None:
+        setting = Setting(self._mechanisms, attackers, self._bound)
+        trace = search(setting, goal, forbidden=[finding.trace.shape for finding in known])
+        if trace is None:
+            return None
+        needed = attackers_needed(setting, goal, trace)
+        name = name_of(trace, goal)
+        residual = covering_residual(goal=goal, name=name, attackers=needed, residuals=self._residuals)
+        return Finding(
+            goal=goal,
+            attackers=needed,
+            trace=trace,
+            name=name,
+            mechanisms=self._mechanisms,
+            residual=residual,
+        )
+
+
+def _importance(finding: Finding, attackers: frozenset[str]) -> tuple[bool, int, int]:
+    """Order what nothing accepts first, then what needs these very attackers, then the shorter story."""
+    return finding.residual is not None, len(attackers - finding.attackers), len(finding.trace.events)
+
+
+def merge(matrices: Sequence[Sequence[Cell]]) -> list[Cell]:
+    """Return one matrix for several sets of mechanisms that a profile leaves to choose from: what holds for all."""
+    merged = []
+    for same in zip(*matrices, strict=True):
+        findings = [finding for cell in same for finding in cell.findings]
+        ordered = sorted(findings, key=lambda finding: finding.residual is not None)
+        merged.append(
+            Cell(
+                attackers=same[0].attackers,
+                goal=same[0].goal,
+                findings=tuple(ordered),
+                exhausted=all(cell.exhausted for cell in same),
+            )
+        )
+    return merged

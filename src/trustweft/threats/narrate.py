@@ -1,0 +1,317 @@
+"""A trace in plain words: who does what, with which values.
+
+Sessions of the model are numbered, those with odd numbers are Alice's. Values are named by what they are and whose
+flow they are from: "the code of Alice's login 1", "the challenge of the attacker's flow 2".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from trustweft.report.sequence import Message, draw_sequence
+from trustweft.threats.language import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from trustweft.threats.language import Term
+    from trustweft.threats.traces import Event, Trace
+
+__all__ = ["ATTACKERS", "GOALS", "Line", "draw", "narrate", "printed"]
+
+ATTACKERS: Final[Mapping[str, str]] = {
+    "a1": "a web attacker: own sites, own account, links that people follow",
+    "a1a": "a web attacker who also runs an authorization server",
+    "a2": "a network attacker",
+    "a3a": "an attacker who reads authorization requests",
+    "a3b": "an attacker who reads authorization responses",
+    "a4": "an attacker to whom token requests go",
+    "a5": "an attacker who reads resource requests after they were answered",
+}
+GOALS: Final[Mapping[str, str]] = {
+    "authorization": "Authorization: nobody uses resources that are not theirs",
+    "authentication": "Authentication: nobody is logged in as somebody else",
+    "session-integrity-authentication": "Session integrity: nobody is made to be logged in as the attacker",
+    "session-integrity-authorization": "Session integrity: nobody is made to use the attacker's resources",
+    "non-repudiation": "Non-repudiation: nobody can deny what they sent",
+}
+
+ALICE: Final = "Alice's browser"
+ATTACKER: Final = "Attacker"
+CLIENT: Final = "Client"
+HONEST: Final = "Honest server"
+FOREIGN: Final = "Attacker's server"
+RESOURCE: Final = "Resource server"
+_LANES: Final = (ALICE, ATTACKER, CLIENT, FOREIGN, HONEST, RESOURCE)
+_SERVERS: Final = {
+    "has": "the honest server",
+    "aas": "the attacker's server",
+    "coat": "the attacker's configuration of the honest server",
+}
+_WHO: Final = {"c": "the client", "mc": "the attacker's own client", "alice": "Alice", "eve": "the attacker"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One step of the story.
+
+    Attributes:
+        text: a whole sentence.
+        hostile: whether it is the attacker who acts.
+    """
+
+    source: str
+    target: str
+    text: str
+    hostile: bool = False
+
+
+def narrate(trace: Trace) -> list[Line]:
+    """Tell the trace, one line for each event."""
+    return [_TELLERS.get(event.name, _untold)(event) for event in trace.events]
+
+
+def draw(title: str, trace: Trace) -> str:
+    """Return the trace as an SVG sequence diagram."""
+    lines = narrate(trace)
+    taking_part = {name for line in lines for name in (line.source, line.target)}
+    messages = [
+        Message(line.source, line.target, line.text, "attack" if line.hostile else "normal") for line in lines
+    ]
+    return draw_sequence(title, [lane for lane in _LANES if lane in taking_part], messages)
+
+
+def printed(attackers: Iterable[str]) -> str:
+    """Return attackers as the Attacker Model prints them: ``A1 A1a``."""
+    return " ".join(each[0].upper() + each[1:] for each in attackers)
+
+
+def _alices(session: str) -> bool:
+    return int(session[1:]) % 2 == 1
+
+
+def _browser(session: str) -> str:
+    return ALICE if _alices(session) else ATTACKER
+
+
+def _whose(session: str, what: str) -> str:
+    return f"{'Alice' if _alices(session) else 'the attacker'}'s {what} {session[1:]}"
+
+
+def _flow(session: str) -> str:
+    return _whose(session, "flow")
+
+
+def _login(visit: str) -> str:
+    return _whose(visit, "login")
+
+
+_VALUES: Final[Mapping[str, Callable[[str], str]]] = {
+    "st": lambda session: f"the state of {_flow(session)}",
+    "h": lambda session: f"the PKCE challenge of {_flow(session)}",
+    "v": lambda session: f"the PKCE verifier of {_flow(session)}",
+    "n": lambda session: f"the nonce of {_flow(session)}",
+    "ru": lambda session: f"the request of {_flow(session)}",
+    "code": lambda visit: f"the code of {_login(visit)}",
+}
+
+
+def _value(text: str, what: str) -> str:
+    """Return a value of the model in words: ``code(i1)``, ``none``, ``e``."""
+    term: Term = parse(text)
+    if text == "none":
+        return f"no {what}"
+    if term.name in _VALUES and term.arguments and term.arguments[0].name != "e":
+        return _VALUES[term.name](term.arguments[0].name)
+    return f"a {what} of the attacker's own"
+
+
+def _redirect(text: str) -> str:
+    if text == "ra":
+        return "a redirect URI of the attacker"
+    term = parse(text)
+    if term.arguments:
+        return f"the client's redirect URI for {_SERVERS[term.arguments[0].name]}"
+    return "the client's redirect URI"
+
+
+def _parameters(redirect: str, state: str, challenge: str, nonce: str) -> str:
+    parts = [_redirect(redirect)]
+    parts += [
+        _value(value, what)
+        for value, what in ((state, "state"), (challenge, "PKCE challenge"), (nonce, "nonce"))
+        if value != "none" or what == "PKCE challenge"
+    ]
+    return ", ".join(parts)
+
+
+def _start(event: Event) -> Line:
+    session, server = event.arguments
+    who = "Alice" if _alices(session) else "The attacker"
+    text = f"{who} starts flow {session[1:]} at the client and picks {_SERVERS[server]}."
+    return Line(source=_browser(session), target=CLIENT, text=text, hostile=not _alices(session))
+
+
+def _misdirected(event: Event) -> Line:
+    text = (
+        f"The client uses the attacker's token endpoint for the honest server in {_flow(event.arguments[0])}."
+    )
+    return Line(source=ATTACKER, target=CLIENT, text=text, hostile=True)
+
+
+def _borrowed(event: Event) -> Line:  # noqa: ARG001  # every teller has the same shape
+    text = "The attacker's server publishes an endpoint of the honest server as its own."
+    return Line(source=FOREIGN, target=CLIENT, text=text, hostile=True)
+
+
+def _spend(event: Event) -> Line:
+    session, endpoint, purpose = event.arguments
+    where = "push a request" if purpose.startswith("push") else "redeem a code"
+    sent = "pushed request" if endpoint == "par" else "token request"
+    text = (
+        f"The attacker takes the client's assertion from its {sent} to the attacker's server ({_flow(session)}) "
+        f"and uses it at the honest server to {where}."
+    )
+    return Line(source=FOREIGN, target=HONEST, text=text, hostile=True)
+
+
+def _pushed(event: Event) -> Line:
+    number, client, *values = event.arguments
+    text = f"The attacker pushes request {number[1:]} as {_WHO[client]}, with {_parameters(*values)}."
+    return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
+
+
+def _visits(event: Event) -> Line:
+    visit, client, *values, origin = event.arguments
+    who = "Alice's browser" if _alices(visit) else "The attacker"
+    came = parse(origin)
+    from_where = {
+        "via": "sent by the client",
+        "planted": "with a link that the attacker planted"
+        if _alices(visit)
+        else "with a request that was not meant for it",
+        "pushed": "with the request that the attacker pushed",
+        "attacker": "with a request that the attacker wrote",
+    }[came.name]
+    of = f" in {_flow(came.arguments[0].name)}" if came.name in {"via", "planted"} else ""
+    text = f"{who} arrives at the honest server {from_where}{of}, for {_WHO[client]}, with {_parameters(*values)}."
+    return Line(source=_browser(visit), target=HONEST, text=text, hostile=came.name != "via")
+
+
+def _user(event: Event) -> Line:
+    visit, user = event.arguments
+    if not _alices(visit) and user == "alice":
+        text = f"The attacker logs in with Alice's password (login {visit[1:]})."
+    else:
+        who = "Alice" if user == "alice" else "The attacker"
+        text = f"{who} logs in as {'herself' if user == 'alice' else 'himself'} and agrees; the server issues a code (login {visit[1:]})."
+    return Line(source=_browser(visit), target=HONEST, text=text, hostile=not _alices(visit))
+
+
+def _callback(event: Event) -> Line:
+    session, code, state, issuer, believed, _ = event.arguments
+    said = f"{_value(code, 'code')}{'' if state == 'none' else ', ' + _value(state, 'state')}"
+    iss = "no issuer named" if issuer == "none" else f"naming {_SERVERS[issuer]}"
+    belief = f"The client takes it to be from {_SERVERS[believed]} ({_flow(session)})."
+    match event.source:
+        case "attacker":
+            through = "through Alice's browser" if _alices(session) else "from the attacker's own browser"
+            text = f"A response that the attacker made arrives {through}: {said}, {iss}. {belief}"
+            return Line(source=ATTACKER, target=CLIENT, text=text, hostile=True)
+        case "other":
+            text = f"A browser that did not start the flow brings the response: {said}, {iss}. {belief}"
+            visit = parse(code).arguments[0].name
+            return Line(source=_browser(visit), target=CLIENT, text=text, hostile=True)
+        case _:
+            text = f"The browser brings the response: {said}, {iss}. {belief}"
+            return Line(source=_browser(session), target=CLIENT, text=text)
+
+
+def _injected(event: Event) -> Line:
+    session, server, visit = event.arguments
+    text = f"The attacker answers the token request of {_flow(session)} with the token of {_login(visit)}; the client takes it to be from {_SERVERS[server]}."
+    return Line(source=FOREIGN, target=CLIENT, text=text, hostile=True)
+
+
+def _redeem(event: Event) -> Line:
+    visit, session, _ = event.arguments
+    text = f"The client redeems the code of {_login(visit)} in {_flow(session)} and receives the token."
+    return Line(source=CLIENT, target=HONEST, text=text)
+
+
+def _stolen_redeem(event: Event) -> Line:
+    text = f"The attacker poses as the client, redeems the code of {_login(event.arguments[0])} and receives the token."
+    return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
+
+
+def _use(event: Event) -> Line:
+    session, _, visit = event.arguments
+    shown = "to Alice" if _alices(session) else "to the attacker"
+    text = f"The client uses the token of {_login(visit)} and shows what it gets {shown} ({_flow(session)})."
+    return Line(source=CLIENT, target=RESOURCE, text=text, hostile=not _alices(session) and _alices(visit))
+
+
+def _use_elsewhere(event: Event) -> Line:
+    _, visit = event.arguments
+    text = f"The client sends the token of {_login(visit)} to a resource server of the attacker."
+    return Line(source=CLIENT, target=ATTACKER, text=text, hostile=True)
+
+
+def _refresh(event: Event) -> Line:
+    text = f"The client refreshes the token of {_login(event.arguments[0])}."
+    return Line(source=CLIENT, target=HONEST, text=text)
+
+
+def _stolen_refresh(event: Event) -> Line:
+    text = f"The attacker redeems the refresh token of {_login(event.arguments[0])}."
+    return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
+
+
+def _steal(event: Event) -> Line:
+    visit, *how = event.arguments
+    manner = {
+        "bearer": "the token alone, which nothing ties to a key",
+        "own": "the token that was issued to the attacker",
+        "proof": "the token and the proof that it read, sent once more",
+    }.get(how[0] if how else "", "the token")
+    text = f"The attacker reaches the resources of {_login(visit)} with {manner}."
+    return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
+
+
+def _impersonate(event: Event) -> Line:  # noqa: ARG001  # every teller has the same shape
+    text = "The attacker's client, registered with an id that is Alice's subject, asks with a token of its own and is taken for Alice."
+    return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
+
+
+def _use_after_offboarding(event: Event) -> Line:
+    text = f"A client that was off-boarded goes on using the token of {_login(event.arguments[0])}."
+    return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
+
+
+def _untold(event: Event) -> Line:
+    """Tell an event that has no sentence of its own: a test holds that there is none."""
+    words = event.name.replace("_", " ")
+    return Line(source=ATTACKER, target=ATTACKER, text=f"Then: {words} ({', '.join(event.arguments)}).")
+
+
+_TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
+    "start": _start,
+    "misdirected": _misdirected,
+    "borrowed": _borrowed,
+    "spend": _spend,
+    "pushed": _pushed,
+    "visits": _visits,
+    "user": _user,
+    "callback": _callback,
+    "injected": _injected,
+    "redeem": _redeem,
+    "stolen_redeem": _stolen_redeem,
+    "use": _use,
+    "use_elsewhere": _use_elsewhere,
+    "refresh": _refresh,
+    "stolen_refresh": _stolen_refresh,
+    "steal": _steal,
+    "impersonate": _impersonate,
+    "use_after_offboarding": _use_after_offboarding,
+}

@@ -1,0 +1,146 @@
+"""Questions to the engine in which mechanisms are open: which of them would an attack survive?
+
+The model is ground once, with every candidate left open; a question says which of them are on, and who attacks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import clingo
+
+from trustweft.profile.mechanisms import KINDS
+from trustweft.threats.emit.clingo import program
+from trustweft.threats.model import CODE_FLOW
+from trustweft.threats.model.goals import GOALS
+from trustweft.threats.setting import ATTACKERS, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from trustweft.profile.mechanisms import Mechanism
+    from trustweft.threats.setting import Bound
+    from trustweft.threats.traces import Event, Trace
+
+__all__ = ["Oracle", "attackers_needed"]
+
+
+class Oracle:
+    """Answers for one profile in one bound.
+
+    Args:
+        mechanisms: what is on already; of graded kinds, what is on unless a stronger grade is asked for.
+        candidates: what may be switched on.
+        registry: every mechanism there is.
+    """
+
+    def __init__(
+        self,
+        mechanisms: frozenset[str],
+        candidates: frozenset[str],
+        registry: Mapping[str, Mechanism],
+        bound: Bound,
+    ) -> None:
+        self._mechanisms = mechanisms
+        self._candidates = candidates
+        self._control = clingo.Control(["--warn=none", "--opt-mode=opt"])
+        lines = [*_open(mechanisms, candidates), *_closure(candidates, registry)]
+        lines += [f"{{ attacker({each}) }}." for each in ATTACKERS]
+        lines += [f":- watch({name}), not broken({name})." for name in map(_name, GOALS)]
+        lines += [f"{{ watch({name}) }}." for name in map(_name, GOALS)]
+        lines += [f'chosen("{each}") :- {_on(each)}.' for each in sorted(candidates)]
+        lines.append("#maximize { 1,M : chosen(M) }. #show. #show chosen/1.")
+        fixed = frozenset(each for each in mechanisms if "=" not in each)
+        text = program((*CODE_FLOW, *Setting(fixed, frozenset(), bound).rules()))
+        self._control.add("base", [], text + "\n".join(lines))
+        self._control.ground([("base", [])])
+
+    def survivors(
+        self, attackers: frozenset[str], goal: str, *, required: frozenset[str]
+    ) -> frozenset[str] | None:
+        """Return a largest set of candidates, the required ones among them, with which an attack is left.
+
+        None where no attack survives the required ones, whatever else is on.
+        """
+        self._control.configuration.solve.opt_mode = "opt"  # type: ignore[union-attr]  # made at run time
+        assumed = [(_on(each), True) for each in required]
+        return self._solve(attackers, goal, assumed)
+
+    def broken(self, attackers: frozenset[str], goal: str, *, added: frozenset[str]) -> bool:
+        """Say whether there is an attack on the goal where exactly ``added`` are on as well."""
+        self._control.configuration.solve.opt_mode = "ignore"  # type: ignore[union-attr]  # likewise
+        kinds = {each.partition("=")[0] for each in added if "=" in each}
+        assumed = [(_on(each), each in added) for each in self._candidates]
+        assumed += [
+            (_on(each), True)
+            for each in self._mechanisms
+            if "=" in each and each.partition("=")[0] not in kinds
+        ]
+        return self._solve(attackers, goal, assumed) is not None
+
+    def _solve(
+        self, attackers: frozenset[str], goal: str, assumed: list[tuple[str, bool]]
+    ) -> frozenset[str] | None:
+        """Return the candidates that are on in the best model; None where there is none."""
+        assumptions = [(clingo.parse_term(atom), holds) for atom, holds in assumed]
+        assumptions += [(clingo.parse_term(f"attacker({each})"), each in attackers) for each in ATTACKERS]
+        assumptions += [(clingo.parse_term(f"watch({_name(each)})"), each == goal) for each in GOALS]
+        best: frozenset[str] | None = None
+        with self._control.solve(assumptions=assumptions, yield_=True) as models:
+            for model in models:
+                best = frozenset(symbol.arguments[0].string for symbol in model.symbols(shown=True))
+                if self._control.configuration.solve.opt_mode == "ignore":  # type: ignore[union-attr]  # likewise
+                    break
+        return best
+
+
+def attackers_needed(setting: Setting, goal: str, trace: Trace) -> frozenset[str]:
+    """Return the smallest set of the setting's attackers to whom this very trace is possible.
+
+    Raises:
+        RuntimeError: the engine does not find its own trace again.
+    """
+    lines = [f":- not {_atom(event)}." for event in trace.events]
+    lines += [f":- not broken({_name(goal)}).", "attacker(a1)."]
+    lines += [f"{{ attacker({each}) }}." for each in sorted(setting.attackers - {"a1"})]
+    lines.append("#minimize { 1,A : attacker(A) }. #show. #show attacker/1.")
+    control = clingo.Control(["--warn=none", "--opt-mode=opt"])
+    alone = Setting(setting.mechanisms, frozenset(), setting.bound)
+    control.add("base", [], program((*CODE_FLOW, *alone.rules())) + "\n".join(lines))
+    control.ground([("base", [])])
+    best: frozenset[str] | None = None
+    with control.solve(yield_=True) as models:
+        for model in models:
+            best = frozenset(str(symbol.arguments[0]) for symbol in model.symbols(shown=True))
+    if best is None:
+        raise RuntimeError(f"the engine does not find its own trace again: {trace.events}")
+    return best
+
+
+def _open(mechanisms: frozenset[str], candidates: frozenset[str]) -> Iterable[str]:
+    """Yield mechanisms as choices; of a kind exactly one grade is on."""
+    yield from (f"{{ {_on(each)} }}." for each in sorted(candidates) if "=" not in each)
+    for kind in KINDS:
+        grades = sorted(each for each in mechanisms | candidates if each.startswith(f"{kind}="))
+        if grades:
+            yield f"1 {{ {'; '.join(map(_on, grades))} }} 1."
+
+
+def _closure(candidates: frozenset[str], registry: Mapping[str, Mechanism]) -> Iterable[str]:
+    """Yield that nothing is on without what it requires."""
+    for identifier in sorted(candidates):
+        for needed in registry[identifier].requires:
+            if needed in candidates:
+                yield f":- {_on(identifier)}, not {_on(needed)}."
+
+
+def _name(goal: str) -> str:
+    return goal.replace("-", "_")
+
+
+def _on(identifier: str) -> str:
+    return f"on({identifier.replace('=', ',')})"
+
+
+def _atom(event: Event) -> str:
+    return f"{event.name}({','.join(event.arguments)})"
