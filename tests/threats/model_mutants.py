@@ -51,7 +51,9 @@ def _questions() -> Iterator[_Question]:
         yield _Question(open_setting, attack.attackers, attack.goal, attack=True, title=attack.id)
         for closing in attack.closed_by:
             closed = with_mechanisms(open_setting, closing)
-            yield _Question(closed, attack.attackers, attack.goal, attack=False, title=f"{attack.id}+{'+'.join(closing)}")
+            yield _Question(
+                closed, attack.attackers, attack.goal, attack=False, title=f"{attack.id}+{'+'.join(closing)}"
+            )
 
 
 def noticed_by(mutant: Mutant) -> str | None:

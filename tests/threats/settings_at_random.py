@@ -25,7 +25,9 @@ class Question(NamedTuple):
 def questions(count: int, *, seed: int) -> Iterator[Question]:
     """Yield ``count`` settings of the smallest bound, the same ones for the same seed."""
     dice = random.Random(seed)  # noqa: S311  # a test that can be repeated, not a secret
-    plain = sorted(name for name, row in load_mechanisms().items() if "=" not in name and row.not_modelled is None)
+    plain = sorted(
+        name for name, row in load_mechanisms().items() if "=" not in name and row.not_modelled is None
+    )
     for _ in range(count):
         likely = dice.uniform(0.3, 0.9)
         on = {name for name in plain if dice.random() < likely}

@@ -12,7 +12,16 @@ from trustweft.threats.solve import search
 
 CORPUS = corpus()
 # The weakest grade of each kind, and what opens a door instead of closing one.
-NO_MEASURES = {"auth=none", "sc=none", "aud=endpoint", "refresh", "dcr", "ciba", "device", "introspection_jwt"}
+NO_MEASURES = {
+    "auth=none",
+    "sc=none",
+    "aud=endpoint",
+    "refresh",
+    "dcr",
+    "ciba",
+    "device",
+    "introspection_jwt",
+}
 # What narrows an attack to another that takes more: the other one is in the corpus.
 NARROWS = {"binding_message": ("ciba-phishing", "ciba-relay"), "user_code": ("ciba-phishing", "ciba-relay")}
 MEASURES = sorted(
