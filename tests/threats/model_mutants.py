@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trustweft.threats.corpus import corpus, with_mechanisms
 from trustweft.threats.model import MODEL
+from trustweft.threats.names import name_of
 from trustweft.threats.setting import SMALLEST
 from trustweft.threats.solve import Searcher
 
@@ -29,7 +30,7 @@ class _Question(NamedTuple):
     mechanisms: frozenset[str]
     attackers: tuple[str, ...]
     goal: str
-    attack: bool
+    attack: str
     title: str
 
 
@@ -40,7 +41,7 @@ def mutants() -> Iterator[Mutant]:
         for check in rule.checks:
             kept = tuple(other for other in rule.checks if other is not check)
             yield Mutant(f"{rule.name} without {check}", (*before, replace(rule, checks=kept), *after))
-        if rule.kind in {"limit", "forbid"} or rule.role == "attacker":
+        if rule.role != "scenario" and (rule.kind in {"limit", "forbid"} or rule.role == "attacker"):
             yield Mutant(f"without {rule.name}", (*before, *after))
 
 
@@ -48,12 +49,16 @@ def _questions() -> Iterator[_Question]:
     known = corpus()
     for attack in known.attack:
         open_setting = known.mechanisms(attack)
-        yield _Question(open_setting, attack.attackers, attack.goal, attack=True, title=attack.id)
+        yield _Question(open_setting, attack.attackers, attack.goal, attack=attack.id, title=attack.id)
         for closing in attack.closed_by:
             closed = with_mechanisms(open_setting, closing)
             yield _Question(
-                closed, attack.attackers, attack.goal, attack=False, title=f"{attack.id}+{'+'.join(closing)}"
+                closed, attack.attackers, attack.goal, attack="none", title=f"{attack.id}+{'+'.join(closing)}"
             )
+    for variant in known.variant:
+        mechanisms = known.mechanisms(variant)
+        title = f"{variant.attack} in {variant.base}"
+        yield _Question(mechanisms, variant.attackers, variant.goal, attack=variant.attack, title=title)
 
 
 def noticed_by(mutant: Mutant) -> str | None:
@@ -62,7 +67,7 @@ def noticed_by(mutant: Mutant) -> str | None:
     for question in _questions():
         if question.mechanisms not in searchers:
             searchers[question.mechanisms] = Searcher(question.mechanisms, SMALLEST, mutant.rules)
-        found = searchers[question.mechanisms].attack(question.attackers, question.goal) is not None
-        if found != question.attack:
+        trace = searchers[question.mechanisms].attack(question.attackers, question.goal)
+        if ("none" if trace is None else name_of(trace, question.goal)) != question.attack:
             return question.title
     return None

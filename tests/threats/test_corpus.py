@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trustweft.threats.corpus import KnownAttack, corpus, with_mechanisms
+from trustweft.threats.corpus import KnownAttack, Variant, corpus, with_mechanisms
 from trustweft.threats.names import name_of
 from trustweft.threats.setting import SMALLEST, Setting
 from trustweft.threats.solve import honest, search
@@ -24,6 +24,14 @@ def test_a_known_attack_is_found_and_named_where_it_lives(attack: KnownAttack) -
     trace = search(_setting(attack), attack.goal)
     assert trace is not None
     assert name_of(trace, attack.goal) == attack.id, [str(event) for event in trace.events]
+
+
+@pytest.mark.parametrize("variant", CORPUS.variant, ids=lambda variant: f"{variant.attack}-in-{variant.base}")
+def test_a_variant_has_its_verdict(variant: Variant) -> None:
+    setting = Setting(CORPUS.mechanisms(variant), frozenset(("a1", *variant.attackers)), SMALLEST)
+    trace = search(setting, variant.goal)
+    assert ("none" if trace is None else name_of(trace, variant.goal)) == variant.attack, trace
+    assert honest(setting)["honest flow"] is not None
 
 
 @pytest.mark.parametrize("attack", CORPUS.attack, ids=lambda attack: attack.id)

@@ -12,7 +12,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Corpus", "KnownAttack", "corpus", "with_mechanisms"]
+__all__ = ["Corpus", "KnownAttack", "Variant", "corpus", "with_mechanisms"]
 
 _SEPARATOR: Final = "="
 
@@ -43,18 +43,35 @@ class KnownAttack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     attackers: tuple[str, ...] = ()
 
 
+class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"with_": "with"}):
+    """A further setting whose verdict is known: it tells rules of the model apart that the attacks alone do not.
+
+    Attributes:
+        attack: the id of what is found there, or "none".
+        base, without, with_, attackers, goal: as in `KnownAttack`.
+    """
+
+    attack: str
+    base: str
+    goal: str
+    without: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    attackers: tuple[str, ...] = ()
+
+
 class Corpus(Struct, frozen=True, forbid_unknown_fields=True):
     """All of them, and the sets of mechanisms that they start from."""
 
     bases: dict[str, tuple[str, ...]]
     attack: tuple[KnownAttack, ...]
+    variant: tuple[Variant, ...]
 
     @property
     def by_id(self) -> Mapping[str, KnownAttack]:
         """Return the attacks by their names."""
         return {attack.id: attack for attack in self.attack}
 
-    def mechanisms(self, attack: KnownAttack) -> frozenset[str]:
+    def mechanisms(self, attack: KnownAttack | Variant) -> frozenset[str]:
         """Return the mechanisms of the setting in which ``attack`` lives."""
         return with_mechanisms(frozenset(self.bases[attack.base]) - set(attack.without), attack.with_)
 

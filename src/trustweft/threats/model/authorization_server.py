@@ -46,7 +46,6 @@ _CREDENTIALS: Final[tuple[Rule, ...]] = (
     step(
         "attacker.spends-at-token", "attacker", "spend(S,W,redemption(I))", "k(assertion(S,W))", "visit(I,_)"
     ),
-    limit("server.assertion-once", "authorization-server", ("spend(S,W,_)",), "k(assertion(S,W))"),
     derive("purpose.push", "scenario", "purpose(push(J))", "push(J)"),
     derive("purpose.redemption", "scenario", "purpose(redemption(I))", "visit(I,_)"),
     derive("server.own-client", "authorization-server", "credential(mc,P)", "purpose(P)", "malicious_client"),
@@ -165,7 +164,6 @@ _LOGIN: Final[tuple[Rule, ...]] = (
         "user(I,_)",
     ),
     derive("attacker.own-redirect-code", "attacker", "k(code(I))", "response(I,ra,_,_,_,_)"),
-    derive("attacker.own-redirect-state", "attacker", "k(T)", "response(I,ra,T,_,_,_)"),
     derive(
         "attacker.own-code", "attacker", "k(code(I))", "response(I,_,_,_,_,_)", "visit(I,eve)", attacker="a1"
     ),

@@ -14,7 +14,7 @@ __all__ = ["RULES"]
 _START: Final[tuple[Rule, ...]] = (
     # Whoever sits at the browser picks a server; the attacker's own browser is a browser too.
     step("client.start", "client", "start(S,A)", "session(S,_)", "server(A)"),
-    limit("client.start-once", "client", ("start(S,_)",), "session(S,_)"),
+    limit("client.start-once", "scenario", ("start(S,_)",), "session(S,_)"),
     derive("client.state", "client", "state_of(S,st(S))", "session(S,_)", "on(state)"),
     derive("client.no-state", "client", "state_of(S,none)", "session(S,_)", "not on(state)"),
     derive("client.challenge", "client", "challenge_of(S,h(S))", "session(S,_)", "on(pkce)"),
@@ -59,7 +59,6 @@ _START: Final[tuple[Rule, ...]] = (
 
 _SEEN: Final[tuple[Rule, ...]] = (
     derive("attacker.sees-own-server", "attacker", "seen(S)", "start(S,aas)", attacker="a1a"),
-    derive("attacker.sees-pushed", "attacker", "seen(S)", "start(S,coat)", "on(par)", attacker="a1a"),
     derive(
         "attacker.sees-own-browser",
         "attacker",
@@ -157,7 +156,8 @@ _CALLBACK: Final[tuple[Rule, ...]] = (
         "not on(ua_binding)",
         "request(S,c,R,T,C,N)",
         "response(I,R,T,c,C,N)",
-        checks=("state_fits(S,T)", "iss_fits(A,has)"),
+        "state_fits(S,T)",
+        "iss_fits(A,has)",
         attacker="a1",
     ),
     # The attacker makes a response up and sends a browser to the client with it.
@@ -183,7 +183,8 @@ _CALLBACK: Final[tuple[Rule, ...]] = (
         "response(I,_,T,c,_,_)",
         "believes(S,A,_)",
         "on(jarm)",
-        checks=("state_fits(S,T)", "iss_fits(A,has)"),
+        "iss_fits(A,has)",
+        checks=("state_fits(S,T)",),
         attacker="a1",
     ),
     # The attacker's own server signs its own responses.
@@ -197,10 +198,10 @@ _CALLBACK: Final[tuple[Rule, ...]] = (
         "a_state(T)",
         "believes(S,aas,_)",
         "on(jarm)",
-        checks=("state_fits(S,T)", "iss_fits(aas,aas)"),
+        "state_fits(S,T)",
         attacker="a1a",
     ),
-    limit("client.callback-once", "client", ("callback(S,_,_,_,_,_)",), "session(S,_)"),
+    limit("client.callback-once", "scenario", ("callback(S,_,_,_,_,_)",), "session(S,_)"),
 )
 
 RULES: Final = (*_START, *_SEEN, *_CALLBACK)

@@ -17,7 +17,7 @@ _CIBA: Final[tuple[Rule, ...]] = (
     # Whoever knows a name can ask for its approval, unless hints are made by the user's own device.
     derive("ciba.guessed-hint", "attacker", "hint(S,alice)", "session(S,eve)", "on(ciba)", "not on(hint_nonce)", attacker="a1"),
     step("ciba.begin", "client", "asks(S,U)", "hint(S,U)"),
-    limit("ciba.begin-once", "client", ("asks(S,_)", "start(S,_)"), "session(S,_)"),
+    limit("ciba.begin-once", "scenario", ("asks(S,_)", "start(S,_)"), "session(S,_)"),
     derive("ciba.expected", "user", "expected(S)", "asks(S,U)", "session(S,U)"),
     # Without anything to compare or to know, a user who is busy approves what comes.
     derive(
@@ -35,7 +35,7 @@ _CIBA: Final[tuple[Rule, ...]] = (
 
 _DEVICE: Final[tuple[Rule, ...]] = (
     step("device.begin", "client", "shows_code(S)", "session(S,_)", "on(device)"),
-    limit("device.begin-once", "client", ("shows_code(S)", "asks(S,_)", "start(S,_)"), "session(S,_)"),
+    limit("device.begin-once", "scenario", ("shows_code(S)", "asks(S,_)", "start(S,_)"), "session(S,_)"),
     step("device.type-own", "user", "types_code(S,alice)", "shows_code(S)", "session(S,alice)"),
     # The attacker sends the code of his own device, with a story.
     step("device.phish", "attacker", "types_code(S,alice)", "shows_code(S)", "session(S,eve)", attacker="a1"),
