@@ -12,7 +12,7 @@ from trustweft.threats.fixes import Workshop
 from trustweft.threats.matrix import Cell, examine, merge
 from trustweft.threats.model.goals import GOALS
 from trustweft.threats.narrate import narrate
-from trustweft.threats.setting import ATTACKERS, DEFAULT, Setting
+from trustweft.threats.setting import ATTACKERS, DEEP, DEFAULT, Bound, Setting
 from trustweft.threats.solve import honest
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.fixes import Fix, Safe
     from trustweft.threats.matrix import Finding
-    from trustweft.threats.setting import Bound
     from trustweft.threats.traces import Trace
 
 __all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "goals_for", "prove", "variants"]
@@ -42,6 +41,8 @@ ASSUMPTIONS: Final = (
 _SIGNING: Final = frozenset(
     {"jar", "jarm", "http_sig", "http_sig_response", "introspection_jwt", "signed_ciba"}
 )
+# Fixes are looked for in the fewest sessions, and checked in more.
+_CHECKED_IN: Final = {DEEP: Bound(6, 6, 3)}
 _NON_REPUDIATION: Final = "non-repudiation"
 
 
@@ -231,17 +232,23 @@ def prove(
     proof = Proof(subject=subject, bound=bound, attackers=tuple(attackers), variants=allowed, honest=runs)
     if proof.impossible:
         return proof
-    matrices = [
-        examine(
-            mechanisms,
-            attackers=attackers,
-            goals=goals_for(subject.mechanisms),
-            bound=bound,
-            residuals=subject.residuals,
-            attacks_per_cell=attacks_per_cell,
-        )
-        for mechanisms in allowed
-    ]
+    goals = goals_for(subject.mechanisms)
+    matrices = []
+    for mechanisms in allowed:
+        known: list[Finding] = []
+        # What a few sessions show need not be looked for among many.
+        for size in dict.fromkeys((DEFAULT, bound)) if bound == DEEP else (bound,):
+            cells = examine(
+                mechanisms,
+                attackers=attackers,
+                goals=goals,
+                bound=size,
+                residuals=subject.residuals,
+                attacks_per_cell=attacks_per_cell,
+                known=known,
+            )
+            known = list(dict.fromkeys(finding for cell in cells for finding in cell.findings))
+        matrices.append(cells)
     proof = replace(proof, cells=tuple(merge(matrices)))
     return replace(proof, fixes=_fixes(proof))
 
@@ -262,7 +269,10 @@ def _fixes(proof: Proof) -> dict[Question, tuple[Fix, ...]]:
             continue
         if finding.mechanisms not in workshops:
             workshops[finding.mechanisms] = Workshop(
-                finding.mechanisms, bound=proof.bound, safe=safe, registry=registry
+                finding.mechanisms,
+                bound=_CHECKED_IN.get(proof.bound, proof.bound),
+                safe=safe,
+                registry=registry,
             )
         fixes[_question(finding)] = workshops[finding.mechanisms].fixes(finding.attackers, finding.goal)
     return fixes

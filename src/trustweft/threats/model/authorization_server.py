@@ -142,10 +142,10 @@ _REQUEST: Final[tuple[Rule, ...]] = (
     limit(
         "server.request-once",
         "authorization-server",
-        ("visits(I,c,R,T,C,N,V)",),
+        ("visits(I,c,_,_,_,_,via(S))", "visits(I,c,_,_,_,_,planted(S))"),
         "on(once_ru)",
         "on(par)",
-        "request(S,c,R,T,C,N)",
+        "request(S,c,_,_,_,_)",
     ),
 )
 
