@@ -88,6 +88,14 @@ async def _a_signature_where_a_certificate_is_registered(world: World) -> Answer
     return await world.authority.send(pushed_request(world.authority, party))
 
 
+@story("client.beyond-profile")
+async def _a_way_to_authenticate_that_another_profile_allowed(world: World) -> Answer:
+    authority = world.authority
+    other = authority.deployment.profile.with_limits(client_authentication_methods=("tls_client_auth",))
+    authority.server.adopt(other)
+    return await authority.send(pushed_request(authority))
+
+
 @story("mtls.certificate-missing")
 async def _no_certificate(world: World) -> Answer:
     draft = pushed_request(world.authority, world.authority.parties["certified"])

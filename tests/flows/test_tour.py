@@ -107,7 +107,7 @@ def test_a_person_reads_the_same_in_the_terminal(ecosystem: Ecosystem, tmp_path:
     assert "steps went as the profile says" in done.stdout
     text = page.read_text(encoding="utf-8")
     drawing = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + len("</svg>")])  # noqa: S314  # our own
-    arrows = [node for node in drawing.iter() if (node.get("class") or "").startswith("arrow")]
+    arrows = [node for node in drawing.iter() if node.get("class") == "line"]
     assert len(arrows) > 2 * len(MAIN_JOB)
     assert "<script" not in text
 

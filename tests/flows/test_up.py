@@ -46,6 +46,8 @@ COMMANDS = (
     ("keys", "list"),
     ("keys", "rotate"),
     ("keys", "retire"),
+    ("profile",),
+    ("profile", "apply"),
     ("config",),
     ("config", "explain"),
 )

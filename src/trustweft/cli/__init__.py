@@ -17,6 +17,7 @@ _COMMANDS = {
     "clients": ("clients", "Register, list, show and remove clients."),
     "users": ("users", "Add, list and remove users."),
     "keys": ("keys", "List, rotate and retire the server's signing keys."),
+    "profile": ("profile", "Show, compare, judge and apply profiles: what binds an ecosystem."),
     "prove": ("prove", "Search a profile for attacks, and tell what closes them."),
     "config": ("configuration", "Explain where each setting comes from."),
 }

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from trustweft.cli.applied_profile import limits_in_force
 from trustweft.cli.assembly.parts import Surroundings
-from trustweft.cli.data_directory import data_option
+from trustweft.cli.data_directory import DataDirectory, data_option
 from trustweft.cli.output import examples, json_option, preformatted, print_json, print_table
 from trustweft.cli.registry import add_client, open_store, update_client
 from trustweft.cli.signing_keys import open_keys
 from trustweft.crypto.keys import KeySet
+from trustweft.profile import ProfileError
 from trustweft.protocol.registration import ClientMetadata, read_client_metadata
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.observability import SilentObserver
+from trustweft.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
+
+    from trustweft.profile import Limits
 
 __all__ = ["command"]
 
@@ -71,7 +76,11 @@ def add(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
         async with open_store(data) as store:
             algorithms = open_keys(data).signing_algorithms(now=_SURROUNDINGS.clock.now())
             added = await add_client(
-                store, metadata.read(), surroundings=_SURROUNDINGS, signing_algorithms=algorithms
+                store,
+                metadata.read(),
+                surroundings=_SURROUNDINGS,
+                signing_algorithms=algorithms,
+                limits=_limits(data),
             )
         if as_json:
             print_json(msgspec.to_builtins(added))
@@ -99,6 +108,13 @@ def list_(data: Path, *, as_json: bool) -> None:
         return
     headings = ("client_id", "name", "method", "bound by", "keys", "scope")
     print_table(headings, [_row(client) for client in clients])
+
+
+def _limits(data: Path) -> Limits:
+    try:
+        return limits_in_force(DataDirectory.open(data))
+    except (ProfileError, SettingsError) as cause:
+        raise click.ClickException(str(cause)) from cause
 
 
 def _row(document: dict[str, object]) -> list[str]:
@@ -171,7 +187,9 @@ def update(data: Path, metadata: BinaryIO, *, as_json: bool) -> None:
     async def run() -> None:
         async with open_store(data) as store:
             algorithms = open_keys(data).signing_algorithms(now=_SURROUNDINGS.clock.now())
-            updated, changed = await update_client(store, metadata.read(), signing_algorithms=algorithms)
+            updated, changed = await update_client(
+                store, metadata.read(), signing_algorithms=algorithms, limits=_limits(data)
+            )
         if as_json:
             print_json({"client": msgspec.to_builtins(updated), "changed": changed})
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from trustweft.cli.assembly.parts import read_profile
+from trustweft.cli.assembly.profiles import profile_in_force
 from trustweft.cli.data_directory import DataDirectory, data_option
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
@@ -82,7 +82,7 @@ def explain(data: Path, config: Path | None, participants: tuple[str, ...], *, a
 def _rows(participant: str, path: Path, *, environment: Mapping[str, str]) -> list[dict[str, str]]:
     try:
         settings = read_settings(path, KINDS[participant], environment=environment)
-        profile = read_profile(path.parent, settings.value.profile)
+        profile = profile_in_force(settings.value, base=path.parent).current
     except (SettingsError, ProfileError) as cause:
         raise click.ClickException(str(cause)) from cause
     rows = [

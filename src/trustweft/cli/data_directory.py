@@ -22,10 +22,20 @@ if TYPE_CHECKING:
 
     from trustweft.runtime.clock import Clock
 
-__all__ = ["DEFAULT_BASE_PORT", "DataDirectory", "Ports", "data_option", "default_directory"]
+__all__ = [
+    "APPLIED_PROFILE",
+    "DEFAULT_BASE_PORT",
+    "DataDirectory",
+    "Ports",
+    "data_option",
+    "default_directory",
+]
 
 DEFAULT_BASE_PORT: Final = 8440
 _RECORD: Final = "ecosystem.json"
+_APPLIED_PROFILE: Final = "profile.toml"
+# As the participants' settings name it, each in a folder of its own.
+APPLIED_PROFILE: Final = f"../{_APPLIED_PROFILE}"
 
 
 def default_directory() -> Path:
@@ -165,3 +175,8 @@ class DataDirectory:
     def credentials(self) -> Path:
         """The demo users and their passwords."""
         return self.path / "credentials.json"
+
+    @property
+    def applied_profile(self) -> Path:
+        """The profile that was applied over that of the settings, where one was."""
+        return self.path / _APPLIED_PROFILE

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from trustweft.cli.data_directory import APPLIED_PROFILE
 from trustweft.cli.registry import add_client, add_user
 from trustweft.cli.settings import (
     CertificateRevocationSettings,
@@ -149,6 +150,7 @@ def _server_settings(data: DataDirectory) -> ServerSettings:
         ),
         # All of the ecosystem is on this machine, and so are clients that are added to it.
         client_keys=ClientKeySettings(trust="../ca/certificate.pem", allowed_hosts=("localhost",)),
+        applied_profile=APPLIED_PROFILE,
         login_notice="This is a demonstration. Its users and their passwords were printed when it started.",
     )
 
@@ -173,6 +175,7 @@ def _resource_settings(data: DataDirectory, customers: Mapping[str, str]) -> Res
             private_key_file="../client-keys/bank.json",
         ),
         customers=dict(customers),
+        applied_profile=APPLIED_PROFILE,
     )
 
 
@@ -192,6 +195,7 @@ def _client_settings(data: DataDirectory) -> ClientSettings:
         ),
         listen=ListenSettings(port=ports.client),
         tls=_TLS,
+        applied_profile=APPLIED_PROFILE,
     )
 
 

@@ -12,7 +12,7 @@ from trustweft.cli.data_directory import DataDirectory
 from trustweft.protocol.registration import DEFAULT_ALGORITHM, ClientMetadata, read_client_metadata
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.strict_json import load_object
-from trustweft.server.clients import MAXIMUM_METADATA
+from trustweft.server.clients import MAXIMUM_METADATA, ways_beyond
 from trustweft.server.login.people import create_user
 from trustweft.store.errors import StoreFileError
 from trustweft.store.sqlite.store import SqliteStore
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.cli.assembly.parts import Surroundings
+    from trustweft.profile import Limits
     from trustweft.server.login.passwords import Passwords
     from trustweft.server.records import User
     from trustweft.server.storage import ServerStore
@@ -77,6 +78,7 @@ async def add_client(
     *,
     surroundings: Surroundings,
     signing_algorithms: tuple[str, ...] = (DEFAULT_ALGORITHM,),
+    limits: Limits | None = None,
 ) -> ClientMetadata:
     """Register a client.
 
@@ -85,12 +87,14 @@ async def add_client(
         raw: its metadata.
         surroundings: clock, entropy, observer.
         signing_algorithms: what the server signs ID tokens with.
+        limits: of the profile in force, where the client has to fit it.
 
     Raises:
         click.ClickException: the metadata is refused, or the identifier is taken.
     """
     stored, metadata = read_client(raw, entropy_token=surroundings.entropy.token())
     _check_promises(metadata, signing_algorithms)
+    _check_ways(metadata, limits)
     if not await store.add_client(metadata.client_id, stored):
         raise click.ClickException(
             f"client.taken: {metadata.client_id} is taken, now or by a client that was removed"
@@ -99,7 +103,11 @@ async def add_client(
 
 
 async def update_client(
-    store: ServerStore, raw: bytes, *, signing_algorithms: tuple[str, ...] = (DEFAULT_ALGORITHM,)
+    store: ServerStore,
+    raw: bytes,
+    *,
+    signing_algorithms: tuple[str, ...] = (DEFAULT_ALGORITHM,),
+    limits: Limits | None = None,
 ) -> tuple[ClientMetadata, tuple[str, ...]]:
     """Replace a client's registration; return it, and the names of the members that differ from before.
 
@@ -107,12 +115,14 @@ async def update_client(
         store: where.
         raw: its metadata.
         signing_algorithms: what the server signs ID tokens with.
+        limits: of the profile in force, where the client has to fit it.
 
     Raises:
         click.ClickException: the metadata is refused, there is no such client, or somebody else changed it meanwhile.
     """
     stored, metadata = read_client(raw)
     _check_promises(metadata, signing_algorithms)
+    _check_ways(metadata, limits)
     old = await store.find_client(metadata.client_id)
     if old is None:
         raise click.ClickException(f"client.unknown: there is no client {metadata.client_id}")
@@ -131,6 +141,15 @@ def _check_promises(metadata: ClientMetadata, signing_algorithms: tuple[str, ...
         raise click.ClickException(
             f"client-metadata.algorithm: this server signs ID tokens with {' and '.join(signing_algorithms)}, not with "
             f"{wanted}: register another id_token_signed_response_alg, or add {wanted} to keys.algorithms of the server"
+        )
+
+
+def _check_ways(metadata: ClientMetadata, limits: Limits | None) -> None:
+    """Hold that the client would not be refused for what it is registered for."""
+    beyond = () if limits is None else ways_beyond(limits, metadata)
+    if beyond:
+        raise click.ClickException(
+            f"client.beyond-profile: the profile in force does not allow {', '.join(beyond)}"
         )
 
 

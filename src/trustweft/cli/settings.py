@@ -147,7 +147,13 @@ class ClientKeySettings(_Settings, frozen=True):
 
 
 class ServerSettings(_Settings, frozen=True):
-    """`trustweft serve server`."""
+    """`trustweft serve server`.
+
+    Attributes:
+        profile: what the participant is held to: the name of a packaged profile, or a file.
+        applied_profile: the file where `trustweft profile apply` puts another one; it is followed while we run.
+        without_mechanisms: what the profile asks for and is not built: the operator does without, knowingly.
+    """
 
     server: ServerConfig
     listen: ListenSettings
@@ -158,6 +164,8 @@ class ServerSettings(_Settings, frozen=True):
     certificate_revocation: CertificateRevocationSettings = CertificateRevocationSettings()
     client_keys: ClientKeySettings = ClientKeySettings()
     profile: str = "fapi2-security"
+    applied_profile: str | None = None
+    without_mechanisms: tuple[str, ...] = ()
     login_notice: str | None = None
 
     def __post_init__(self) -> None:
@@ -198,6 +206,7 @@ class ResourceSettings(_Settings, frozen=True):
     Attributes:
         customers: subject identifiers, each with the name of the sample customer whose accounts it sees.
         payments: the SQLite file of the payments that the sample bank made.
+        profile: what the guard is held to, with ``applied_profile`` and ``without_mechanisms`` as of the server.
     """
 
     resource: ResourceServerSettings
@@ -209,6 +218,8 @@ class ResourceSettings(_Settings, frozen=True):
     customers: dict[str, str] = {}
     payments: str = "payments.sqlite"
     profile: str = "fapi2-security"
+    applied_profile: str | None = None
+    without_mechanisms: tuple[str, ...] = ()
 
 
 class MoneyViewSettings(_Settings, frozen=True):
@@ -230,9 +241,11 @@ class MoneyViewSettings(_Settings, frozen=True):
 
 
 class ClientSettings(_Settings, frozen=True):
-    """`trustweft serve client`: MoneyView."""
+    """`trustweft serve client`: MoneyView, which reads the applied profile when it starts."""
 
     moneyview: MoneyViewSettings
     listen: ListenSettings
     tls: TlsSettings
     profile: str = "fapi2-security"
+    applied_profile: str | None = None
+    without_mechanisms: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 import uvloop
 
 from trustweft.cli.assembly.client import assemble_client
@@ -12,7 +13,7 @@ from trustweft.cli.assembly.parts import Assembled, Surroundings, reaper
 from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
-from trustweft.cli.data_directory import DEFAULT_BASE_PORT, DataDirectory, Ports, data_option
+from trustweft.cli.data_directory import APPLIED_PROFILE, DEFAULT_BASE_PORT, DataDirectory, Ports, data_option
 from trustweft.cli.first_start import prepare_keys, prepare_people, prepare_settings
 from trustweft.cli.output import examples, own_name
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import TypeVar
-
-    import msgspec
 
     from trustweft.cli.first_start import DemoCredentials
     from trustweft.resource.checks import GuardCheck
@@ -162,9 +161,11 @@ async def _assemble(
 def _settings(directory: DataDirectory, participant: str, kind: type[T]) -> T:
     # The environment overlays one participant's settings; here there are several, so the files alone count.
     environment: Mapping[str, str] = {}
-    return read_settings(
+    settings = read_settings(
         directory.file(f"{participant}/{participant}.toml"), kind, environment=environment
     ).value
+    # A directory that an earlier version made does not say where applied profiles are; here there is one place.
+    return msgspec.structs.replace(settings, applied_profile=APPLIED_PROFILE)
 
 
 async def _customers(store: ServerStore) -> dict[str, str]:

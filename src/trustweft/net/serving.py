@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.net.asgi import Application
+    from trustweft.net.tls_policy import TlsPolicy
 
 __all__ = ["Listener", "ServingError", "bind", "check_free", "serve", "stop_on_signals", "tls_context"]
 
@@ -48,6 +49,7 @@ class Listener:
     Attributes:
         client_authorities: where set, the listener asks for client certificates: a file of the authorities that may
             have issued them. It bounds nothing where any certificate may reach the application, as it should.
+        policy: what narrows TLS further than it is by itself.
         sockets: bound to the address already, by somebody who shares them with others; serving closes them.
     """
 
@@ -58,6 +60,7 @@ class Listener:
     certificate: Path
     private_key: Path
     client_authorities: Path | None = None
+    policy: TlsPolicy | None = None
     sockets: tuple[socket.socket, ...] = ()
 
 
@@ -175,7 +178,9 @@ def _configure(listener: Listener) -> uvicorn.Config:
     )
     try:
         config.load()
-    except OSError as cause:  # ssl.SSLError is one
+        if listener.policy is not None and config.ssl is not None:
+            listener.policy.narrow(config.ssl)
+    except (OSError, ValueError) as cause:  # ssl.SSLError is an OSError
         raise ServingError(
             f"{listener.name} cannot use {listener.certificate} with {listener.private_key}: {cause}"
         ) from cause

@@ -26,7 +26,14 @@ from trustweft.profile.schema import OUR_CHOICE, Duties, Limits, Profile, Requir
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["is_profile_file", "load_profile", "load_requirements", "load_specification", "profile_names"]
+__all__ = [
+    "is_profile_file",
+    "load_profile",
+    "load_requirements",
+    "load_specification",
+    "profile_names",
+    "profile_octets",
+]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -131,6 +138,20 @@ def load_profile(name_or_path: str | Path) -> Profile:
     if not _NAME.fullmatch(name_or_path):
         raise ProfileError(f"{name_or_path!r} is neither the name of a profile nor the path of its file")
     return _packaged_profile(name_or_path)
+
+
+def profile_octets(name_or_path: str | Path) -> bytes:
+    """Return the file of a profile as it is, found as ``load_profile`` finds it.
+
+    Raises:
+        ProfileError: there is none, or it cannot be read.
+    """
+    is_file = isinstance(name_or_path, Path) or is_profile_file(name_or_path)
+    source = Path(name_or_path) if is_file else _packaged("profiles") / f"{name_or_path}{_SUFFIX}"
+    try:
+        return source.read_bytes()
+    except OSError as cause:
+        raise ProfileError(f"{source}: {cause.strerror}") from cause
 
 
 @cache

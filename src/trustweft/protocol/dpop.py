@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from trustweft.crypto import jws
+from trustweft.crypto.algorithms import ALGORITHMS
 from trustweft.crypto.keys import public_jwk, read_public_jwk, thumbprint
 from trustweft.protocol.signed_token import check_not_in_future, optional_time, restate
 from trustweft.protocol.url import normalise
@@ -20,7 +21,7 @@ from trustweft.runtime.errors import Reason, Reject, reason
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from trustweft.crypto.algorithms import PublicKey
     from trustweft.crypto.keys import Signer
@@ -183,6 +184,7 @@ def verify_proof(
     future_tolerance: float,
     maximum_age: float,
     access_token: str | None = None,
+    algorithms: Collection[str] = ALGORITHMS,
 ) -> Proof:
     """Verify a proof (section 4.3).
 
@@ -198,12 +200,15 @@ def verify_proof(
         future_tolerance: how many seconds ``iat`` and ``nbf`` may be ahead.
         maximum_age: how many seconds ago ``iat`` may be.
         access_token: the token that comes with the request, which ``ath`` must then belong to.
+        algorithms: those that are allowed here, by their canonical names.
 
     Raises:
         Reject: ``dpop.*``.
     """
     try:
         parsed = jws.parse(proof)  # (1)
+        if parsed.algorithm not in algorithms:
+            raise ALGORITHM.reject(f"alg={parsed.algorithm}")
         _check_type(parsed)  # (2)
         key, jkt = _key_of(parsed.header_segment)  # (3)
         claims = jws.verify(parsed, key=key)  # (4)
@@ -338,7 +343,7 @@ class Nonces:
     All processes that share the secret accept each other's nonces.
     """
 
-    __slots__ = ("_accepted", "_key", "_step", "_steps_back")
+    __slots__ = ("_accepted", "_key", "_secret", "_step", "_steps_back")
 
     def __init__(self, secret: bytes, *, step: float = 60.0, window: float = 300.0) -> None:
         """Take a secret of 32 octets or more, how often the nonce changes and for how long one is accepted.
@@ -351,10 +356,20 @@ class Nonces:
         if len(secret) < hashlib.sha256().digest_size or not 0 < 2 * step <= window:
             raise ValueError("nonces need 32 octets of secret and a window of at least two steps")
         # A key of its own (as HKDF expands one), so that the secret may serve other purposes too.
+        self._secret = secret
         self._key = hmac.digest(secret, b"trustweft dpop nonce\x01", "sha256")
         self._step = step
         self._steps_back = int(window // step) - 1
         self._accepted: tuple[int, tuple[str, ...]] = (-1, ())
+
+    def every(self, step: float) -> Nonces:
+        """Return nonces of the same secret that change so often, and serve in their own step and the next.
+
+        The same nonces, where they change so often already.
+        """
+        if step == self._step:
+            return self
+        return Nonces(self._secret, step=step, window=2 * step)
 
     def current(self, now: float) -> str:
         """Return the nonce to give out now."""

@@ -73,6 +73,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
         authentication_methods: how clients may authenticate.
         mtls_endpoint_aliases: endpoints on the listener for client certificates (RFC 8705 section 5).
         certificate_bound_access_tokens: whether it binds tokens to client certificates.
+        dpop_bound_access_tokens: whether it binds them to proof keys.
         authorization_details_types: which it knows (RFC 9396 section 10).
     """
 
@@ -94,6 +95,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
     authentication_methods: tuple[str, ...] = ("private_key_jwt",)
     mtls_endpoint_aliases: tuple[tuple[str, str], ...] = ()
     certificate_bound_access_tokens: bool = False
+    dpop_bound_access_tokens: bool = True
     service_documentation: str | None = None
     authorization_details_types: tuple[str, ...] = ()
 
@@ -194,11 +196,17 @@ def _oauth_members(server: ServerDescription) -> dict[str, object]:
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,  # RFC 9207
         "require_pushed_authorization_requests": True,  # RFC 9126
-        "dpop_signing_alg_values_supported": list(server.signing_algorithms),  # RFC 9449
+        **_dpop_members(server),
         "tls_client_certificate_bound_access_tokens": server.certificate_bound_access_tokens,  # RFC 8705
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,  # it would be true where left out; does not concern RFC 9126
     }
+
+
+def _dpop_members(server: ServerDescription) -> dict[str, object]:
+    if not server.dpop_bound_access_tokens:
+        return {}
+    return {"dpop_signing_alg_values_supported": list(server.signing_algorithms)}  # RFC 9449
 
 
 def _authentication_members(server: ServerDescription) -> dict[str, object]:

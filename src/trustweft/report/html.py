@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Attempt", "Message", "Section", "page", "page_style"]
+__all__ = ["STYLE", "Attempt", "Message", "Section", "page"]
 
-_STYLE: Final = """
+STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1f2f3f;--soft:#5b6b7a;--line:#d7dfe6;--ground:#f6f8fa;--card:#fff;--good:#1a6b3c;
 --bad:#b42318;--code:#eef3f8}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#a3b1be;--line:#2c3946;--ground:#10171e;--card:#18222c;
@@ -81,11 +81,6 @@ class Section:
     problem: str = ""
 
 
-def page_style() -> str:
-    """Return the style that all reports share, for those that lay out their page themselves."""
-    return _STYLE
-
-
 def page(*, title: str, lead: str, verdict: str, ok: bool, picture: str, sections: Sequence[Section]) -> str:
     """Return the page.
 
@@ -102,7 +97,7 @@ def page(*, title: str, lead: str, verdict: str, ok: bool, picture: str, section
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>",
         f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>',
         f'<p class="verdict {_tone(ok=ok)}">{_mark(ok=ok)} {escape(verdict)}</p>',
         f'<div class="picture" tabindex="0" role="region" aria-label="Sequence diagram">{picture}</div>',

@@ -34,7 +34,7 @@ svg.sequence .head{fill:#eef3f8;stroke:#3b5b7a}
 svg.sequence .name{font-weight:600}
 svg.sequence .line{stroke:#24578a;stroke-width:1.6;fill:none}
 svg.sequence .tip{fill:#24578a}
-svg.sequence .answer .line{stroke-dasharray:5 4}
+svg.sequence .answer .line,svg.sequence .refused .line{stroke-dasharray:5 4}
 svg.sequence .attack .line,svg.sequence .refused .line{stroke:#b42318}
 svg.sequence .attack .line{stroke-width:3}
 svg.sequence .attack .tip,svg.sequence .refused .tip{fill:#b42318}
@@ -66,7 +66,7 @@ class Message:
         source: a name among the participants.
         target: a name among the participants; the source itself for a step of its own.
         text: what is said; long ones are wrapped.
-        kind: an `answer` is dashed; a `refused` one is red, one of an `attack` red and thick; a `note` is a box.
+        kind: an `answer` is dashed; one that is `refused` is red and dashed, one of an `attack` red and thick; a `note` is a box.
     """
 
     source: str

@@ -82,6 +82,7 @@ def verify_proof(inspection: Inspection) -> None:
         now=inspection.now,
         future_tolerance=protection.future_tolerance,
         maximum_age=protection.proof_maximum_age,
+        algorithms=protection.signing_algorithms,
         access_token=inspection.presented.token,
     )
 

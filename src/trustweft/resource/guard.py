@@ -14,6 +14,7 @@ from trustweft.resource.inspection import AuthorizationContext, Inspection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trustweft.profile import Profile
     from trustweft.protocol.http import HttpRequest
     from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.resource.checks import GuardCheck
@@ -37,6 +38,10 @@ class Guard:
     def __init__(self, protection: Protection, *, pipeline: Sequence[GuardCheck] = PIPELINE) -> None:
         self.protection = protection
         self._pipeline = tuple(pipeline)
+
+    def adopt(self, profile: Profile) -> None:
+        """Act by another profile: requests that arrive from now on; those under way end by the one they began with."""
+        self.protection = self.protection.with_profile(profile)
 
     async def verify(
         self,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from trustweft.crypto.algorithms import ALGORITHMS
 from trustweft.protocol.rar import holds_at
 from trustweft.resource.tokens import TokenCache
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from trustweft.crypto.keys import KeySet
+    from trustweft.profile import Profile
     from trustweft.protocol.access_token import AccessToken
     from trustweft.protocol.bearer import PresentedToken
     from trustweft.protocol.dpop import Nonces, Proof
@@ -50,6 +52,7 @@ class Protection:
         proof_maximum_age: seconds that a proof may be old.
         tokens: the tokens that verified lately.
         require_nonce: whether proofs must hold a nonce of ours (RFC 9449 section 9).
+        signing_algorithms: those that proofs may be signed with, by their canonical names.
         detail_types: how authorization details of each type compare (RFC 9396); their schemas are not looked at here.
     """
 
@@ -65,8 +68,21 @@ class Protection:
     future_tolerance: float
     proof_maximum_age: float
     require_nonce: bool = True
+    signing_algorithms: tuple[str, ...] = ALGORITHMS
     tokens: TokenCache = field(default_factory=TokenCache)
     detail_types: Mapping[str, DetailType] = field(default_factory=dict)
+
+    def with_profile(self, profile: Profile) -> Protection:
+        """Return the same with the limits and duties of another profile."""
+        limits = profile.limits
+        return replace(
+            self,
+            nonces=self.nonces.every(limits.dpop_nonce_step),
+            future_tolerance=limits.future_tolerance,
+            proof_maximum_age=limits.dpop_proof_max_age,
+            require_nonce=profile.duties.require_dpop_nonce,
+            signing_algorithms=limits.signing_algorithms,
+        )
 
 
 class AuthorizationContext(Struct, frozen=True):

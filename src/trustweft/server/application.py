@@ -20,6 +20,7 @@ from trustweft.server.pipelines import PIPELINES
 
 if TYPE_CHECKING:
     from trustweft.net.asgi import Application
+    from trustweft.profile import Profile
     from trustweft.protocol.http import HttpRequest
 
 __all__ = ["REASON_HEADER", "AuthorizationServer"]
@@ -52,6 +53,11 @@ class AuthorizationServer:
             body_limit=BODY_LIMIT,
             endpoint_of=lambda path: _route(path)[0],
         )
+
+    def adopt(self, profile: Profile) -> None:
+        """Act by another profile: requests that arrive from now on; those under way end by the one they began with."""
+        self.deployment = self.deployment.with_profile(profile)
+        self.documents = Documents(self.deployment)
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; a refusal becomes an answer here and nowhere else."""
@@ -98,7 +104,7 @@ class AuthorizationServer:
     def _with_nonce(self, exchange: Exchange, response: HttpResponse) -> HttpResponse:
         if exchange.endpoint not in _WITH_NONCE or any(name == NONCE_HEADER for name, _ in response.headers):
             return response
-        nonce = self.deployment.nonces.current(exchange.now)
+        nonce = exchange.deployment.nonces.current(exchange.now)
         return HttpResponse(response.status, (*response.headers, (NONCE_HEADER, nonce)), response.body)
 
 

@@ -14,9 +14,16 @@ from trustweft.runtime.strict_json import load_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trustweft.profile import Limits
     from trustweft.server.storage import ServerStore
 
-__all__ = ["PublishedKeys", "RegisteredClient", "find_client", "read_published_keys"]
+__all__ = [
+    "PublishedKeys",
+    "RegisteredClient",
+    "find_client",
+    "read_published_keys",
+    "ways_beyond",
+]
 
 MAXIMUM_METADATA = 262_144
 
@@ -70,3 +77,21 @@ def read_published_keys(jwks: Mapping[str, object], *, method: str) -> Published
     """
     certified = method == "self_signed_tls_client_auth"
     return PublishedKeys(KeySet.read(jwks), read_registered_certificates(jwks) if certified else None)
+
+
+def ways_beyond(limits: Limits, metadata: ClientMetadata) -> tuple[str, ...]:
+    """Return the ways of a registered client that a profile does not allow, or no longer.
+
+    How it authenticates, what binds its tokens, and the algorithms that it was registered to sign and to be answered
+    with; each as far as it is used.
+    """
+    method = metadata.token_endpoint_auth_method
+    ways = [(method, limits.client_authentication_methods)]
+    if method == "private_key_jwt":
+        ways.append((metadata.token_endpoint_auth_signing_alg, limits.signing_algorithms))
+    if metadata.grant_types:
+        bound = "mtls" if metadata.tls_client_certificate_bound_access_tokens else "dpop"
+        ways.append((bound, limits.sender_constraint_methods))
+    if "openid" in metadata.scope:
+        ways.append((metadata.id_token_signed_response_alg, limits.signing_algorithms))
+    return tuple(way for way, allowed in ways if way not in allowed)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from trustweft.crypto.algorithms import ALGORITHMS, canonical_algorithm
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.metadata import ServerDescription, create_server_metadata, well_known_urls
 from trustweft.protocol.oidc import CLAIMS_OF_SCOPE
@@ -76,11 +77,12 @@ def _key_set(deployment: Deployment) -> HttpResponse:
 
 
 def _describe(deployment: Deployment) -> ServerDescription:
-    config, limits = deployment.config, deployment.profile.limits
+    config, limits, keys = deployment.config, deployment.profile.limits, deployment.keys.algorithms
     scopes = tuple(definition.name for definition in config.scopes)
     aliases: tuple[tuple[str, str], ...] = ()
     if config.mtls_base is not None:
         aliases = tuple((f"{name}_endpoint", config.mtls_base + PATHS[name]) for name in _ALIASED)
+    methods = AUTHENTICATION_METHODS if aliases else ("private_key_jwt",)
     return ServerDescription(
         issuer=config.issuer,
         authorization_endpoint=config.endpoint("authorization"),
@@ -93,9 +95,15 @@ def _describe(deployment: Deployment) -> ServerDescription:
         scopes=scopes,
         grant_types=limits.grant_types,
         claims=("sub", *(name for name in _TOLD if any(name in CLAIMS_OF_SCOPE.get(s, ()) for s in scopes))),
-        id_token_algorithms=deployment.keys.algorithms,
+        id_token_algorithms=tuple(each for each in keys if each in limits.signing_algorithms),
+        signing_algorithms=tuple(
+            each for each in ALGORITHMS if canonical_algorithm(each) in limits.signing_algorithms
+        ),
         mtls_endpoint_aliases=aliases,
-        certificate_bound_access_tokens=bool(aliases),
-        authentication_methods=AUTHENTICATION_METHODS if aliases else ("private_key_jwt",),
+        certificate_bound_access_tokens=bool(aliases) and "mtls" in limits.sender_constraint_methods,
+        dpop_bound_access_tokens="dpop" in limits.sender_constraint_methods,
+        authentication_methods=tuple(
+            each for each in methods if each in limits.client_authentication_methods
+        ),
         authorization_details_types=tuple(deployment.detail_types.definitions),
     )

@@ -6,7 +6,7 @@ A check reads what earlier checks established and adds its own. A fact that nobo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trustweft.server.details import DetailTypes
@@ -69,6 +69,10 @@ class Deployment:
     entropy: Entropy
     observer: Observer
     detail_types: DetailTypes = field(default_factory=DetailTypes)
+
+    def with_profile(self, profile: Profile) -> Deployment:
+        """Return the same with another profile, and with nonces that change as often as it says."""
+        return replace(self, profile=profile, nonces=self.nonces.every(profile.limits.dpop_nonce_step))
 
 
 @dataclass(frozen=True, slots=True)

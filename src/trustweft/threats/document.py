@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from trustweft.profile.mechanisms import load_mechanisms
-from trustweft.report.html import page_style
+from trustweft.report.html import STYLE
 from trustweft.threats.corpus import corpus
 from trustweft.threats.narrate import ATTACKERS, GOALS, draw, narrate, printed
 from trustweft.threats.proof import ASSUMPTIONS
@@ -45,7 +45,7 @@ def as_page(proof: Proof) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        f"<title>{escape(title)}</title><style>{page_style()}{_STYLE}</style></head><body><main>",
+        f"<title>{escape(title)}</title><style>{STYLE}{_STYLE}</style></head><body><main>",
         f"<h1>{escape(title)}</h1>",
         f'<p class="lead">Searched by machine for every combination of {len(proof.attackers)} attackers.</p>',
         f'<p class="verdict {tone}">{"✓" if proof.secure else "✗"} {escape(sentence)}</p>',

@@ -36,6 +36,9 @@ class _Told:
     def stolen(self, manner: str) -> bool:
         return any(event.arguments[1] == manner for event in self.trace.named("steal"))
 
+    def denied(self, what: str) -> bool:
+        return any(event.arguments[0] == what for event in self.trace.named("denies"))
+
     def injected_as(self, server: str) -> bool:
         return any(event.arguments[1] == server for event in self.trace.named("injected"))
 
@@ -119,6 +122,15 @@ def _delivered(told: _Told, *, chosen: bool) -> bool:
 
 
 _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
+    ("unsigned-ciba-request", lambda told: told.denied("approval")),
+    ("request-denied", lambda told: told.denied("request")),
+    ("response-denied", lambda told: told.denied("response")),
+    ("resource-request-denied", lambda told: told.denied("resource_request")),
+    ("resource-response-denied", lambda told: told.denied("resource_response")),
+    ("response-unlinked", lambda told: told.denied("link")),
+    ("ciba-relay", lambda told: told.has("relays")),
+    ("ciba-phishing", lambda told: told.has("asks")),
+    ("device-phishing", lambda told: told.has("types_code")),
     ("client-as-user", lambda told: told.has("impersonate")),
     ("offboarded-client", lambda told: told.has("use_after_offboarding")),
     ("redirect-307", _Told.form_forwarded),
@@ -138,6 +150,7 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("state-leak", lambda told: told.session_integrity and told.leaked_state()),
     ("pkce-downgrade", _Told.downgraded),
     ("csrf", lambda told: told.session_integrity and bool(told.crafted())),
+    ("code-theft", lambda told: told.stolen("own") and not told.foreign_redirect()),
     ("code-replay", _Told.replayed_code),
     (
         "pkce-chosen-challenge",
@@ -146,7 +159,7 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("open-redirect-uri", _Told.foreign_redirect),
     ("browser-swapping", lambda told: told.victims_code_injected() and "a3b" in told.trace.attackers),
     ("plaintext-redirect", lambda told: told.victims_code_injected() and "a2" in told.trace.attackers),
-    ("code-injection", lambda told: told.victims_code_injected() or told.stolen("own")),
+    ("code-injection", _Told.victims_code_injected),
 )
 
 

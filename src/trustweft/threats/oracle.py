@@ -11,7 +11,7 @@ import clingo
 
 from trustweft.profile.mechanisms import KINDS
 from trustweft.threats.emit.clingo import program
-from trustweft.threats.model import CODE_FLOW
+from trustweft.threats.model import MODEL
 from trustweft.threats.model.goals import GOALS
 from trustweft.threats.setting import ATTACKERS, Setting
 
@@ -51,7 +51,7 @@ class Oracle:
         lines += [f'chosen("{each}") :- {_on(each)}.' for each in sorted(candidates)]
         lines.append("#maximize { 1,M : chosen(M) }. #show. #show chosen/1.")
         fixed = frozenset(each for each in mechanisms if "=" not in each)
-        text = program((*CODE_FLOW, *Setting(fixed, frozenset(), bound).rules()))
+        text = program((*MODEL, *Setting(fixed, frozenset(), bound).rules()))
         self._control.add("base", [], text + "\n".join(lines))
         self._control.ground([("base", [])])
 
@@ -106,7 +106,7 @@ def attackers_needed(setting: Setting, goal: str, trace: Trace) -> frozenset[str
     lines.append("#minimize { 1,A : attacker(A) }. #show. #show attacker/1.")
     control = clingo.Control(["--warn=none", "--opt-mode=opt"])
     alone = Setting(setting.mechanisms, frozenset(), setting.bound)
-    control.add("base", [], program((*CODE_FLOW, *alone.rules())) + "\n".join(lines))
+    control.add("base", [], program((*MODEL, *alone.rules())) + "\n".join(lines))
     control.ground([("base", [])])
     best: frozenset[str] | None = None
     with control.solve(yield_=True) as models:

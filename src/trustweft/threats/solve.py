@@ -13,7 +13,7 @@ import clingo
 from trustweft.threats.emit.clingo import program
 from trustweft.threats.ground import Recorder
 from trustweft.threats.language import Condition, Rule, parse, step
-from trustweft.threats.model import CODE_FLOW
+from trustweft.threats.model import MODEL
 from trustweft.threats.setting import ATTACKERS, Bound, Setting, switches
 from trustweft.threats.traces import Event, Shape, Trace, in_order
 
@@ -32,7 +32,7 @@ class Searcher:
         rules: the model; another one is for those who change it to see what notices.
     """
 
-    def __init__(self, mechanisms: frozenset[str], bound: Bound, rules: tuple[Rule, ...] = CODE_FLOW) -> None:
+    def __init__(self, mechanisms: frozenset[str], bound: Bound, rules: tuple[Rule, ...] = MODEL) -> None:
         self._mechanisms = mechanisms
         self._recorder = Recorder()
         self._blocks: set[str] = set()

@@ -99,7 +99,7 @@ def limited(**limits: Any) -> Mutant:
         profile = site.deployment.profile
         changed = msgspec.structs.replace(profile.limits, **limits)
         other = msgspec.structs.replace(
-            profile, limits=changed, requirements=()
+            profile, limits=changed, requirements=(), responsibilities=(), interactions=()
         )  # else it is refused as too weak
         return _serving(site, AuthorizationServer(replace(site.deployment, profile=other)))
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from local_tls import LocalTls, make_local_tls, read_head, tls_server
 from revocations import Issuer
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities, revocation_lists
-from trustweft.cli.assembly.parts import Surroundings
+from trustweft.cli.assembly.parts import Surroundings, tls_policy
 from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.server import assemble_server
 from trustweft.cli.data_directory import DataDirectory
@@ -26,6 +26,7 @@ from trustweft.cli.settings import (
 )
 from trustweft.crypto.local_authority import issue_client_certificate
 from trustweft.net.proxy_headers import ProxyHeaders
+from trustweft.profile import load_profile
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
@@ -45,6 +46,7 @@ pytestmark = pytest.mark.anyio
 
 THUMBPRINT = "A" * 43
 AROUND = Surroundings(SystemClock(), SystemEntropy(), SilentObserver())
+POLICY = tls_policy(load_profile("fapi2-security"))
 TLS = TlsSettings(certificate="c.pem", private_key="k.pem", client_authorities="ca.pem")
 
 
@@ -151,7 +153,7 @@ async def test_a_list_in_a_file_beside_the_settings_is_read(tmp_path: Path, tls:
     """As every path in the settings, it is relative to their file."""
     chain = chain_of(tls)
     (tmp_path / "revoked.crl").write_bytes(signed(tls, chain[0]))
-    lists = revocation_lists(listed("revoked.crl"), base=tmp_path, surroundings=AROUND)
+    lists = revocation_lists(listed("revoked.crl"), base=tmp_path, surroundings=AROUND, policy=POLICY)
     with pytest.raises(Reject, match=r"certificate\.revoked"):
         await lists.verify(chain)
 
@@ -173,7 +175,7 @@ async def test_a_list_at_a_url_is_fetched_over_tls(
 
     async with tls_server(talk, tls.server_context()) as port:
         settings = listed(f"https://localhost:{port}/revoked.crl", trust="ca/certificate.pem")
-        lists = revocation_lists(settings, base=tmp_path, surroundings=AROUND)
+        lists = revocation_lists(settings, base=tmp_path, surroundings=AROUND, policy=POLICY)
         with pytest.raises(Reject) as refused:
             await lists.verify(chain)
     assert refused.value.reason.id == outcome
@@ -184,8 +186,10 @@ async def test_none_is_a_choice_and_nothing_is_a_refusal(tmp_path: Path, tls: Lo
     chosen = CertificateRevocationSettings(
         authorities=(ListedAuthoritySettings(certificate="ca/certificate.pem", lists="none"),)
     )
-    await revocation_lists(chosen, base=tmp_path, surroundings=AROUND).verify(chain_of(tls))
-    silent = revocation_lists(CertificateRevocationSettings(), base=tmp_path, surroundings=AROUND)
+    await revocation_lists(chosen, base=tmp_path, surroundings=AROUND, policy=POLICY).verify(chain_of(tls))
+    silent = revocation_lists(
+        CertificateRevocationSettings(), base=tmp_path, surroundings=AROUND, policy=POLICY
+    )
     with pytest.raises(Reject, match="nothing is configured about revocation"):
         await silent.verify(chain_of(tls))
 
@@ -212,4 +216,4 @@ def test_settings_that_contradict_themselves_stop_the_start(
 ) -> None:
     """With the name of the table."""
     with pytest.raises(SettingsError, match="certificate_revocation: "):
-        revocation_lists(settings, base=tmp_path, surroundings=AROUND)
+        revocation_lists(settings, base=tmp_path, surroundings=AROUND, policy=POLICY)

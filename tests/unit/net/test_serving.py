@@ -26,6 +26,7 @@ from trustweft.crypto.local_authority import create_self_signed, issue_client_ce
 from trustweft.net import client_certificates, connections
 from trustweft.net.asgi import application
 from trustweft.net.serving import Listener, ServingError, serve, stop_on_signals, tls_context
+from trustweft.net.tls_policy import TlsPolicy
 from trustweft.protocol.http import HttpRequest, HttpResponse
 from trustweft.runtime.observability import REQUEST_ID, SilentObserver
 
@@ -49,6 +50,9 @@ BOTH_LOOPS = pytest.mark.parametrize(
     [("asyncio", {"use_uvloop": False}), ("asyncio", {"use_uvloop": True})],
     ids=["asyncio", "uvloop"],
 )
+
+
+EC_128 = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 
 
 @pytest.fixture
@@ -119,6 +123,17 @@ async def talk(port: int, context: ssl.SSLContext, octets: bytes = CLOSE) -> byt
         answer = await reader.read()
         writer.close()
     return answer
+
+
+async def spoken_with(port: int, context: ssl.SSLContext) -> str | None:
+    """Return the version of TLS that is spoken with such a client; None where there is no connection."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    except (ssl.SSLError, ConnectionError):
+        return None
+    version: str = writer.get_extra_info("ssl_object").version()
+    writer.close()
+    return version
 
 
 def header(answer: bytes, name: str) -> str:
@@ -344,14 +359,53 @@ async def test_old_versions_and_weak_suites_are_not_spoken(
         context.set_ciphers(suites)
     port = free_port()
     async with serving(listener(local_tls, port, app(describe))):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-        except (ssl.SSLError, ConnectionError):
-            spoken = None
-        else:
-            spoken = writer.get_extra_info("ssl_object").version()
-            writer.close()
-    assert spoken == expected
+        assert await spoken_with(port, context) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "version", "suites", "expected"),
+    [
+        (TlsPolicy(minimum_version="1.3", cipher_suites=(EC_128,)), ssl.TLSVersion.TLSv1_2, None, None),
+        (TlsPolicy(minimum_version="1.3", cipher_suites=(EC_128,)), ssl.TLSVersion.TLSv1_3, None, "TLSv1.3"),
+        (
+            TlsPolicy(minimum_version="1.2", cipher_suites=(EC_128,)),
+            ssl.TLSVersion.TLSv1_2,
+            "ECDHE-ECDSA-AES128-GCM-SHA256",
+            "TLSv1.2",
+        ),
+        (
+            TlsPolicy(minimum_version="1.2", cipher_suites=(EC_128,)),
+            ssl.TLSVersion.TLSv1_2,
+            "ECDHE-ECDSA-AES256-GCM-SHA384",
+            None,
+        ),
+    ],
+    ids=["1.3 refuses 1.2", "1.3", "the suite", "another suite"],
+)
+async def test_a_policy_narrows_what_a_listener_speaks(
+    local_tls: LocalTls, policy: TlsPolicy, version: ssl.TLSVersion, suites: str | None, expected: str | None
+) -> None:
+    """A profile may ask for a newer version, or for fewer suites."""
+    context = local_tls.client_context()
+    context.minimum_version = context.maximum_version = version
+    if suites is not None:
+        context.set_ciphers(suites)
+    port = free_port()
+    async with serving(listener(local_tls, port, app(describe), policy=policy)):
+        assert await spoken_with(port, context) == expected
+
+
+def test_a_policy_never_widens(local_tls: LocalTls) -> None:
+    """A suite that is not spoken anyway is not spoken because of it; and none at all is an error, not all of them."""
+    context = tls_context(
+        certificate=local_tls.server.certificate_file, private_key=local_tls.server.private_key_file
+    )
+    weak = "TLS_RSA_WITH_AES_128_CBC_SHA"
+    before = {each["name"] for each in context.get_ciphers()}
+    TlsPolicy(minimum_version="1.2", cipher_suites=(EC_128, weak)).narrow(context)
+    assert {each["name"] for each in context.get_ciphers()} < before
+    with pytest.raises(ValueError, match="none of TLS_RSA"):
+        TlsPolicy(minimum_version="1.2", cipher_suites=(weak,)).narrow(context)
 
 
 @BOTH_LOOPS

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
-import trustweft
+from trustweft.coverage import find_enforcements
 from trustweft.profile import load_requirements
-from trustweft.runtime.enforces import Enforcement, enforcements
+
+if TYPE_CHECKING:
+    from trustweft.runtime.enforces import Enforcement
 
 
 @pytest.fixture(scope="module")
 def marks() -> tuple[Enforcement, ...]:
-    """Every mark in the product: each module is imported, so that none hides; two are programs."""
-    for module in pkgutil.walk_packages(trustweft.__path__, prefix="trustweft."):
-        if not module.name.endswith(("__main__", "migrations.env")):
-            importlib.import_module(module.name)
-    return tuple(mark for mark in enforcements() if mark.module.startswith("trustweft."))
+    """Every mark in the product, as the table of coverage finds them."""
+    return find_enforcements()
 
 
 def test_every_enforced_id_is_a_requirement(marks: tuple[Enforcement, ...]) -> None:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 import trustweft
-from trustweft.cli.assembly.parts import read_profile
+from trustweft.cli.assembly.profiles import profile_in_force
 from trustweft.profile import Duties, Limits, Profile, ProfileError, check_implemented, load_profile
-from trustweft.profile.implemented import HONOURED
+from trustweft.profile.implemented import HONOURED, _fulfils, not_implemented
 
 SOURCE = Path(trustweft.__file__).parent
 NAMES = (*Limits.__struct_fields__, *Duties.__struct_fields__)
 PACKAGED = SOURCE / "profile" / "profiles" / "fapi2-security.toml"
+
+
+@dataclass(frozen=True)
+class Named:
+    """Settings that name a profile."""
+
+    profile: str
+    applied_profile: str | None = None
+    without_mechanisms: tuple[str, ...] = ()
 
 
 def read_names() -> set[str]:
@@ -39,23 +50,69 @@ def test_what_is_honoured_is_what_is_read() -> None:
     assert read_names() == HONOURED
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - HONOURED))
+@pytest.mark.parametrize("name", sorted(set(Limits.__struct_fields__) - HONOURED))
 def test_what_is_fixed_cannot_be_asked_for_otherwise(name: str) -> None:
     """A stricter value, where the bounds allow one, is refused by name rather than ignored."""
     default = load_profile("fapi2-security")
     now = default.value(name)
-    others: list[object] = [not now] if isinstance(now, bool) else ["1.3"]
+    others: list[object] = ["1.3"]
     if isinstance(now, tuple):
         others = [now[:1], now[1:]]
-    elif isinstance(now, int) and not isinstance(now, bool):
+    elif isinstance(now, int):
         others = [now + 1]
     for other in (value for value in others if value not in (now, ())):
-        try:
-            changed = with_value(default, name, other)
-        except ProfileError:
-            continue  # too weak to be a profile at all
+        changed = with_value(default, name, other)
         with pytest.raises(ProfileError, match=f"cannot do: {name} is "):
             check_implemented(changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("minimum_elliptic_curve_key_bits", 224),
+        ("credential_entropy_bits", 128),
+        ("revoke_on_code_replay", False),
+        ("refuse_replayed_dpop_proofs", False),
+        ("support_openid_connect", False),
+        ("require_registered_redirect_uri", False),
+    ],
+)
+def test_a_profile_that_asks_for_less_is_served_more_strictly(name: str, asked: object) -> None:
+    """What it leaves out is done all the same: no switch turns a check off."""
+    check_implemented(with_value(load_profile("fapi2-security"), name, asked))
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "said"),
+    [
+        (
+            "response_types",
+            ("code", "code id_token"),
+            "response_types has code id_token, which is not built yet",
+        ),
+        (
+            "grant_types",
+            ("authorization_code", "urn:openid:params:grant-type:ciba"),
+            "grant_types has urn:openid",
+        ),
+        ("client_authentication_methods", ("private_key_jwt", "client_secret_jwt"), "has client_secret_jwt"),
+        ("sender_constraint_methods", ("dpop", "none"), "sender_constraint_methods has none"),
+        ("signing_algorithms", ("PS256", "RS256"), "signing_algorithms has RS256"),
+        ("redirect_status", 307, "redirect_status has 307"),
+    ],
+)
+def test_what_is_honoured_is_held_to_what_is_built(name: str, asked: object, said: str) -> None:
+    """A profile that is bound by less than FAPI 2.0 may name what nobody here can do: it would be taken for something else."""
+    default = load_profile("fapi2-security")
+    unbound = replace(default, requirements=tuple(replace(row, bounds=()) for row in default.requirements))
+    with pytest.raises(ProfileError, match=said):
+        check_implemented(with_value(unbound, name, asked))
+
+
+def test_a_duty_that_is_not_done_is_refused() -> None:
+    """As if the default profile did without one that another profile asks for."""
+    assert not _fulfils("a_duty", done=False, asked=True)
+    assert _fulfils("a_duty", done=True, asked=False)
 
 
 def test_the_packaged_profile_is_implemented() -> None:
@@ -74,14 +131,41 @@ def test_a_profile_beside_the_settings_is_found_from_anywhere(
         text.replace('name = "fapi2-security"', 'name = "ours"'), encoding="utf-8"
     )
     monkeypatch.chdir("/")
-    assert read_profile(tmp_path, "ours.toml").name == "ours"
-    assert read_profile(tmp_path, "fapi2-security").name == "fapi2-security"
+    for named, name in (("ours.toml", "ours"), ("fapi2-security", "fapi2-security")):
+        assert profile_in_force(Named(named), base=tmp_path).current.name == name
 
 
 def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     """The file loads, for it is stricter than the specification; the participant does not start with it."""
     text = PACKAGED.read_text(encoding="utf-8")
-    strict = text.replace('minimum_tls_version = { value = "1.2"', 'minimum_tls_version = { value = "1.3"')
+    strict = text.replace(
+        "credential_entropy_bits = { value = 256", "credential_entropy_bits = { value = 512"
+    )
     (tmp_path / "strict.toml").write_text(strict, encoding="utf-8")
-    with pytest.raises(ProfileError, match=r"minimum_tls_version is 1\.3, and can only be 1\.2 yet"):
-        read_profile(tmp_path, "strict.toml")
+    with pytest.raises(ProfileError, match="credential_entropy_bits is 512, and can only be 256 yet"):
+        profile_in_force(Named("strict.toml"), base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("fapi2-message-signing", {"jar", "jarm", "introspection_jwt"}),
+        ("fapi1-advanced", {"jar", "jarm"}),
+        ("uk-open-banking", {"jar"}),
+        ("br-open-finance", {"jar", "dcr", "dcr_auth"}),
+        ("au-cdr", {"jar", "jarm", "dcr", "dcr_auth"}),
+        ("au-connectid", {"jar", "dcr", "dcr_auth"}),
+    ],
+)
+def test_other_profiles_run_as_far_as_their_mechanisms_are_built(name: str, missing: set[str]) -> None:
+    """Their limits and duties are fulfilled; who does without a mechanism has to say so, by its name."""
+    profile = load_profile(name)
+    assert not_implemented(profile) == tuple(
+        f"the mechanism {each} is on, which is not built yet"
+        for each in profile.mechanisms.on
+        if each in missing
+    )
+    assert missing <= set(profile.mechanisms.on)
+    check_implemented(profile, without=missing)
+    with pytest.raises(ProfileError, match="the mechanism jar is on, which is not built yet"):
+        check_implemented(profile)

@@ -56,8 +56,11 @@ def _without(name: str) -> Duties:
         ("request_uri_lifetime", 60),
         ("interaction_lifetime", 600),
         ("access_token_lifetime", 300),
-        ("client_authentication_methods", ("private_key_jwt",)),
-        ("sender_constraint_methods", ("dpop",)),
+        (
+            "client_authentication_methods",
+            ("private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"),
+        ),
+        ("sender_constraint_methods", ("dpop", "mtls")),
         ("redirect_status", 303),
         ("minimum_tls_version", "1.2"),
     ],

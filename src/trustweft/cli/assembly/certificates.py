@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trustweft.cli.settings import CertificateRevocationSettings, ProxySettings, TlsSettings
     from trustweft.crypto.revocation_lists import Fetch
     from trustweft.net.asgi import Application
+    from trustweft.net.tls_policy import TlsPolicy
 
 __all__ = ["behind_proxies", "proxy_authorities", "revocation_lists"]
 
@@ -68,7 +69,7 @@ def proxy_authorities(proxy: ProxySettings | None, tls: TlsSettings, *, base: Pa
 
 
 def revocation_lists(
-    settings: CertificateRevocationSettings, *, base: Path, surroundings: Surroundings
+    settings: CertificateRevocationSettings, *, base: Path, surroundings: Surroundings, policy: TlsPolicy
 ) -> RevocationLists:
     """Return the lists of the named authorities; every other authority's certificates are refused.
 
@@ -88,7 +89,7 @@ def revocation_lists(
                 for each in settings.authorities
             ],
             clock=surroundings.clock,
-            fetch=_fetch(settings, named, base=base) if named else None,
+            fetch=_fetch(settings, named, base=base, policy=policy) if named else None,
             policy=RevocationPolicy(on_outage=settings.on_outage, stale_cap=settings.stale_cap),
             observer=surroundings.observer,
         )
@@ -102,9 +103,11 @@ def _sources(lists: Sequence[str] | Literal["none"], *, base: Path) -> Sequence[
     return [place if "://" in place else resolve(base, place) for place in lists]
 
 
-def _fetch(settings: CertificateRevocationSettings, named: Collection[str], *, base: Path) -> Fetch:
+def _fetch(
+    settings: CertificateRevocationSettings, named: Collection[str], *, base: Path, policy: TlsPolicy
+) -> Fetch:
     trust = trust_context(None if settings.trust is None else resolve(base, settings.trust))
-    fetcher = Fetcher(trust=trust, allowed_hosts=named, maximum_body=MAXIMUM_LIST)
+    fetcher = Fetcher(trust=policy.narrow(trust), allowed_hosts=named, maximum_body=MAXIMUM_LIST)
 
     async def fetch(url: str) -> bytes:
         response = await fetcher.get(url)

@@ -11,9 +11,10 @@ from trustweft.cli.assembly.parts import (
     Surroundings,
     operations_listeners,
     read_key,
-    read_profile,
     resolve,
+    tls_policy,
 )
+from trustweft.cli.assembly.profiles import profile_in_force
 from trustweft.client import (
     AsyncClient,
     ClientConfiguration,
@@ -40,7 +41,8 @@ ASSERTION_ALGORITHMS: Final = ("ES256",)  # as registered
 
 def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surroundings) -> Assembled:
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
-    moneyview, limits = settings.moneyview, read_profile(base, settings.profile).limits
+    profile = profile_in_force(settings, base=base).current
+    moneyview, limits, policy = settings.moneyview, profile.limits, tls_policy(profile)
     keys = KeyRing.load_or_create(
         resolve(base, moneyview.assertion_keys), algorithms=ASSERTION_ALGORITHMS, now=surroundings.clock.now()
     )
@@ -51,7 +53,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         participant="client",
         rotate_after=ROTATE_AFTER_DAYS * SECONDS_A_DAY,
     )
-    trust = tls_context(authorities=resolve(base, moneyview.trust))
+    trust = policy.narrow(tls_context(authorities=resolve(base, moneyview.trust)))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
     client = AsyncClient(
         ClientConfiguration(
@@ -90,4 +92,6 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         private_key=resolve(base, settings.tls.private_key),
     )
     operations = operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    return Assembled([listener, *operations], background=[watch.run], close=[http.aclose])
+    assembled = Assembled([listener, *operations], background=[watch.run], close=[http.aclose])
+    assembled.narrow(policy)
+    return assembled

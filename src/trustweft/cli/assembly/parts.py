@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +12,7 @@ from trustweft.crypto.keys import LocalSigner, read_private_jwk, thumbprint
 from trustweft.demo.operations import create_operations
 from trustweft.net.serving import Listener
 from trustweft.net.telemetry import Telemetry
-from trustweft.profile import check_implemented, is_profile_file, load_profile
+from trustweft.net.tls_policy import TlsPolicy
 from trustweft.protocol.rar import DetailType
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import read_private_file
@@ -38,9 +38,9 @@ __all__ = [
     "operations_listeners",
     "read_detail_types",
     "read_key",
-    "read_profile",
     "reaper",
     "resolve",
+    "tls_policy",
 ]
 
 KEY_ID_LENGTH = 16
@@ -71,11 +71,21 @@ class Assembled:
     background: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
+    def narrow(self, policy: TlsPolicy) -> None:
+        """Have every listener of now speak TLS within the policy."""
+        self.listeners = [replace(listener, policy=policy) for listener in self.listeners]
+
     def join(self, other: Assembled) -> None:
         """Serve the other one too."""
         self.listeners += other.listeners
         self.background += other.background
         self.close += other.close
+
+
+def tls_policy(profile: Profile) -> TlsPolicy:
+    """Return what a profile says of TLS, for listeners and for connections to others."""
+    limits = profile.limits
+    return TlsPolicy(minimum_version=limits.minimum_tls_version, cipher_suites=limits.tls_1_2_cipher_suites)
 
 
 def resolve(base: Path, name: str) -> Path:
@@ -113,17 +123,6 @@ def operations_listeners(
             private_key=resolve(base, tls.private_key),
         )
     ]
-
-
-def read_profile(base: Path, name: str) -> Profile:
-    """Return the profile that a participant is to act by: a packaged one, or a file beside the settings.
-
-    Raises:
-        ProfileError: there is none, it is too weak, or it asks for what this version cannot do.
-    """
-    profile = load_profile(resolve(base, name) if is_profile_file(name) else name)
-    check_implemented(profile)
-    return profile
 
 
 def read_detail_types(base: Path, names: Iterable[str]) -> DetailTypes:

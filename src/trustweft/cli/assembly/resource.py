@@ -11,14 +11,15 @@ from trustweft.cli.assembly.parts import (
     Surroundings,
     operations_listeners,
     read_key,
-    read_profile,
     reaper,
     resolve,
+    tls_policy,
 )
+from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
-from trustweft.net.fetch import Fetcher
+from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
 from trustweft.protocol.dpop import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.cli.settings import ResourceSettings
+    from trustweft.net.asgi import Application
     from trustweft.resource.checks import GuardCheck
     from trustweft.resource.storage import RevocationSource
     from trustweft.server.storage import ServerStore
@@ -61,13 +63,15 @@ def assemble_resource(
         pipeline: other than the guard's own only in tests.
     """
     resource, clock = settings.resource, surroundings.clock
-    profile = read_profile(base, settings.profile)
-    limits = profile.limits
+    profiles = profile_in_force(settings, base=base)
+    limits = profiles.current.limits
     replays = SqliteStore.open(resolve(base, settings.storage.path))
     secret = load_or_create_secret(resolve(base, resource.nonce_secret_file), entropy=surroundings.entropy)
     # Whom the operator named may have an address that is not public; whatever else a document leads to may not.
     named = {urlsplit(url).hostname or "" for url in (resource.issuer, settings.revocation.endpoint)}
-    fetcher = Fetcher(trust=resolve(base, resource.trust), allowed_hosts=named)
+    policy = tls_policy(profiles.current)
+    trust = policy.narrow(trust_context(resolve(base, resource.trust)))
+    fetcher = Fetcher(trust=trust, allowed_hosts=named)
     guard = Guard(
         Protection(
             issuer=resource.issuer,
@@ -87,7 +91,8 @@ def assemble_resource(
             clock=clock,
             future_tolerance=limits.future_tolerance,
             proof_maximum_age=limits.dpop_proof_max_age,
-            require_nonce=profile.duties.require_dpop_nonce,
+            require_nonce=profiles.current.duties.require_dpop_nonce,
+            signing_algorithms=limits.signing_algorithms,
             detail_types={each.type: each for each in detail_types(resource.audience)},
         ),
         pipeline=pipeline,
@@ -106,9 +111,29 @@ def assemble_resource(
         observer=surroundings.observer,
         journal=journal,
     )
-    listener = Listener(
+    application = behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings)
+    listeners = [
+        _listener(settings, application, base=base),
+        *operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings),
+    ]
+    following = watch_profile(
+        profiles,
+        adopt=guard.adopt,
+        applied=settings.applied_profile,
+        base=base,
+        participant="resource",
+        observer=surroundings.observer,
+    )
+    background = [reaper(replays, "resource", surroundings=surroundings), *following]
+    assembled = Assembled(listeners, background, [replays.close, journal.close])
+    assembled.narrow(policy)
+    return assembled
+
+
+def _listener(settings: ResourceSettings, application: Application, *, base: Path) -> Listener:
+    return Listener(
         name="sample bank",
-        application=behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings),
+        application=application,
         host=settings.listen.host,
         port=settings.listen.port,
         certificate=resolve(base, settings.tls.certificate),
@@ -118,13 +143,6 @@ def assemble_resource(
             if settings.tls.client_authorities is None
             else resolve(base, settings.tls.client_authorities)
         ),
-    )
-    listeners = [
-        listener,
-        *operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings),
-    ]
-    return Assembled(
-        listeners, [reaper(replays, "resource", surroundings=surroundings)], [replays.close, journal.close]
     )
 
 

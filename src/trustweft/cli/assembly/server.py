@@ -11,10 +11,11 @@ from trustweft.cli.assembly.parts import (
     Surroundings,
     operations_listeners,
     read_detail_types,
-    read_profile,
     reaper,
     resolve,
+    tls_policy,
 )
+from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
 from trustweft.crypto.key_watch import KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.x509 import load_authorities
@@ -34,7 +35,6 @@ from trustweft.web.server_pages import ServerPages
 from trustweft.web.static_application import with_static_files
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from cryptography.x509 import Certificate
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from trustweft.cli.settings import ClientKeySettings, ServerSettings, TlsSettings
     from trustweft.crypto.revocation_lists import RevocationLists
     from trustweft.net.asgi import Application
+    from trustweft.net.tls_policy import TlsPolicy
+    from trustweft.profile import Profile
     from trustweft.server.pipeline import Pipelines
     from trustweft.store.sqlite.store import SqliteStore as Store
 
@@ -71,23 +73,40 @@ def assemble_server(
     """
     own_store = store is None
     store = SqliteStore.open(resolve(base, settings.storage.path)) if store is None else store
-    revocation = revocation_lists(settings.certificate_revocation, base=base, surroundings=surroundings)
-    deployment = _deploy(settings, base=base, surroundings=surroundings, store=store, revocation=revocation)
+    profiles = profile_in_force(settings, base=base)
+    policy = tls_policy(profiles.current)
+    revocation = revocation_lists(
+        settings.certificate_revocation, base=base, surroundings=surroundings, policy=policy
+    )
+    deployment = _deploy(
+        settings,
+        profiles.current,
+        base=base,
+        surroundings=surroundings,
+        store=store,
+        revocation=revocation,
+    )
+    server = AuthorizationServer(deployment, pipelines=pipelines)
     application = behind_proxies(
-        with_static_files(AuthorizationServer(deployment, pipelines=pipelines).asgi),
+        with_static_files(server.asgi),
         settings.proxy,
         participant="server",
         surroundings=surroundings,
     )
     listeners = _listeners(settings, application, base=base)
     listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
-    watch = KeyWatch(
-        deployment.keys,
-        clock=surroundings.clock,
-        observer=surroundings.observer,
-        rotate_after=settings.keys.rotate_after_days * SECONDS_A_DAY,
-    )
-    background: list[Callable[[], Awaitable[None]]] = [revocation.run, watch.run]
+    background = [
+        revocation.run,
+        _key_watch(settings, deployment).run,
+        *watch_profile(
+            profiles,
+            adopt=server.adopt,
+            applied=settings.applied_profile,
+            base=base,
+            participant="server",
+            observer=surroundings.observer,
+        ),
+    ]
     if own_store:
         background.append(reaper(store, "server", surroundings=surroundings))
 
@@ -96,11 +115,23 @@ def assemble_server(
         if own_store:
             await store.close()
 
-    return Assembled(listeners, background, [close])
+    assembled = Assembled(listeners, background, [close])
+    assembled.narrow(policy)
+    return assembled
+
+
+def _key_watch(settings: ServerSettings, deployment: Deployment) -> KeyWatch:
+    return KeyWatch(
+        deployment.keys,
+        clock=deployment.clock,
+        observer=deployment.observer,
+        rotate_after=settings.keys.rotate_after_days * SECONDS_A_DAY,
+    )
 
 
 def _deploy(
     settings: ServerSettings,
+    profile: Profile,
     *,
     base: Path,
     surroundings: Surroundings,
@@ -108,7 +139,6 @@ def _deploy(
     revocation: RevocationLists,
 ) -> Deployment:
     """Return what the server is made of."""
-    profile = read_profile(base, settings.profile)
     entropy, clock = surroundings.entropy, surroundings.clock
     secret = load_or_create_secret(resolve(base, settings.keys.nonce_secret_file), entropy=entropy)
     return Deployment(
@@ -119,7 +149,9 @@ def _deploy(
             resolve(base, settings.keys.directory), algorithms=settings.keys.algorithms, now=clock.now()
         ),
         client_certificates=ClientCertificates(_roots(settings.tls, base=base), revocation),
-        client_keys=_client_keys(settings.client_keys, base=base, surroundings=surroundings),
+        client_keys=_client_keys(
+            settings.client_keys, tls_policy(profile), base=base, surroundings=surroundings
+        ),
         # A nonce serves in its own step and the next, as the profile says.
         nonces=Nonces(secret, step=profile.limits.dpop_nonce_step, window=2 * profile.limits.dpop_nonce_step),
         pages=ServerPages(Pages(), base_url=settings.server.issuer, notice=settings.login_notice),
@@ -163,8 +195,10 @@ def _roots(tls: TlsSettings, *, base: Path) -> tuple[Certificate, ...]:
     return load_authorities(resolve(base, tls.client_authorities))
 
 
-def _client_keys(settings: ClientKeySettings, *, base: Path, surroundings: Surroundings) -> ClientKeys:
+def _client_keys(
+    settings: ClientKeySettings, policy: TlsPolicy, *, base: Path, surroundings: Surroundings
+) -> ClientKeys:
     """Return what knows the keys of clients; a client's address leads to public hosts, or to those that are named."""
     trust = None if settings.trust is None else resolve(base, settings.trust)
-    fetcher = Fetcher(trust=trust_context(trust), allowed_hosts=settings.allowed_hosts)
+    fetcher = Fetcher(trust=policy.narrow(trust_context(trust)), allowed_hosts=settings.allowed_hosts)
     return ClientKeys(fetch=fetcher.get, clock=surroundings.clock, observer=surroundings.observer)

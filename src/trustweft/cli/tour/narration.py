@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import click
 
 from trustweft.cli.tour.steps import PARTICIPANTS
-from trustweft.report.drawing import Message, sequence_diagram
 from trustweft.report.html import Attempt, Section, page
 from trustweft.report.html import Message as Text
+from trustweft.report.sequence import Message, draw_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ def as_page(steps: Sequence[Step]) -> str:
         lead=_LEAD,
         verdict=_verdict(steps),
         ok=_ok(steps),
-        picture=sequence_diagram(PARTICIPANTS, messages, title="Who told whom what"),
+        picture=draw_sequence("Who told whom what", PARTICIPANTS, messages),
         sections=[_section(step) for step in steps],
     )
 
@@ -138,10 +138,8 @@ def _arrows(step: Step) -> list[Message]:
     path = _HANDLE.sub("/…", urlsplit(step.request.url).path)
     answer = f"{step.response.status} {_gist(step)}".strip()
     return [
-        Message(
-            sender=step.sender, receiver=step.receiver, text=f"{step.name}: {step.request.method} {path}"
-        ),
-        Message(sender=step.receiver, receiver=step.sender, text=answer, answer=True, refused=_refused(step)),
+        Message(step.sender, step.receiver, f"{step.name}: {step.request.method} {path}"),
+        Message(step.receiver, step.sender, answer, "refused" if _refused(step) else "answer"),
     ]
 
 

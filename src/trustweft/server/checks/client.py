@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 UNKNOWN = reason(
     "client.unknown", error="invalid_client", public="The client is not registered here.", status=401
 )
+BEYOND_PROFILE = reason(
+    "client.beyond-profile",
+    error="invalid_client",
+    public="The client is registered for a way to authenticate, to bind tokens or to sign that is not allowed here.",
+    status=401,
+)
 OTHER_CLIENT = reason(
     "client.mismatch",
     error="invalid_client",
@@ -22,11 +28,17 @@ OTHER_CLIENT = reason(
 
 
 async def find_client(exchange: Exchange) -> None:
-    """Find the client that the request claims to be; whether it is true is the next checks' question."""
+    """Find the client that the request claims to be; whether it is true is the next checks' question.
+
+    One whose ways the profile does not allow is as good as none.
+    """
     claimed = exchange.client_id
     client = await clients.find_client(exchange.deployment.store, claimed)
     if client is None:
         raise UNKNOWN.reject(f"client_id={claimed[:80]!r}")
+    beyond = clients.ways_beyond(exchange.deployment.profile.limits, client.metadata)
+    if beyond:  # registered under another profile
+        raise BEYOND_PROFILE.reject(f"client_id={client.client_id} {' '.join(beyond)}")
     exchange.client = client
 
 

@@ -43,6 +43,7 @@ def read_dpop_proof(exchange: Exchange) -> None:
         now=exchange.now,
         future_tolerance=deployment.profile.limits.future_tolerance,
         maximum_age=deployment.profile.limits.dpop_proof_max_age,
+        algorithms=deployment.profile.limits.signing_algorithms,
     )
 
 

@@ -68,6 +68,7 @@ def read_userinfo_proof(exchange: Exchange) -> None:
         now=exchange.now,
         future_tolerance=deployment.profile.limits.future_tolerance,
         maximum_age=deployment.profile.limits.dpop_proof_max_age,
+        algorithms=deployment.profile.limits.signing_algorithms,
         access_token=exchange.presented.token,
     )
 

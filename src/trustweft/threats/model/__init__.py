@@ -14,22 +14,26 @@ from typing import TYPE_CHECKING, Final
 from trustweft.threats.model import (
     authorization_server,
     client,
+    cross_device,
     goals,
     resource_server,
     scenario,
+    signing,
     token_endpoint,
 )
 
 if TYPE_CHECKING:
     from trustweft.threats.language import Rule
 
-__all__ = ["CODE_FLOW"]
+__all__ = ["MODEL"]
 
-CODE_FLOW: Final[tuple[Rule, ...]] = (
+MODEL: Final[tuple[Rule, ...]] = (
     *scenario.RULES,
     *client.RULES,
     *authorization_server.RULES,
     *token_endpoint.RULES,
     *resource_server.RULES,
+    *cross_device.RULES,
+    *signing.RULES,
     *goals.RULES,
 )

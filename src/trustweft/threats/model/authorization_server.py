@@ -139,14 +139,6 @@ _REQUEST: Final[tuple[Rule, ...]] = (
     derive("server.knows-malicious-client", "authorization-server", "registered(mc)", "malicious_client"),
     limit("user.one-request", "scenario", ("visits(I,_,_,_,_,_,_)",), "visit(I,_)"),
     forbid("server.requires-challenge", "authorization-server", "visits(_,_,_,_,none,_,_)", "on(pkce_req)"),
-    limit(
-        "server.request-once",
-        "authorization-server",
-        ("visits(I,c,_,_,_,_,via(S))", "visits(I,c,_,_,_,_,planted(S))"),
-        "on(once_ru)",
-        "on(par)",
-        "request(S,c,_,_,_,_)",
-    ),
 )
 
 _LOGIN: Final[tuple[Rule, ...]] = (

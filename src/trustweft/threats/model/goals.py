@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trustweft.threats.language import Rule, derive
+from trustweft.threats.model.signing import SIGNING
 
-__all__ = ["GOALS", "RULES"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["GOALS", "NON_REPUDIATION", "RULES", "goals_for"]
 
 AUTHORIZATION: Final = "authorization"
 AUTHENTICATION: Final = "authentication"
 SESSION_AUTHENTICATION: Final = "session-integrity-authentication"
 SESSION_AUTHORIZATION: Final = "session-integrity-authorization"
+NON_REPUDIATION: Final = "non-repudiation"
 GOALS: Final = (AUTHORIZATION, AUTHENTICATION, SESSION_AUTHENTICATION, SESSION_AUTHORIZATION)
+
+
+def goals_for(mechanisms: Collection[str]) -> tuple[str, ...]:
+    """Return the goals that a profile with these mechanisms is held to: non-repudiation only where messages are signed."""
+    return (*GOALS, NON_REPUDIATION) if any(name in mechanisms for name in SIGNING) else GOALS
+
 
 RULES: Final[tuple[Rule, ...]] = (
     derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I,_)", "user(I,alice)"),
@@ -27,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     derive("goal.taken-for-user", "goal", "broken(authorization)", "impersonate(alice)"),
     derive("goal.used-after-offboarding", "goal", "broken(authorization)", "use_after_offboarding(_)"),
     derive("goal.logged-in-as-victim", "goal", "broken(authentication)", "login(S,alice)", "session(S,eve)"),
+    derive("goal.denied", "goal", "broken(non_repudiation)", "denies(_,_)"),
     # The client has to believe that it deals with the honest server: with the attacker's own it shows what that serves.
     derive(
         "goal.victim-logged-in-as-attacker",

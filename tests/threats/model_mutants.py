@@ -1,0 +1,68 @@
+"""The model with one rule or one check taken out: the corpus has to notice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from trustweft.threats.corpus import corpus, with_mechanisms
+from trustweft.threats.model import MODEL
+from trustweft.threats.setting import SMALLEST
+from trustweft.threats.solve import Searcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trustweft.threats.language import Rule
+
+__all__ = ["Mutant", "mutants", "noticed_by"]
+
+
+class Mutant(NamedTuple):
+    """A model that lacks something, and what it lacks."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+
+class _Question(NamedTuple):
+    mechanisms: frozenset[str]
+    attackers: tuple[str, ...]
+    goal: str
+    attack: bool
+    title: str
+
+
+def mutants() -> Iterator[Mutant]:
+    """Yield the model without each check, each refusal, each limit, and each thing that attackers can do."""
+    for index, rule in enumerate(MODEL):
+        before, after = MODEL[:index], MODEL[index + 1 :]
+        for check in rule.checks:
+            kept = tuple(other for other in rule.checks if other is not check)
+            yield Mutant(f"{rule.name} without {check}", (*before, replace(rule, checks=kept), *after))
+        if rule.kind in {"limit", "forbid"} or rule.role == "attacker":
+            yield Mutant(f"without {rule.name}", (*before, *after))
+
+
+def _questions() -> Iterator[_Question]:
+    known = corpus()
+    for attack in known.attack:
+        open_setting = known.mechanisms(attack)
+        yield _Question(open_setting, attack.attackers, attack.goal, attack=True, title=attack.id)
+        for closing in attack.closed_by:
+            closed = with_mechanisms(open_setting, closing)
+            yield _Question(
+                closed, attack.attackers, attack.goal, attack=False, title=f"{attack.id}+{'+'.join(closing)}"
+            )
+
+
+def noticed_by(mutant: Mutant) -> str | None:
+    """Return the first verdict of the corpus that is another one in the mutant, or None."""
+    searchers: dict[frozenset[str], Searcher] = {}
+    for question in _questions():
+        if question.mechanisms not in searchers:
+            searchers[question.mechanisms] = Searcher(question.mechanisms, SMALLEST, mutant.rules)
+        found = searchers[question.mechanisms].attack(question.attackers, question.goal) is not None
+        if found != question.attack:
+            return question.title
+    return None
