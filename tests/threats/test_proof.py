@@ -12,7 +12,7 @@ from trustweft.threats.corpus import corpus, with_mechanisms
 from trustweft.threats.document import as_page
 from trustweft.threats.explain import explain
 from trustweft.threats.matrix import combinations, covering_residual
-from trustweft.threats.model import CODE_FLOW
+from trustweft.threats.model import MODEL
 from trustweft.threats.narrate import narrate
 from trustweft.threats.proof import Proof, Subject, changed, prove, variants
 from trustweft.threats.setting import SMALLEST, Setting
@@ -150,8 +150,11 @@ def test_every_step_of_the_model_is_told_in_a_sentence() -> None:
         "use_elsewhere": ("s1", "i1"),
         "steal": ("i1", "proof"),
         "user": ("i1", "alice"),
+        "asks": ("s2", "alice"),
+        "types_code": ("s2", "alice"),
+        "denies": ("link", "i1"),
     }
-    steps = {head.name for rule in CODE_FLOW if rule.kind == "step" for head in rule.heads}
+    steps = {head.name for rule in MODEL if rule.kind == "step" for head in rule.heads}
     for name in steps:
         arguments = values.get(name, ("s1",))
         (line,) = narrate(Trace((Event(name, arguments),)))

@@ -10,7 +10,7 @@ from trustweft.profile.mechanisms import KINDS, load_mechanisms
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.fixes import Workshop
 from trustweft.threats.matrix import Cell, examine, merge
-from trustweft.threats.model.goals import GOALS
+from trustweft.threats.model.goals import goals_for
 from trustweft.threats.narrate import narrate
 from trustweft.threats.setting import ATTACKERS, DEEP, DEFAULT, Bound, Setting
 from trustweft.threats.solve import honest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trustweft.threats.matrix import Finding
     from trustweft.threats.traces import Trace
 
-__all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "goals_for", "prove", "variants"]
+__all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "prove", "variants"]
 
 # What a fix is asked for: mechanisms that are on, attackers, goal.
 Question = tuple[frozenset[str], frozenset[str], str]
@@ -37,13 +37,8 @@ ASSUMPTIONS: Final = (
     "There are one honest client, one honest authorization server, and the attackers' own, in the sessions of the bound.",
     "A2 is stopped by TLS, but for what the profile lets pass without it.",
 )
-# With one of these on, participants sign what they say, so that they cannot deny it afterwards.
-_SIGNING: Final = frozenset(
-    {"jar", "jarm", "http_sig", "http_sig_response", "introspection_jwt", "signed_ciba"}
-)
 # Fixes are looked for in the fewest sessions, and checked in more.
 _CHECKED_IN: Final = {DEEP: Bound(6, 6, 3)}
-_NON_REPUDIATION: Final = "non-repudiation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,11 +191,6 @@ def changed(
         mechanisms=with_mechanisms(mechanisms, more),
         choices=tuple(each for each in subject.choices if each.partition("=")[0] not in decided),
     )
-
-
-def goals_for(mechanisms: frozenset[str]) -> tuple[str, ...]:
-    """Return the goals that a profile has: non-repudiation only where somebody signs what they say."""
-    return tuple(goal for goal in GOALS if goal != _NON_REPUDIATION or mechanisms & _SIGNING)
 
 
 def variants(mechanisms: frozenset[str], choices: Sequence[str]) -> tuple[frozenset[str], ...]:
