@@ -115,6 +115,7 @@ def examine(
     bound: Bound,
     residuals: Sequence[Residual] = (),
     attacks_per_cell: int = 2,
+    known: Sequence[Finding] = (),
 ) -> list[Cell]:
     """Return the cells for these mechanisms, goal by goal, small sets of attackers first.
 
@@ -124,11 +125,16 @@ def examine(
         goals: what they may break.
         bound: how many sessions are looked at.
         residuals: what the profile accepts.
+        known: attacks in fewer sessions with the same mechanisms: more sessions take none of them away.
         attacks_per_cell: how many attacks that nothing accepts are looked for in one cell.
     """
     searched = _Searched(mechanisms, bound, residuals, attacks_per_cell)
     sets = combinations(attackers)
-    return [cell for goal in goals for cell in searched.column(goal, sets)]
+    return [
+        cell
+        for goal in goals
+        for cell in searched.column(goal, sets, [finding for finding in known if finding.goal == goal])
+    ]
 
 
 class _Searched:
@@ -141,11 +147,12 @@ class _Searched:
         self._bound = bound
         self._residuals = residuals
         self._limit = attacks_per_cell
+        self._seeded = False
 
-    def column(self, goal: str, sets: Sequence[tuple[str, ...]]) -> list[Cell]:
+    def column(self, goal: str, sets: Sequence[tuple[str, ...]], known: list[Finding]) -> list[Cell]:
         """Return the cells of one goal; ``sets`` come small ones first, and the last one has all attackers."""
         cells: list[Cell] = []
-        known: list[Finding] = []
+        self._seeded = bool(known)
         nothing_more = False
         for _, group in itertools.groupby(sets, key=len):
             if not nothing_more and all(finding.residual for finding in known):
@@ -181,7 +188,8 @@ class _Searched:
 
     def _worth_searching(self, chosen: tuple[str, ...], findings: Sequence[Finding]) -> bool:
         """Say whether a cell can tell something new: a large set that does harm already cannot."""
-        return len(chosen) <= _ONE_MORE or all(finding.residual for finding in findings)
+        few = len(chosen) <= _ONE_MORE and not self._seeded
+        return few or all(finding.residual for finding in findings)
 
     def _more(
         self, attackers: frozenset[str], goal: str, findings: Sequence[Finding]

@@ -289,6 +289,44 @@ def _use_after_offboarding(event: Event) -> Line:
     return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
 
 
+def _asks(event: Event) -> Line:
+    session, user = event.arguments
+    who = "Alice" if _alices(session) else "The attacker"
+    text = f"{who} has the client ask the honest server for {_WHO[user]}'s approval on another device ({_flow(session)})."
+    return Line(source=_browser(session), target=CLIENT, text=text, hostile=not _alices(session))
+
+
+def _relays(event: Event) -> Line:
+    text = f"The attacker's page shows Alice the message or code of {_flow(event.arguments[0])} as if it were hers."
+    return Line(source=ATTACKER, target=ALICE, text=text, hostile=True)
+
+
+def _shows_code(event: Event) -> Line:
+    session = event.arguments[0]
+    text = f"The device shows the code of {_flow(session)}."
+    return Line(source=CLIENT, target=_browser(session), text=text, hostile=not _alices(session))
+
+
+def _types_code(event: Event) -> Line:
+    session, user = event.arguments
+    name = _WHO[user]
+    text = f"{name[0].upper()}{name[1:]} types the code of {_flow(session)} at the honest server."
+    return Line(source=ALICE if user == "alice" else ATTACKER, target=HONEST, text=text)
+
+
+def _approves(event: Event) -> Line:
+    text = f"The asked person approves {_flow(event.arguments[0])} on the other device."
+    return Line(source=ALICE, target=HONEST, text=text)
+
+
+def _denies(event: Event) -> Line:
+    what = event.arguments[0].replace("_", " ")
+    text = (
+        f"Somebody denies having sent the {what} ({event.arguments[-1]}), and no signature shows otherwise."
+    )
+    return Line(source=CLIENT, target=HONEST, text=text, hostile=True)
+
+
 def _untold(event: Event) -> Line:
     """Tell an event that has no sentence of its own: a test holds that there is none."""
     words = event.name.replace("_", " ")
@@ -312,6 +350,12 @@ _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
     "refresh": _refresh,
     "stolen_refresh": _stolen_refresh,
     "steal": _steal,
+    "asks": _asks,
+    "relays": _relays,
+    "shows_code": _shows_code,
+    "types_code": _types_code,
+    "approves": _approves,
+    "denies": _denies,
     "impersonate": _impersonate,
     "use_after_offboarding": _use_after_offboarding,
 }

@@ -12,7 +12,7 @@ import clingo
 from trustweft.profile.mechanisms import KINDS
 from trustweft.threats.emit.clingo import program
 from trustweft.threats.model import MODEL
-from trustweft.threats.model.goals import GOALS
+from trustweft.threats.model.goals import GOALS, NON_REPUDIATION
 from trustweft.threats.setting import ATTACKERS, Setting
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from trustweft.threats.traces import Event, Trace
 
 __all__ = ["Oracle", "attackers_needed"]
+
+_WATCHED = (*GOALS, NON_REPUDIATION)
 
 
 class Oracle:
@@ -46,8 +48,8 @@ class Oracle:
         self._control = clingo.Control(["--warn=none", "--opt-mode=opt"])
         lines = [*_open(mechanisms, candidates), *_closure(candidates, registry)]
         lines += [f"{{ attacker({each}) }}." for each in ATTACKERS]
-        lines += [f":- watch({name}), not broken({name})." for name in map(_name, GOALS)]
-        lines += [f"{{ watch({name}) }}." for name in map(_name, GOALS)]
+        lines += [f":- watch({name}), not broken({name})." for name in map(_name, _WATCHED)]
+        lines += [f"{{ watch({name}) }}." for name in map(_name, _WATCHED)]
         lines += [f'chosen("{each}") :- {_on(each)}.' for each in sorted(candidates)]
         lines.append("#maximize { 1,M : chosen(M) }. #show. #show chosen/1.")
         fixed = frozenset(each for each in mechanisms if "=" not in each)
@@ -84,7 +86,7 @@ class Oracle:
         """Return the candidates that are on in the best model; None where there is none."""
         assumptions = [(clingo.parse_term(atom), holds) for atom, holds in assumed]
         assumptions += [(clingo.parse_term(f"attacker({each})"), each in attackers) for each in ATTACKERS]
-        assumptions += [(clingo.parse_term(f"watch({_name(each)})"), each == goal) for each in GOALS]
+        assumptions += [(clingo.parse_term(f"watch({_name(each)})"), each == goal) for each in _WATCHED]
         best: frozenset[str] | None = None
         with self._control.solve(assumptions=assumptions, yield_=True) as models:
             for model in models:

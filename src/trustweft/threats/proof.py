@@ -10,9 +10,9 @@ from trustweft.profile.mechanisms import KINDS, load_mechanisms
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.fixes import Workshop
 from trustweft.threats.matrix import Cell, examine, merge
-from trustweft.threats.model.goals import GOALS
+from trustweft.threats.model.goals import goals_for
 from trustweft.threats.narrate import narrate
-from trustweft.threats.setting import ATTACKERS, DEFAULT, Setting
+from trustweft.threats.setting import ATTACKERS, DEEP, DEFAULT, Bound, Setting
 from trustweft.threats.solve import honest
 
 if TYPE_CHECKING:
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.fixes import Fix, Safe
     from trustweft.threats.matrix import Finding
-    from trustweft.threats.setting import Bound
     from trustweft.threats.traces import Trace
 
-__all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "goals_for", "prove", "variants"]
+__all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "prove", "variants"]
 
 # What a fix is asked for: mechanisms that are on, attackers, goal.
 Question = tuple[frozenset[str], frozenset[str], str]
@@ -38,11 +37,8 @@ ASSUMPTIONS: Final = (
     "There are one honest client, one honest authorization server, and the attackers' own, in the sessions of the bound.",
     "A2 is stopped by TLS, but for what the profile lets pass without it.",
 )
-# With one of these on, participants sign what they say, so that they cannot deny it afterwards.
-_SIGNING: Final = frozenset(
-    {"jar", "jarm", "http_sig", "http_sig_response", "introspection_jwt", "signed_ciba"}
-)
-_NON_REPUDIATION: Final = "non-repudiation"
+# Fixes are looked for in the fewest sessions, and checked in more.
+_CHECKED_IN: Final = {DEEP: Bound(6, 6, 3)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,11 +193,6 @@ def changed(
     )
 
 
-def goals_for(mechanisms: frozenset[str]) -> tuple[str, ...]:
-    """Return the goals that a profile has: non-repudiation only where somebody signs what they say."""
-    return tuple(goal for goal in GOALS if goal != _NON_REPUDIATION or mechanisms & _SIGNING)
-
-
 def variants(mechanisms: frozenset[str], choices: Sequence[str]) -> tuple[frozenset[str], ...]:
     """Return every set of mechanisms that a profile with choices allows, its own first."""
     alternatives: dict[str, list[str | None]] = {}
@@ -231,17 +222,23 @@ def prove(
     proof = Proof(subject=subject, bound=bound, attackers=tuple(attackers), variants=allowed, honest=runs)
     if proof.impossible:
         return proof
-    matrices = [
-        examine(
-            mechanisms,
-            attackers=attackers,
-            goals=goals_for(subject.mechanisms),
-            bound=bound,
-            residuals=subject.residuals,
-            attacks_per_cell=attacks_per_cell,
-        )
-        for mechanisms in allowed
-    ]
+    goals = goals_for(subject.mechanisms)
+    matrices = []
+    for mechanisms in allowed:
+        known: list[Finding] = []
+        # What a few sessions show need not be looked for among many.
+        for size in dict.fromkeys((DEFAULT, bound)) if bound == DEEP else (bound,):
+            cells = examine(
+                mechanisms,
+                attackers=attackers,
+                goals=goals,
+                bound=size,
+                residuals=subject.residuals,
+                attacks_per_cell=attacks_per_cell,
+                known=known,
+            )
+            known = list(dict.fromkeys(finding for cell in cells for finding in cell.findings))
+        matrices.append(cells)
     proof = replace(proof, cells=tuple(merge(matrices)))
     return replace(proof, fixes=_fixes(proof))
 
@@ -262,7 +259,10 @@ def _fixes(proof: Proof) -> dict[Question, tuple[Fix, ...]]:
             continue
         if finding.mechanisms not in workshops:
             workshops[finding.mechanisms] = Workshop(
-                finding.mechanisms, bound=proof.bound, safe=safe, registry=registry
+                finding.mechanisms,
+                bound=_CHECKED_IN.get(proof.bound, proof.bound),
+                safe=safe,
+                registry=registry,
             )
         fixes[_question(finding)] = workshops[finding.mechanisms].fixes(finding.attackers, finding.goal)
     return fixes

@@ -1,0 +1,75 @@
+"""The manual's commands do what the manual says, and the packaged profiles are what they are known to be."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from trustweft.cli import main
+
+ROOT = Path(__file__).parent.parent.parent
+MANUAL = (ROOT / "docs" / "proving.md").read_text(encoding="utf-8")
+# What each command of the manual ends with, and words that the manual promises.
+EXPECTED = {
+    "trustweft prove fapi2-security": (0, "no attack with at most 4 client sessions"),
+    "trustweft prove docs/examples/harbour-payments.toml": (1, "mix-up-chosen-challenge, proof-replay."),
+    "trustweft prove docs/examples/harbour-payments.toml --with distinct_ruri --with rs_replay": (
+        1,
+        "cuckoo",
+    ),
+    "trustweft prove docs/examples/harbour-payments-mended.toml": (0, "request-leak"),
+    "trustweft prove fapi2-security --without iss": (1, "Missing: FAPI2-SP-5.3.2.2-7"),
+    "trustweft prove --explain mix-up": (0, "RFC 9700 section 4.4"),
+}
+
+
+def run(command: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """Run a command of the manual at the top of the repository."""
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(main, shlex.split(command)[1:], prog_name="trustweft")
+    return result.exit_code, result.output
+
+
+def test_the_manual_has_no_command_that_is_not_tried() -> None:
+    assert set(re.findall(r"^\$ (trustweft .*)$", MANUAL, re.MULTILINE)) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("command", EXPECTED)
+def test_a_command_of_the_manual_ends_as_it_says(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, output = run(command, monkeypatch)
+    expected_code, words = EXPECTED[command]
+    assert code == expected_code, output
+    assert words in output
+
+
+def test_the_fapi_profile_has_the_documented_residuals_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sections 6.2, 6.3 and 6.4 with the default attackers, in less than five seconds of processor time."""
+    begun = time.process_time()
+    code, output = run("trustweft prove fapi2-security --json", monkeypatch)
+    assert time.process_time() - begun < 5
+    assert code == 0
+    found = {
+        (cell["attack"], cell["goal"]) for cell in json.loads(output)["cells"] if cell["verdict"] != "none"
+    }
+    assert found == {
+        ("proof-replay", "authorization"),
+        ("cuckoo", "authorization"),
+        ("request-leak", "session-integrity-authentication"),
+        ("request-leak", "session-integrity-authorization"),
+    }
+
+
+def test_an_accepted_cell_is_still_accepted_in_twice_as_many_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code, output = run("trustweft prove docs/examples/harbour-payments-mended.toml --deep", monkeypatch)
+    assert code == 0, output
+    assert "8 client sessions" in output
