@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
-from functools import wraps
 from typing import TYPE_CHECKING
 
 import pytest
-import uvloop
 
 from ecosystem import free_base_port
-from trustweft.cli.assembly.parts import Surroundings
+from laboratory import Laboratory
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.tour.context import Tour
 from trustweft.cli.tour.walking import walk
-from trustweft.cli.up import run_ecosystem
 from trustweft.resource.checks import PIPELINE
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.entropy import SystemEntropy
-from trustweft.runtime.observability import SilentObserver
 from trustweft.server.pipelines import PIPELINES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any, Self
+    from collections.abc import Iterator
 
     from trustweft.cli.tour.recording import Step
 
-START_SECONDS = 30.0
 A_WINDOW_OF_ATTEMPTS = 901.0
 
 # The steps at which a pipeline is used for the first time, or where one of its checks has its attack.
@@ -86,55 +78,19 @@ NAMES["guard"] = [check.__name__ for check in PIPELINE]
 CHECKS = [(endpoint, name) for endpoint, names in NAMES.items() for name in names if endpoint not in PASSKEYS]
 
 
-class Laboratory:
-    """An ecosystem in a thread whose checks can be switched off one by one, and whose clock obeys."""
+class TouredLaboratory(Laboratory):
+    """A laboratory that can be walked through."""
 
     def __init__(self, directory: DataDirectory, clock: ManualClock) -> None:
+        super().__init__(directory, clock)
         self.clock = clock
-        self.without: tuple[str, str] | None = None
-        self._directory = directory
-        self._surroundings = Surroundings(clock, SystemEntropy(), SilentObserver())
-        self._ready = threading.Event()
-        self._stopping: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-        self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()))
-
-    async def _serve(self) -> None:
-        stop = asyncio.Event()
-        self._stopping.append((asyncio.get_running_loop(), stop))
-        await run_ecosystem(
-            self._directory,
-            surroundings=self._surroundings,
-            announce=lambda *_: self._ready.set(),
-            stop=stop,
-            pipelines={name: self._switchable(name, pipeline) for name, pipeline in PIPELINES.items()},
-            guard_pipeline=self._switchable("guard", PIPELINE),
-        )
-
-    def _switchable(self, endpoint: str, pipeline: tuple[Any, ...]) -> tuple[Any, ...]:
-        def switchable(check: Any) -> Callable[..., Any]:
-            @wraps(check)
-            def run(subject: object) -> object:
-                return None if self.without == (endpoint, check.__name__) else check(subject)
-
-            return run
-
-        return tuple(map(switchable, pipeline))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(START_SECONDS)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        loop, stop = self._stopping[0]
-        loop.call_soon_threadsafe(stop.set)
-        self._thread.join()
+        self.directory = directory
 
     def tour(self, without: tuple[str, str] | None) -> list[Step]:
         """Walk the tour, with a minute's wait that takes no time, and leave the attempts of before behind."""
         self.clock.advance(A_WINDOW_OF_ATTEMPTS)
-        self.without = without
-        tour = Tour(self._directory, clock=self.clock, entropy=SystemEntropy(), wait=self.clock.advance)
+        self.without = frozenset([without] if without else [])
+        tour = Tour(self.directory, clock=self.clock, entropy=SystemEntropy(), wait=self.clock.advance)
         try:
             return walk(tour)
         finally:
@@ -142,16 +98,16 @@ class Laboratory:
 
 
 @pytest.fixture(scope="module")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TouredLaboratory]:
     """One ecosystem for all mutants."""
     clock = ManualClock(time.time())  # certificates are judged by the machine's time
     data = tmp_path_factory.mktemp("laboratory") / "data"
     directory = DataDirectory.open_or_create(data, base_port=free_base_port(), clock=clock)
-    with Laboratory(directory, clock) as running:
+    with TouredLaboratory(directory, clock) as running:
         yield running
 
 
-def test_with_every_check_the_tour_is_in_order(laboratory: Laboratory) -> None:
+def test_with_every_check_the_tour_is_in_order(laboratory: TouredLaboratory) -> None:
     """The tour that the mutants are compared with, with what expires."""
     steps = laboratory.tour(None)
     assert [step.problem for step in steps if not step.ok] == []
@@ -166,7 +122,7 @@ def test_every_pipeline_is_accounted_for() -> None:
 
 @pytest.mark.parametrize("mutant", [check for check in CHECKS if check not in UNSEEN], ids="-".join)
 def test_without_a_check_the_tour_fails_where_it_is_needed(
-    laboratory: Laboratory, mutant: tuple[str, str]
+    laboratory: TouredLaboratory, mutant: tuple[str, str]
 ) -> None:
     """The step that depends on the check says so."""
     last = laboratory.tour(mutant)[-1]
