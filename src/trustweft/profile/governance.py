@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -80,6 +80,16 @@ class Deadline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     why: Text
 
 
+Attacker = Literal["a1", "a1a", "a2", "a3a", "a3b", "a4", "a5"]
+Goal = Literal[
+    "authorization",
+    "authentication",
+    "session-integrity-authentication",
+    "session-integrity-authorization",
+    "non-repudiation",
+]
+
+
 class Residual(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A risk that is known and accepted.
 
@@ -93,8 +103,8 @@ class Residual(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         reason: why it is accepted.
     """
 
-    attackers: tuple[str, ...]
-    goal: str
+    attackers: Annotated[tuple[Attacker, ...], Meta(min_length=1)]
+    goal: Goal
     attack: Name
     condition: Text
     closed_by: tuple[str, ...] = ()

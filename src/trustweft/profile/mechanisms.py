@@ -18,7 +18,15 @@ from trustweft.profile.errors import ProfileError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["KINDS", "Cost", "Mechanism", "MechanismsInForce", "check_mechanisms", "load_mechanisms"]
+__all__ = [
+    "KINDS",
+    "Cost",
+    "Mechanism",
+    "MechanismsInForce",
+    "check_closing",
+    "check_mechanisms",
+    "load_mechanisms",
+]
 
 # Weakest first.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -113,6 +121,17 @@ def check_mechanisms(in_force: MechanismsInForce) -> None:
         raise ProfileError(
             f"only graded mechanisms can be choices, not {', '.join(plain)} - at `$.mechanisms.choices`"
         )
+
+
+def check_closing(names: Iterable[str]) -> None:
+    """Hold that what would close an accepted risk is a mechanism that exists.
+
+    Raises:
+        ProfileError: it is not.
+    """
+    unknown = [name for name in names if name not in load_mechanisms()]
+    if unknown:
+        raise ProfileError(f"unknown mechanisms: {', '.join(unknown)} - at `$.residual[...].closed_by`")
 
 
 def values_of(kind: str, mechanisms: Iterable[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from trustweft.profile.governance import (
     Responsibility,
     check_governance,
 )
-from trustweft.profile.mechanisms import MechanismsInForce, check_mechanisms
+from trustweft.profile.mechanisms import MechanismsInForce, check_closing, check_mechanisms
 from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse a profile that goes beyond a bound, or names what does not exist."""
         check_mechanisms(self.mechanisms)
+        check_closing(name for residual in self.residuals for name in residual.closed_by)
         known = (requirement.id for requirement in self.requirements)
         check_governance(self.participants, self.responsibilities, self.interactions, known)
         problems = [

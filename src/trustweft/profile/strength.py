@@ -61,6 +61,8 @@ _GRADES: Final[Mapping[str, Mapping[str, int]]] = {
 }
 # Mechanisms that open something instead of closing it.
 _OPENS: Final = frozenset(("refresh", "rotation", "dcr", "ciba", "device", "second_client"))
+# Those that are a new way in, and the mechanism that guards it, if one does. Rotation has a duty of its own.
+_WAYS_IN: Final[Mapping[str, str | None]] = {"dcr": "dcr_auth", "ciba": None, "device": None}
 
 
 def uses_dpop(profile: Profile) -> bool:
@@ -78,7 +80,10 @@ def weaknesses(profile: Profile, base: Profile) -> Iterator[str]:
         if getattr(base.duties, name) and not getattr(profile.duties, name):
             yield f"{name} is no duty here, and is one in {base.name}"
     yield from _weaker_mechanisms(profile, base)
+    yield from _opened(profile, base)
     yield from _later_deadlines(profile, base)
+    yield from _later_responsibilities(profile, base)
+    yield from _further_risks(profile, base)
 
 
 def _weaker(name: str, ours: object, theirs: object) -> bool:
@@ -104,9 +109,23 @@ def _weaker_mechanisms(profile: Profile, base: Profile) -> Iterator[str]:
         if name not in profile.mechanisms.on and not moot and not name.startswith(graded):
             yield f"the mechanism {name} is off, and on in {base.name}"
     for kind, order in KINDS.items():
-        ours, theirs = (values_of(kind, each.mechanisms.on)[0] for each in (profile, base))
+        ours, theirs = (_weakest(kind, order, each) for each in (profile, base))
         if order.index(ours) < order.index(theirs):
             yield f"{kind} is {ours}, and {theirs} in {base.name}"
+
+
+def _weakest(kind: str, order: tuple[str, ...], profile: Profile) -> str:
+    """Return the weakest value that the profile allows: an attacker picks among the choices."""
+    return min(values_of(kind, (*profile.mechanisms.on, *profile.mechanisms.choices)), key=order.index)
+
+
+def _opened(profile: Profile, base: Profile) -> Iterator[str]:
+    for name, guard in _WAYS_IN.items():
+        open_here, open_there = (
+            name in each.mechanisms.on and guard not in each.mechanisms.on for each in (profile, base)
+        )
+        if open_here and not open_there:
+            yield f"the mechanism {name} is on{f' without {guard}' if guard else ''}, and not in {base.name}"
 
 
 def _later_deadlines(profile: Profile, base: Profile) -> Iterator[str]:
@@ -117,6 +136,30 @@ def _later_deadlines(profile: Profile, base: Profile) -> Iterator[str]:
         for name, deadline in theirs.items():
             if name in ours and ours[name].value > deadline.value:
                 yield f"{title}: {name} takes {ours[name].value} seconds, and {deadline.value} in {base.name}"
+
+
+def _later_responsibilities(profile: Profile, base: Profile) -> Iterator[str]:
+    ours = {each.id: each.deadline for each in profile.responsibilities}
+    for each in base.responsibilities:
+        if each.deadline is None or each.id not in ours:
+            continue
+        deadline = ours[each.id]
+        if deadline is None:
+            yield f"responsibility: {each.id} has no deadline, and {each.deadline} seconds in {base.name}"
+        elif deadline > each.deadline:
+            yield f"responsibility: {each.id} takes {deadline} seconds, and {each.deadline} in {base.name}"
+
+
+def _further_risks(profile: Profile, base: Profile) -> Iterator[str]:
+    """Yield risks accepted beyond those of ``base``; a base that accepts none has not weighed its risks."""
+    for risk in profile.residuals if base.residuals else ():
+        accepted = any(
+            (risk.attack, risk.goal) == (other.attack, other.goal)
+            and set(other.attackers) <= set(risk.attackers)
+            for other in base.residuals
+        )
+        if not accepted:
+            yield f"it accepts {risk.attack} ({risk.goal}) by {', '.join(risk.attackers)}, and {base.name} does not"
 
 
 def _shown(value: object) -> str:

@@ -154,7 +154,7 @@ def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
         ("uk-open-banking", {"jar"}),
         ("br-open-finance", {"jar", "dcr", "dcr_auth"}),
         ("au-cdr", {"jar", "jarm", "dcr", "dcr_auth"}),
-        ("au-connectid", {"jar", "dcr", "dcr_auth"}),
+        ("au-connectid", {"jar"}),
     ],
 )
 def test_other_profiles_run_as_far_as_their_mechanisms_are_built(name: str, missing: set[str]) -> None:

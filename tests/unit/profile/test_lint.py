@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trustweft.profile import load_profile, profile_names
+from trustweft.profile import ProfileError, load_profile, profile_names
 from trustweft.profile.lint import judge, revisions
 
 if TYPE_CHECKING:
@@ -121,3 +121,86 @@ def test_a_duty_for_which_nobody_answers_is_told(tmp_path: Path) -> None:
 def test_each_practice_that_was_replaced_names_one_that_is_known() -> None:
     for revision in revisions().values():
         assert revision.superseded_by is None or revision.superseded_by in revisions()
+
+
+def _mechanisms(*further: str, choices: tuple[str, ...] = ()) -> str:
+    on = [*load_profile("fapi2-security").mechanisms.on, *further]
+    return f"[mechanisms]\non = {on}\nchoices = {list(choices)}\n"
+
+
+def test_a_weaker_choice_is_weaker_because_an_attacker_picks_it(tmp_path: Path) -> None:
+    texts = _texts(_file(tmp_path, _mechanisms(choices=("auth=none",))))
+    assert texts == ["weaker: auth is none, and pkjwt in fapi2-security"]
+
+
+def test_registration_that_is_open_to_everybody_is_weaker_and_with_a_statement_it_is_not(
+    tmp_path: Path,
+) -> None:
+    opened = _texts(_file(tmp_path, _mechanisms("dcr")))
+    assert opened == ["weaker: the mechanism dcr is on without dcr_auth, and not in fapi2-security"]
+    assert _texts(_file(tmp_path, _mechanisms("dcr", "dcr_auth"))) == []
+
+
+RESPONSIBILITY = """
+[[responsibility]]
+id = "{id}"
+who = "{who}"
+accountable = "{accountable}"
+duty = "Does the same, in its own time."
+evidence = "the log of it"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"), [("", "has no deadline"), ("deadline = 99999999\n", "takes 99999999 seconds")]
+)
+def test_a_duty_that_may_be_done_later_than_in_the_base_is_weaker(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    base = next(each for each in load_profile("fapi2-security").responsibilities if each.deadline)
+    own = RESPONSIBILITY.format(id=base.id, who=base.who, accountable=base.accountable) + line
+    text = f"weaker: responsibility: {base.id} {said}, and {base.deadline}"
+    assert [found.startswith(text) for found in _texts(_file(tmp_path, own))] == [True]
+
+
+RISK = """
+[[residual]]
+attackers = {attackers}
+goal = "authorization"
+attack = "{attack}"
+condition = "A server lies about its endpoints."
+section = "ours"
+reason = "We think that nobody does it."
+"""
+
+
+def test_a_risk_that_the_base_does_not_accept_is_weaker(tmp_path: Path) -> None:
+    texts = _texts(_file(tmp_path, RISK.format(attackers=["a1a"], attack="mix-up")))
+    assert texts == ["weaker: it accepts mix-up (authorization) by a1a, and fapi2-security does not"]
+
+
+def test_a_risk_of_the_base_accepted_of_fewer_attackers_is_more(tmp_path: Path) -> None:
+    base = next(each for each in load_profile("fapi2-security").residuals if len(each.attackers) > 1)
+    assert base.goal == "authorization"
+    same = RISK.format(attackers=list(base.attackers), attack=base.attack)
+    more = RISK.format(attackers=list(base.attackers[:1]), attack=base.attack)
+    assert _texts(_file(tmp_path, same)) == []
+    assert len(_texts(_file(tmp_path, more))) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('["a1a"]', '["a9"]', r"Invalid enum value 'a9' - at `\$\.residual\[0\]\.attackers"),
+        ('["a1a"]', "[]", r"at `\$\.residual\[0\]\.attackers"),
+        ('"authorization"', '"glory"', r"Invalid enum value 'glory' - at `\$\.residual\[0\]\.goal"),
+        ('section = "ours"', 'section = "ours"\nclosed_by = ["hope"]', r"unknown mechanisms: hope - at `\$\.residual"),
+    ],
+)  # fmt: skip
+def test_an_accepted_risk_names_attackers_goals_and_mechanisms_that_exist(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    text = RISK.format(attackers='["a1a"]', attack="mix-up")
+    assert before in text
+    with pytest.raises(ProfileError, match=said):
+        load_profile(_file(tmp_path, text.replace(before, after)))
