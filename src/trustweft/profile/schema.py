@@ -92,6 +92,7 @@ class Requirement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         operational: why people and procedures, not software, satisfy it.
         not_modelled: why the prover leaves it out.
         not_observable: why nobody can test it from outside.
+        suite_tags: the conformance suite's tags for it, many to many.
     """
 
     id: Identifier
@@ -104,6 +105,7 @@ class Requirement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     operational: Reason | None = None
     not_modelled: Reason | None = None
     not_observable: Reason | None = None
+    suite_tags: tuple[str, ...] = ()
 
     @property
     def participants(self) -> tuple[Participant, ...]:
