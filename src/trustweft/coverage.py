@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from trustweft.profile import load_requirements
+from trustweft.profile import load_requirements, load_specification
 from trustweft.profile.mechanisms import load_mechanisms
 from trustweft.runtime.enforces import Enforcement
 from trustweft.threats.corpus import corpus
@@ -45,6 +45,9 @@ class Row(Struct, frozen=True, kw_only=True):
         operational: why people satisfy it, and no software.
         not_modelled: why the prover knows no attack against it.
         not_observable: why no audit sees it.
+        suite_tags: the conformance suite's tags for it.
+        superseded_by: the clause that is kept in its place.
+        not_built: why this version does not do it yet; such a row has no holes, and is counted apart.
         holes: the columns that are empty without a reason, where the clause asks for something.
     """
 
@@ -60,6 +63,9 @@ class Row(Struct, frozen=True, kw_only=True):
     operational: str | None
     not_modelled: str | None
     not_observable: str | None
+    suite_tags: tuple[str, ...]
+    superseded_by: str | None
+    not_built: str | None
     holes: tuple[str, ...]
 
 
@@ -80,8 +86,9 @@ def cover(
         ProfileError: there is no table of that specification.
     """
     enforced = _by_requirement(find_enforcements())
+    not_built = load_specification(specification).not_built
     return tuple(
-        _row(requirement, enforced, audits=audits, attacks=attacks)
+        _row(requirement, enforced, audits=audits, attacks=attacks, not_built=not_built)
         for requirement in load_requirements(specification)
     )
 
@@ -165,13 +172,16 @@ def _row(
     *,
     audits: Mapping[str, Sequence[str]] | None,
     attacks: Mapping[str, Sequence[str]] | None,
+    not_built: str | None,
 ) -> Row:
     enforced_by = enforced.get(requirement.id, ())
     audited_by = None if audits is None else tuple(audits.get(requirement.id, ()))
     closes = None if attacks is None else tuple(attacks.get(requirement.id, ()))
     # A reason stands for one cell: who sees it, and what it is good for. What people do in place of software is neither
     # seen from outside nor part of the model.
-    asked = requirement.level in _ASKING and requirement.operational is None
+    waiting = None if enforced_by else requirement.not_built or not_built
+    excused = requirement.operational or requirement.superseded_by or waiting
+    asked = requirement.level in _ASKING and not excused
     holes = {
         "enforced by": not enforced_by,
         "audited by": audited_by == () and requirement.not_observable is None,
@@ -190,5 +200,8 @@ def _row(
         operational=requirement.operational,
         not_modelled=requirement.not_modelled,
         not_observable=requirement.not_observable,
+        suite_tags=requirement.suite_tags,
+        superseded_by=requirement.superseded_by,
+        not_built=waiting,
         holes=tuple(column for column, empty in holes.items() if asked and empty),
     )

@@ -110,6 +110,10 @@ def _cell(content: str, row: Row, column: str, reason: str | None) -> str:
         return "HOLE"
     if row.operational:
         return "by people"
+    if row.superseded_by:
+        return f"see {row.superseded_by}"
+    if row.not_built:
+        return "not built yet"
     return (
         ""
         if reason is None
@@ -121,10 +125,16 @@ def _sentence(rows: Sequence[Row], binding: Sequence[Row]) -> str:
     enforced = sum(bool(row.enforced_by) for row in rows)
     people = sum(row.operational is not None for row in rows)
     others = sum(bool(row.holes) for row in rows) - len(binding)
+    waiting = sum(row.not_built is not None for row in rows)
+    replaced = sum(row.superseded_by is not None for row in rows)
     told = [
         f"{len(rows)} requirements: {enforced} enforced in the code, {people} for people to satisfy.",
         f"Holes: {len(binding)} in what shall be, {others} in what should be.",
     ]
+    if waiting:
+        told.append(f"Not built yet: {waiting}.")
+    if replaced:
+        told.append(f"Another specification's clause is kept in their place: {replaced}.")
     if all(row.audited_by is None for row in rows):
         told.append("Nothing is audited yet: this version has no auditor.")
     return "\n".join(told)

@@ -83,7 +83,14 @@ class ClientCore:
         self._entropy = entropy
         self._discovery = Discovery(configuration, self.sending, clock=clock)
 
-    @enforces("FAPI2-SP-5.3.3.2-1", "FAPI2-SP-5.3.3.2-2", "FAPI2-SP-5.3.3.2-4")
+    @enforces(
+        "FAPI2-SP-5.3.3.2-1",
+        "FAPI2-SP-5.3.3.2-2",
+        "FAPI2-SP-5.3.3.2-4",
+        "RFC9126-2.1-p1",
+        "RFC9126-4-p2.1",
+        "RFC9126-7.5-p1",
+    )
     def begin(
         self, *, authorization_details: Sequence[Mapping[str, object]] = ()
     ) -> Flow[StartedAuthorization]:
@@ -137,6 +144,7 @@ class ClientCore:
         """Return a nonce of 43 characters."""
         return self._entropy.token()
 
+    @enforces("RFC9207-2.4-p1.1", "RFC9207-2.4-p1.5", "RFC9207-4-p4.2")
     def finish(self, pending: PendingAuthorization, query: bytes) -> Flow[TokenSet]:
         """Turn the authorization response into tokens.
 

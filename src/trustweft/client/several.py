@@ -44,6 +44,7 @@ class Clients(Generic[C]):
         ValueError: two are at the same server, or two bind their tokens to the same key.
     """
 
+    @enforces("RFC9207-4-p1.1", "RFC9207-4-p1.2")
     def __init__(self, clients: Iterable[C]) -> None:
         self._clients: dict[str, C] = {}
         for client in clients:

@@ -14,6 +14,7 @@ from trustweft.profile.loading import (
     load_requirements,
     load_specification,
     profile_names,
+    specification_ids,
 )
 from trustweft.profile.schema import (
     Bound,
@@ -42,4 +43,5 @@ __all__ = [
     "load_requirements",
     "load_specification",
     "profile_names",
+    "specification_ids",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trustweft.profile.schema import Profile
 
-__all__ = ["DEFAULT", "HONOURED", "check_implemented", "not_implemented"]
+__all__ = ["DEFAULT", "HONOURED", "check_implemented", "not_implemented", "unbuilt_specifications"]
 
 DEFAULT: Final = "fapi2-security"
 HONOURED: Final = frozenset(
@@ -100,6 +100,18 @@ def not_implemented(profile: Profile, *, without: Collection[str] = ()) -> tuple
     )
     mechanisms = tuple(f"the mechanism {each} is on, which is not built yet" for each in missing)
     return (*fixed, *_not_built(profile), *mechanisms)
+
+
+def unbuilt_specifications(profile: Profile) -> tuple[str, ...]:
+    """Return what this version does not do of the documents that a profile names, as sentences without a stop.
+
+    No start is refused for it: what a profile asks for in fact are its mechanisms, limits and duties.
+    """
+    return tuple(
+        f"{each.name} is not built: {each.not_built}"
+        for each in profile.specifications
+        if each.not_built is not None
+    )
 
 
 def _not_built(profile: Profile) -> tuple[str, ...]:

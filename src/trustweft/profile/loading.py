@@ -42,7 +42,14 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # A profile that describes somebody else's rules names the document: "source: FAPI 1.0 Advanced, section 5.2.2".
 _CHOICE = re.compile(rf"({OUR_CHOICE}|source: )\S.+")
 _SUFFIX: Final = ".toml"
-_TABLES: Final = {"FAPI2-SP": "fapi2-security"}
+_TABLES: Final = {
+    "FAPI2-SP": "fapi2-security",
+    "FAPI2-MS": "fapi2-message-signing",
+    "FAPI2-HS": "fapi2-http-signatures",
+    "RFC9126": "rfc9126",
+    "RFC9101": "rfc9101",
+    "RFC9207": "rfc9207",
+}
 
 
 class _Stated(Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
@@ -102,6 +109,11 @@ def profile_names() -> tuple[str, ...]:
     """Return the names of the packaged profiles."""
     names = (item.name for item in _packaged("profiles").iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
+
+
+def specification_ids() -> tuple[str, ...]:
+    """Return the short ids of the specifications that have a table, in the order in which they build on each other."""
+    return tuple(_TABLES)
 
 
 def load_specification(specification: str) -> Specification:

@@ -59,13 +59,19 @@ PossiblyNone = tuple[str, ...]  # a weak profile asks for none of it
 
 
 class Specification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The document that a table of requirements was read from."""
+    """The document that a table of requirements was read from.
+
+    Attributes:
+        not_built: why this version does not do what the document asks for, where it does not; single clauses of it can
+            be enforced all the same.
+    """
 
     id: Annotated[str, Meta(pattern=r"^[A-Z0-9]+(-[A-Z0-9]+)*$")]
     name: str
     status: str
     date: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     url: Annotated[str, Meta(pattern=r"^https://")]
+    not_built: Reason | None = None
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +98,10 @@ class Requirement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         operational: why people and procedures, not software, satisfy it.
         not_modelled: why the prover leaves it out.
         not_observable: why nobody can test it from outside.
+        suite_tags: the conformance suite's tags for it, many to many.
+        superseded_by: the clause of another specification that is kept in its place, because it asks for something
+            else or leaves this one without an object.
+        not_built: why this version does not do it yet.
     """
 
     id: Identifier
@@ -104,6 +114,9 @@ class Requirement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     operational: Reason | None = None
     not_modelled: Reason | None = None
     not_observable: Reason | None = None
+    suite_tags: tuple[str, ...] = ()
+    superseded_by: Identifier | None = None
+    not_built: Reason | None = None
 
     @property
     def participants(self) -> tuple[Participant, ...]:

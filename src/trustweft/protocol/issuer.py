@@ -43,7 +43,13 @@ def check_issuer_identifier(value: str) -> Issuer:
     return Issuer(value)
 
 
-@enforces("FAPI2-SP-5.3.3.2-5")
+@enforces(
+    "FAPI2-SP-5.3.3.2-5",
+    "RFC9207-2.4-p1.2",
+    "RFC9207-2.4-p1.3",
+    "RFC9207-2.4-p1.4",
+    "RFC9207-2.4-p3.2",
+)
 def check_response_issuer(presented: str | None, *, expected: Issuer) -> Issuer:
     """Return the issuer of an authorization response, errors included, for clients (RFC 9207 section 2.4).
 

@@ -157,7 +157,14 @@ class ResourceMetadata(Struct, frozen=True, kw_only=True):
     authorization_details_types: tuple[str, ...] = ()
 
 
-@enforces("FAPI2-SP-5.3.2.1-1", "FAPI2-SP-5.2.2.1-2")
+@enforces(
+    "FAPI2-SP-5.3.2.1-1",
+    "FAPI2-SP-5.2.2.1-2",
+    "RFC9126-2-p1",
+    "RFC9126-2-p2",
+    "RFC9207-2.3-p1",
+    "RFC9207-2.3-2",
+)
 def create_server_metadata(server: ServerDescription) -> dict[str, object]:
     """Return the metadata document, the same for RFC 8414 and OpenID Connect Discovery.
 
@@ -290,7 +297,7 @@ def read_server_metadata(
     )
 
 
-@enforces("FAPI2-SP-5.3.3.1-11")
+@enforces("FAPI2-SP-5.3.3.1-11", "RFC9207-2.4-p2.1")
 def _check_issuer(document: Mapping[str, object], issuer: str) -> None:
     # Octet for octet: RFC 8414 section 3.3 knows no normalisation.
     if not _is_https(issuer) or document.get("issuer") != issuer:

@@ -211,6 +211,7 @@ def access_token_hash(access_token: str, *, algorithm: str) -> str:
     return encode_base64url(digest[: len(digest) // 2])
 
 
+@enforces("FAPI2-MS-5.6.2-1")
 def verify_id_token(
     token: str, *, expected: ExpectedIdToken, keys: KeySet, now: float, future_tolerance: float
 ) -> IdToken:

@@ -60,12 +60,13 @@ BAD_RESPONSE = reason(
 )
 
 
+@enforces("RFC9126-2.2-p2.2", "RFC9101-5.2-p3.3")
 def create_request_uri(token: str) -> RequestUri:
     """Return the request URI for an unguessable token (section 2.2)."""
     return RequestUri(_PREFIX + token)
 
 
-@enforces("FAPI2-SP-5.3.2.2-3")
+@enforces("FAPI2-SP-5.3.2.2-3", "RFC9126-4-p4")
 def read_request_uri(uri: str | None) -> str:
     """Return the token of a request URI of ours; only a store knows whether it was ever issued.
 
@@ -80,6 +81,7 @@ def read_request_uri(uri: str | None) -> str:
     return match[1]
 
 
+@enforces("RFC9126-2.1-2")
 def refuse_nested_request_uri(uri: str | None) -> None:
     """Refuse a request URI inside a pushed request (section 2.1, item 2).
 
@@ -102,6 +104,7 @@ class PushedResponse(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: int
 
 
+@enforces("RFC9101-5.2-p2")
 def read_pushed_response(raw: bytes, *, status: int) -> PushedResponse:
     """Read the answer to a pushed request, for clients (section 2.2).
 

@@ -116,7 +116,7 @@ def _check_private_use(uri: str, application_type: ApplicationType) -> RedirectU
     return RedirectUri(uri)
 
 
-@enforces("FAPI2-SP-5.3.2.1-7", "FAPI2-SP-5.3.2.2-6")
+@enforces("FAPI2-SP-5.3.2.1-7", "FAPI2-SP-5.3.2.2-6", "RFC9126-7.2-p1")
 def verify_registered(
     presented: str | None, registered: Iterable[str], *, application_type: ApplicationType
 ) -> RedirectUri:

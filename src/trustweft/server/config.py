@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trustweft.protocol.url import parse_url
+from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,6 +84,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     refresh_token_rotation: RefreshTokenRotation | None = None
     authorization_details_types: tuple[str, ...] = ()
 
+    @enforces("RFC9207-2-p2")
     def __post_init__(self) -> None:
         """Refuse addresses that the endpoints would not be found at.
 

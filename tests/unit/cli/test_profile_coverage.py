@@ -97,3 +97,14 @@ def test_a_mark_that_is_taken_out_is_a_hole_and_the_command_fails(tmp_path: Path
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FAPI2-SP-")]
     assert line.split()[:3] == ["FAPI2-SP-5.3.2.1-4", "shall", "HOLE"]
     assert "Holes: 1 in what shall be" in done.stdout
+
+
+def test_what_is_not_built_and_what_another_clause_replaces_is_said() -> None:
+    """Neither is a hole, and neither is counted as done."""
+    done = run("--specification", "FAPI2-HS", "--specification", "RFC9126")
+    assert done.exit_code == 0
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
+    assert "not built yet" in lines["FAPI2-HS-5.3.1.1-1"]
+    assert "see FAPI2-SP-5.3.2.1-8" in lines["RFC9126-2-p5.2"]
+    assert "Not built yet: " in done.stdout
+    assert "clause is kept in their place: 1." in done.stdout

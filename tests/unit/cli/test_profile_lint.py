@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -87,3 +88,14 @@ def test_what_is_not_built_is_no_fault_unless_asked(tmp_path: Path) -> None:
     file.write_text(text.replace("review_by = 2027-11-25", "review_by = 9999-12-31"))
     assert run(str(file)).exit_code == 0
     assert run(str(file), "--implemented").exit_code == 1
+
+
+def test_a_document_that_is_not_built_is_named_on_request() -> None:
+    """With its reason, and once for the whole document."""
+    named = [
+        text
+        for kind, text in findings("fapi2-message-signing", today=dt.date(2026, 11, 25), implemented=True)
+        if kind == "not-implemented" and text.startswith("FAPI 2.0 Message Signing is not built: ")
+    ]
+    assert len(named) == 1
+    assert "later version" in named[0]

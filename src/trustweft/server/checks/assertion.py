@@ -37,7 +37,7 @@ def read_client_credentials(exchange: Exchange) -> None:
     exchange.client_id = exchange.assertion.claimed_client_id
 
 
-@enforces("FAPI2-SP-5.3.2.2-4")
+@enforces("FAPI2-SP-5.3.2.2-4", "RFC9126-2.1-1")
 def verify_client_assertion(exchange: Exchange) -> None:
     """Verify it with the registered keys: from here on the client is authenticated, but for a replay."""
     exchange.authentication = None

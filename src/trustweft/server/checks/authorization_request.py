@@ -99,6 +99,7 @@ def check_response_mode(exchange: Exchange) -> None:
         raise RESPONSE_MODE.reject()
 
 
+@enforces("RFC9126-2.1-3")
 def check_redirect_uri(exchange: Exchange) -> None:
     """The redirect URI is there and equal, octet by octet, to a registered one (our choice: FAPI allows others)."""
     exchange.redirect_uri = verify_registered(
@@ -134,6 +135,7 @@ def read_prompt(exchange: Exchange) -> None:
         raise MALFORMED_PROMPT.reject(cause.detail) from cause
 
 
+@enforces("RFC9126-4-p3.1", "RFC9126-7.4-p1")
 def refuse_withdrawn_request(exchange: Exchange) -> None:
     """What was pushed is still allowed: a registration that was narrowed since counts from now on.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from trustweft.protocol.oauth import INVALID_REQUEST, parse_form, parse_query
 from trustweft.protocol.par import read_request_uri
 from trustweft.runtime.encoding import digest_of, encode_base64url
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Shown, reason
 from trustweft.server import clients
 from trustweft.server.checks.form import METHOD_NOT_ALLOWED
@@ -98,12 +99,14 @@ async def find_pushed_request(exchange: Exchange) -> None:
     exchange.pushed = pushed
 
 
+@enforces("RFC9126-2.2-p3")
 def check_request_belongs_to_client(exchange: Exchange) -> None:
     """The client that pushed the request is the one that sent the browser (RFC 9126 section 2.2)."""
     if exchange.pushed.client_id != exchange.client_id:
         raise FOREIGN.reject(f"pushed by {exchange.pushed.client_id}, opened by {exchange.client_id}")
 
 
+@enforces("RFC9126-4-p2.4")
 async def check_request_not_expired(exchange: Exchange) -> None:
     """The request is opened in time; a browser that did so may load the page again until its interaction ends."""
     if exchange.now >= exchange.pushed.expires_at and await find_resumed(exchange) is None:
@@ -125,6 +128,7 @@ async def check_prompt(exchange: Exchange) -> None:
     )
 
 
+@enforces("RFC9126-4-p2.3")
 async def begin_interaction(exchange: Exchange) -> None:
     """Take up the interaction that this browser has for the request, or begin one with a secret of its own."""
     resumed = await find_resumed(exchange)

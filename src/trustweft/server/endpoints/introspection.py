@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trustweft.protocol.access_token import verify_own_access_token
 from trustweft.protocol.http import json_response
 from trustweft.protocol.introspection import create_response, read_request
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 from trustweft.server.records import TokenStatus
 
@@ -22,6 +23,7 @@ NOT_A_RESOURCE_SERVER = reason(
 )
 
 
+@enforces("FAPI2-MS-6.2-p2.1")
 def check_is_resource_server(exchange: Exchange) -> None:
     """The authenticated client is registered as a resource server."""
     if not exchange.client.metadata.resource_server_for:
@@ -49,6 +51,7 @@ async def find_introspected_token(exchange: Exchange) -> None:
         exchange.introspected = token
 
 
+@enforces("FAPI2-MS-6.2-p2.2")
 def check_introspected_audience(exchange: Exchange) -> None:
     """A token for somebody else is, to this resource server, not active (RFC 7662 section 4)."""
     token = exchange.introspected

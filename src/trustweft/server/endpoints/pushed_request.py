@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trustweft.server.exchange import Exchange
 
 
+@enforces("RFC9126-2.2-p2.1", "RFC9126-7.1-p1")
 def save_pushed_request(exchange: Exchange) -> None:
     """Submit the request to the store; it becomes reachable only if the answer is sent.
 
@@ -44,7 +45,7 @@ def save_pushed_request(exchange: Exchange) -> None:
     )
 
 
-@enforces("FAPI2-SP-5.3.2.2-2", "FAPI2-SP-5.3.2.2-12")
+@enforces("FAPI2-SP-5.3.2.2-2", "FAPI2-SP-5.3.2.2-12", "RFC9126-2.2-p1")
 async def answer_pushed_request(exchange: Exchange) -> None:
     """Answer 201 with the request URI once it is durable (RFC 9126 section 2.2).
 

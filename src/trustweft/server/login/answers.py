@@ -47,7 +47,7 @@ def see_other(exchange: Exchange, location: str) -> HttpResponse:
     return HttpResponse(status, (("location", location), *_HEADERS, *cookies))
 
 
-@enforces("FAPI2-SP-5.3.2.2-7")
+@enforces("FAPI2-SP-5.3.2.2-7", "RFC9207-2-p1", "RFC9207-2.3-1")
 def answer_client(exchange: Exchange, parameters: Mapping[str, str]) -> HttpResponse:
     """Return the authorization response: ``parameters``, the ``state`` if one was sent, and always ``iss``."""
     pushed = exchange.pushed

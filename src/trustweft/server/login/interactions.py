@@ -127,7 +127,7 @@ async def end_interaction(exchange: Exchange) -> None:
     exchange.cookies = [clear_cookie(exchange.handle)]
 
 
-@enforces("FAPI2-SP-5.3.2.2-p4", "FAPI2-SP-6.4-1")
+@enforces("FAPI2-SP-5.3.2.2-p4", "FAPI2-SP-6.4-1", "RFC9126-4-p2.2", "RFC9126-7.3-p1")
 async def spend_request(exchange: Exchange) -> None:
     """Take the pushed request: it is about to be answered, and each request is answered once."""
     spent = await exchange.deployment.store.spend_pushed_request(exchange.request_digest, now=exchange.now)
