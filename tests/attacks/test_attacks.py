@@ -29,6 +29,8 @@ from trustweft.protocol.redirect_uri import verify_registered
 from trustweft.runtime.errors import Reject
 from trustweft.server.checks import authorization_request
 from trustweft.server.grants import authorization_code
+from trustweft.server.records import Redemption
+from trustweft.store.sqlite.grants import Grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,6 +93,11 @@ def web(ecosystem: Ecosystem) -> Iterator[httpx2.Client]:
 def _as_if_registered(presented: str | None, _registered: object, **arguments: Any) -> object:
     """Take any redirect URI for a registered one."""
     return verify_registered(presented, (presented,), **arguments)  # type: ignore[arg-type]  # there is one here
+
+
+async def _redeemed(*_: object, **__: object) -> Redemption:
+    """Forget that a code was used."""
+    return Redemption.REDEEMED
 
 
 class _Credulous:
@@ -283,6 +290,41 @@ def test_code_injection(
         with pytest.raises(ServerRefusedError, match="invalid_grant"):
             application.finish(eves, crafted(eves, query), session="eve-again")
         assert application.reasons[-1] == "pkce.verifier-wrong"
+
+
+@pytest.mark.usefixtures("state_unchecked")
+@pytest.mark.parametrize("missing", [True, False], ids=["without", "with"])
+def test_code_replay(
+    laboratory: Laboratory,
+    application: Application,
+    people: People,
+    owned: Mapping[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    missing: bool,
+) -> None:
+    """Alice's code, which she has used and which the client's page then told others, is used once more in eve's session."""
+    weakened = ["pkce", "pkce_req", "no_referrer", "once"]
+    trace, played = found("code-replay", AUTHORIZATION, without=weakened), Played()
+    laboratory.without = frozenset([VERIFIER])
+    if missing:
+        monkeypatch.setattr(Grants, "redeem_code", _redeemed)
+    alices, eves = application.start(), application.start()
+    played.did("start", "start")
+    query = people.browse(alices.url, people.alice)
+    played.did("visits", "user")
+    application.finish(alices, query, session="alice-again")
+    played.did("callback", "redeem")
+    if missing:
+        application.finish(eves, crafted(eves, query), session="eve-again")
+        played.did("callback", "redeem")
+        assert application.accounts(session="eve-again") == owned["alice"]
+        played.did("use")
+        assert played.is_(trace)
+    else:
+        with pytest.raises(ServerRefusedError, match="invalid_grant"):
+            application.finish(eves, crafted(eves, query), session="eve-again")
+        assert application.reasons[-1] == "code.replayed"
 
 
 def test_browser_swapping_is_a_risk_that_the_profile_accepts(
