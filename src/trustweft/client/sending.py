@@ -110,7 +110,7 @@ class Sending:
             return Missing.NONCE
         return Missing.TIME if corrected and _may_be_for_its_time(response) else None
 
-    @enforces("FAPI2-SP-5.3.3.1-1.1", "RFC9449-7-p1.1", "RFC9449-7.3-p1", "RFC8705-3-p3")
+    @enforces("FAPI2-SP-5.3.3.1-1.1", "RFC9449-7-p1.1", "RFC9449-7.3-p1")
     def signed(self, call: Call, access_token: str) -> Call:
         """Return the call with the token, and a fresh proof for it where the token is bound to our key.
 
