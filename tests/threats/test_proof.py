@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,7 @@ SUBJECT = Subject(
     title=FAPI2.title,
     mechanisms=frozenset(FAPI2.mechanisms.on),
     residuals=tuple(FAPI2.residuals),
+    requirements=frozenset(row.id for row in FAPI2.requirements),
 )
 REGISTRY = load_mechanisms()
 
@@ -78,7 +80,15 @@ def test_each_fix_closes_the_attack_and_leaves_the_honest_flow() -> None:
         setting = Setting(mended, attack.attackers)
         assert search(setting, "authentication") is None, fix
         assert honest(setting)["honest flow"] is not None, fix
-    assert "FAPI2-SP-5.3.2.2-7" in broken.missing(attack)
+    assert broken.missing(attack) == ("FAPI2-SP-5.3.2.2-7", "FAPI2-SP-5.3.3.2-5")
+
+
+def test_a_clause_of_another_practice_is_named_where_the_profile_has_none() -> None:
+    """A cheaper fix that RFC 9700 asks for gives way to what the profile's own text asks for, and to nothing else."""
+    broken = proof_of("a1a", without=("iss",))
+    attack = next(each for each in broken.attacks if each.goal == "authentication")
+    elsewhere = replace(broken, subject=replace(broken.subject, requirements=frozenset()))
+    assert "RFC9700-4.4.2.2-p1" in elsewhere.missing(attack)
 
 
 def test_a_profile_with_which_nobody_can_log_in_is_invalid_not_secure() -> None:

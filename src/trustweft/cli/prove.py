@@ -146,6 +146,7 @@ def _subject(name: str, *, without: Iterable[str], more: Iterable[str]) -> Subje
         mechanisms=frozenset(profile.mechanisms.on),
         choices=tuple(profile.mechanisms.choices),
         residuals=tuple(profile.residuals),
+        requirements=frozenset(row.id for row in profile.requirements),
     )
     return changed(subject, without=without, more=more, registry=registry)
 

@@ -90,6 +90,10 @@ class ClientCore:
         "RFC9126-2.1-p1",
         "RFC9126-4-p2.1",
         "RFC9126-7.5-p1",
+        "RFC9700-2.1.1-p1",
+        "RFC9700-2.1.1-p2.1",
+        "RFC9700-4.4.2-p2",
+        "RFC9700-UPDATE-2.2.2-p3.2",
     )
     def begin(
         self, *, authorization_details: Sequence[Mapping[str, object]] = ()
@@ -144,7 +148,13 @@ class ClientCore:
         """Return a nonce of 43 characters."""
         return self._entropy.token()
 
-    @enforces("RFC9207-2.4-p1.1", "RFC9207-2.4-p1.5", "RFC9207-4-p4.2")
+    @enforces(
+        "RFC9207-2.4-p1.1",
+        "RFC9207-2.4-p1.5",
+        "RFC9207-4-p4.2",
+        "RFC9700-UPDATE-2.2.2-p3.3",
+        "RFC9700-UPDATE-2.2.2-p3.4",
+    )
     def finish(self, pending: PendingAuthorization, query: bytes) -> Flow[TokenSet]:
         """Turn the authorization response into tokens.
 
@@ -166,6 +176,7 @@ class ClientCore:
         code = _code_of(form)  # (5)
         return (yield from self._redeem(pending, code))
 
+    @enforces("RFC9700-4.5.3.2-2")
     def _redeem(self, pending: PendingAuthorization, code: str) -> Flow[TokenSet]:
         form = {
             "grant_type": "authorization_code",
@@ -281,6 +292,7 @@ class ClientCore:
         )
 
 
+@enforces("RFC9700-2.1-p3.1")
 def _check_state(presented: str | None, *, expected: str) -> None:
     """Refuse the answer to another request, or to whichever (RFC 6749 section 10.12)."""
     if presented != expected:

@@ -74,7 +74,7 @@ class Clients(Generic[C]):
         return self.at(pending.issuer)
 
 
-@enforces("FAPI2-SP-6.3-1")
+@enforces("FAPI2-SP-6.3-1", "RFC9700-UPDATE-2.1.2.3-1")
 def _check_keys(configurations: Iterable[ClientConfiguration]) -> None:
     # With one key for all, a token that was stolen from one server's side could be slipped in as another's.
     keys = [

@@ -205,7 +205,13 @@ class _MoneyView:
         session.pending = started.pending
         return _see_other(started.url)
 
-    @enforces("FAPI2-SP-5.3.3.1-4", "FAPI2-SP-6.4-2")
+    @enforces(
+        "FAPI2-SP-5.3.3.1-4",
+        "FAPI2-SP-6.4-2",
+        "RFC9700-4.2.4-5",
+        "RFC9700-UPDATE-2.3.2-p1",
+        "RFC9700-UPDATE-2.3.2-p3",
+    )
     async def _callback(self, request: HttpRequest, session: Session | None) -> HttpResponse:
         if session is None or session.pending is None:
             raise NO_FLOW.reject()

@@ -49,6 +49,8 @@ _TABLES: Final = {
     "RFC9126": "rfc9126",
     "RFC9101": "rfc9101",
     "RFC9207": "rfc9207",
+    "RFC9700": "rfc9700",
+    "RFC9700-UPDATE": "rfc9700-update",
 }
 
 

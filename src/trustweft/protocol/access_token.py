@@ -191,7 +191,7 @@ class AccessToken(Struct, frozen=True, kw_only=True):
         return self.confirmation.jkt
 
 
-@enforces("FAPI2-SP-5.3.2.1-4", "FAPI2-SP-5.3.2.1-5", "FAPI2-SP-5.3.2.1-5.1")
+@enforces("FAPI2-SP-5.3.2.1-4", "FAPI2-SP-5.3.2.1-5", "FAPI2-SP-5.3.2.1-5.1", "RFC9700-4.9.3-2")
 def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
     """Return the signed access token (RFC 9068 section 2).
 
@@ -225,6 +225,7 @@ def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
     return jws.sign(claims, signer=signer, header={"typ": TOKEN_TYPE})
 
 
+@enforces("RFC9700-2.3-p2.2")
 def verify_access_token(
     token: str, *, keys: KeySet, issuer: str, audience: str, now: float, future_tolerance: float
 ) -> AccessToken:

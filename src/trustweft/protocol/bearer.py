@@ -116,6 +116,7 @@ class PresentedToken(Struct, frozen=True):
     scheme: Scheme
     token: str
 
+    @enforces("RFC9700-4.9.3-3")
     def __repr__(self) -> str:
         return f"PresentedToken({self.scheme}, ***)"
 
@@ -200,6 +201,7 @@ def check_scope(token: AccessToken, needed: Collection[str]) -> None:
         raise INSUFFICIENT_SCOPE.reject(f"lacks {sorted(missing)}")
 
 
+@enforces("RFC9700-2.3-p3.2")
 def check_details(
     held: Collection[AuthorizationDetail],
     needed: Collection[AuthorizationDetail],
@@ -220,7 +222,7 @@ def check_details(
             raise INSUFFICIENT_DETAILS.reject(f"lacks one of type {detail.type!r}"[:120])
 
 
-@enforces("FAPI2-SP-5.3.3.1-3")
+@enforces("FAPI2-SP-5.3.3.1-3", "RFC9700-4.3.2-1")
 def create_authorization(token: str, *, scheme: Scheme = Scheme.DPOP) -> tuple[str, str]:
     """Return the Authorization header that presents ``token``.
 

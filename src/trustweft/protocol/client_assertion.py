@@ -156,7 +156,14 @@ class ClientAssertion(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(client + self.jti.encode()).digest()
 
 
-@enforces("FAPI2-SP-5.3.3.1-2", "FAPI2-SP-5.3.3.1-2.2", "FAPI2-SP-5.3.3.1-5", "RFC9126-2-p5.1")
+@enforces(
+    "FAPI2-SP-5.3.3.1-2",
+    "FAPI2-SP-5.3.3.1-2.2",
+    "FAPI2-SP-5.3.3.1-5",
+    "RFC9126-2-p5.1",
+    "RFC9700-UPDATE-2.1.2-p2.1",
+    "RFC9700-UPDATE-2.1.2.1-p1.1",
+)
 def create_client_assertion(
     signer: Signer, *, client_id: str, issuer: str, now: float, lifetime: float, jti: str
 ) -> str:

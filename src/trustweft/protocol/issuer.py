@@ -49,6 +49,12 @@ def check_issuer_identifier(value: str) -> Issuer:
     "RFC9207-2.4-p1.3",
     "RFC9207-2.4-p1.4",
     "RFC9207-2.4-p3.2",
+    "RFC9700-2.1-p4",
+    "RFC9700-2.1-1",
+    "RFC9700-4.4.2-p1",
+    "RFC9700-4.4.2.1-p1.1",
+    "RFC9700-4.4.2.1-p1.2",
+    "RFC9700-4.4.2.1-p3",
 )
 def check_response_issuer(presented: str | None, *, expected: Issuer) -> Issuer:
     """Return the issuer of an authorization response, errors included, for clients (RFC 9207 section 2.4).

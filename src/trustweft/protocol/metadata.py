@@ -164,6 +164,10 @@ class ResourceMetadata(Struct, frozen=True, kw_only=True):
     "RFC9126-2-p2",
     "RFC9207-2.3-p1",
     "RFC9207-2.3-2",
+    "RFC9700-2.1.1-p8.1",
+    "RFC9700-2.1.1-p8.2",
+    "RFC9700-4.7.1-p3.1",
+    "RFC9700-4.7.1-p3.2",
 )
 def create_server_metadata(server: ServerDescription) -> dict[str, object]:
     """Return the metadata document, the same for RFC 8414 and OpenID Connect Discovery.
@@ -297,7 +301,7 @@ def read_server_metadata(
     )
 
 
-@enforces("FAPI2-SP-5.3.3.1-11", "RFC9207-2.4-p2.1")
+@enforces("FAPI2-SP-5.3.3.1-11", "RFC9207-2.4-p2.1", "RFC9700-UPDATE-2.1.2.1-p1.2")
 def _check_issuer(document: Mapping[str, object], issuer: str) -> None:
     # Octet for octet: RFC 8414 section 3.3 knows no normalisation.
     if not _is_https(issuer) or document.get("issuer") != issuer:
@@ -314,6 +318,7 @@ def _check_supported(document: Mapping[str, object], needs: ClientNeeds) -> None
         _check_code_flow(document)
 
 
+@enforces("RFC9700-4.7.1-1")
 def _check_code_flow(document: Mapping[str, object]) -> None:
     for member, needed, default in _REQUIRED_VALUES:
         if needed not in _texts(document, member, default):

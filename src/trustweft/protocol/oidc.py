@@ -270,6 +270,7 @@ def _read_subject(claims: Mapping[str, object]) -> str:
     return subject
 
 
+@enforces("RFC9700-4.5.3.2-1")
 def _check_session(
     claims: Mapping[str, object], *, expected: ExpectedIdToken, latest: float, now: float
 ) -> float | None:

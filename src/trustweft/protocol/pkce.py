@@ -59,13 +59,13 @@ def create_verifier(entropy: Entropy) -> CodeVerifier:
     return CodeVerifier(entropy.token())
 
 
-@enforces("FAPI2-SP-5.3.3.2-3")
+@enforces("FAPI2-SP-5.3.3.2-3", "RFC9700-2.1.1-p4")
 def create_challenge(verifier: CodeVerifier) -> CodeChallenge:
     """Return the S256 challenge of ``verifier`` (section 4.2)."""
     return CodeChallenge(sha256_base64url(verifier))
 
 
-@enforces("FAPI2-SP-5.3.2.2-5")
+@enforces("FAPI2-SP-5.3.2.2-5", "RFC9700-2.1.1-p5")
 def check_challenge(challenge: str | None, *, method: str | None) -> CodeChallenge:
     """Return the challenge of an authorization request.
 
@@ -83,6 +83,7 @@ def check_challenge(challenge: str | None, *, method: str | None) -> CodeChallen
     return CodeChallenge(challenge)
 
 
+@enforces("RFC9700-2.1.1-p6")
 def verify_code_verifier(verifier: str | None, *, challenge: str) -> CodeVerifier:
     """Return the verifier once it is known to belong to ``challenge`` (section 4.6).
 

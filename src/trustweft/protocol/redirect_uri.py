@@ -86,7 +86,7 @@ def check_registrable(uri: str, *, application_type: ApplicationType) -> Redirec
     return RedirectUri(uri)
 
 
-@enforces("FAPI2-SP-5.3.2.2-8")
+@enforces("FAPI2-SP-5.3.2.2-8", "RFC9700-2.6-p5.1", "RFC9700-2.6-p5.2")
 def _check_encrypted(url: Url, application_type: ApplicationType) -> None:
     if url.scheme == "http" and not (application_type == "native" and url.host == _LOOPBACK_HOST):
         raise UNENCRYPTED.reject(url.host)
@@ -116,7 +116,14 @@ def _check_private_use(uri: str, application_type: ApplicationType) -> RedirectU
     return RedirectUri(uri)
 
 
-@enforces("FAPI2-SP-5.3.2.1-7", "FAPI2-SP-5.3.2.2-6", "RFC9126-7.2-p1")
+@enforces(
+    "FAPI2-SP-5.3.2.1-7",
+    "FAPI2-SP-5.3.2.2-6",
+    "RFC9126-7.2-p1",
+    "RFC9700-2.1-p1",
+    "RFC9700-2.1-p2.1",
+    "RFC9700-4.1.3-p1.1",
+)
 def verify_registered(
     presented: str | None, registered: Iterable[str], *, application_type: ApplicationType
 ) -> RedirectUri:
@@ -140,6 +147,7 @@ def verify_registered(
     raise NOT_REGISTERED.reject(repr(presented)[:200])
 
 
+@enforces("RFC9700-4.1.3-p1.2")
 def _without_loopback_port(uri: str) -> str | None:
     url, match = parse_url(uri), _LOOPBACK.fullmatch(uri)
     return match[1] + match[2] if url is not None and match is not None else None

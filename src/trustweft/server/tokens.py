@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["issue_access_token", "issue_id_token", "token_response"]
 
 
-@enforces("FAPI2-SP-6.8-4")
+@enforces("FAPI2-SP-6.8-4", "RFC9700-2.3-p2.1")
 def issue_access_token(
     exchange: Exchange,
     *,

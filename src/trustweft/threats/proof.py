@@ -49,6 +49,7 @@ class Subject:
         mechanisms: ids of what is on.
         choices: alternatives that the profile leaves: ``sc=mtls`` in place of another grade, ``jarm`` on or off.
         residuals: what the profile accepts.
+        requirements: ids of the clauses of the specifications that the profile follows.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Subject:
     mechanisms: frozenset[str]
     choices: tuple[str, ...] = ()
     residuals: tuple[Residual, ...] = ()
+    requirements: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +123,17 @@ class Proof:
         return self.fixes.get(_question(finding), ())
 
     def missing(self, finding: Finding) -> tuple[str, ...]:
-        """Return the requirements that ask for what would close an attack, by the cheapest fix that has any."""
+        """Return the requirements that ask for what would close an attack, by the cheapest fix that has any.
+
+        A fix that the profile's own specifications ask for is named before a cheaper one that others ask for.
+        """
         registry = load_mechanisms()
-        for fix in self.closing(finding):
-            rows = [row for identifier in fix.mechanisms for row in registry[identifier].requirements]
-            if rows:
-                return tuple(dict.fromkeys(rows))
-        return ()
+        asked = [
+            tuple(dict.fromkeys(row for each in fix.mechanisms for row in registry[each].requirements))
+            for fix in self.closing(finding)
+        ]
+        own = (tuple(row for row in rows if row in self.subject.requirements) for rows in asked)
+        return next((rows for rows in (*own, *asked) if rows), ())
 
     def as_document(self) -> dict[str, Any]:
         """Return the result for machines."""

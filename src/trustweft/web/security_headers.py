@@ -41,6 +41,14 @@ _PERMISSIONS = (
 )
 
 
+@enforces(
+    "RFC9700-4.2.4-1",
+    "RFC9700-4.16-p3.1",
+    "RFC9700-4.16-p3.2",
+    "RFC9700-4.16-p4.1",
+    "RFC9700-4.16-p7.1",
+    "RFC9700-4.16-p7.2",
+)
 def security_headers(
     *, base_url: str, form_targets: Sequence[str] = (), passkeys: bool = False
 ) -> tuple[tuple[str, str], ...]:
@@ -98,6 +106,7 @@ def form_action_source(address: str) -> str:
     return f"{scheme}://{host}:{port}"
 
 
+@enforces("RFC9700-4.2.4-p1")
 def _policy(form_targets: Sequence[str], *, passkeys: bool) -> str:
     sources = dict.fromkeys(["'self'", *map(form_action_source, form_targets)])
     directives = [

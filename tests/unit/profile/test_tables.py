@@ -80,9 +80,10 @@ def test_what_takes_the_place_of_a_clause_is_a_clause_of_another_specification()
             assert other.level.startswith("shall")
 
 
-def test_a_draft_is_pinned_and_called_a_draft() -> None:
+@pytest.mark.parametrize("draft", ["FAPI2-HS", "RFC9700-UPDATE"])
+def test_a_draft_is_pinned_and_called_a_draft(draft: str) -> None:
     """Its text can change without notice: the status names the commit that was read."""
-    specification = load_specification("FAPI2-HS")
+    specification = load_specification(draft)
     assert re.fullmatch(r"Draft .+ commit [0-9a-f]{40}", specification.status)
     assert specification.status.rpartition(" ")[2] in specification.url
 

@@ -99,7 +99,7 @@ def check_response_mode(exchange: Exchange) -> None:
         raise RESPONSE_MODE.reject()
 
 
-@enforces("RFC9126-2.1-3")
+@enforces("RFC9126-2.1-3", "RFC9700-4.11.2-p2")
 def check_redirect_uri(exchange: Exchange) -> None:
     """The redirect URI is there and equal, octet by octet, to a registered one (our choice: FAPI allows others)."""
     exchange.redirect_uri = verify_registered(
@@ -109,6 +109,7 @@ def check_redirect_uri(exchange: Exchange) -> None:
     )
 
 
+@enforces("RFC9700-4.8.2-1")
 def check_code_challenge(exchange: Exchange) -> None:
     """PKCE with S256, always."""
     form = exchange.form

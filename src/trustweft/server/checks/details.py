@@ -9,6 +9,7 @@ from trustweft.protocol.rar import (
     check_narrower,
     parse_authorization_details,
 )
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def check_within_registration(exchange: Exchange, details: tuple[AuthorizationDe
     )
 
 
+@enforces("RFC9700-2.3-p3.1")
 def keep_allowed_details(exchange: Exchange) -> tuple[AuthorizationDetail, ...]:
     """Return what of the granted details is still offered, and within the registration of the client."""
     kept = []

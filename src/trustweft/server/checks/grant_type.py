@@ -21,7 +21,7 @@ NOT_REGISTERED = reason(
 )
 
 
-@enforces("FAPI2-SP-5.3.2.1-2")
+@enforces("FAPI2-SP-5.3.2.1-2", "RFC9700-2.4-p1")
 def read_grant_type(exchange: Exchange) -> None:
     """The grant type is one of the profile's; the password and implicit grants never are."""
     grant_type = exchange.form.get("grant_type")

@@ -113,6 +113,7 @@ async def check_request_not_expired(exchange: Exchange) -> None:
         raise EXPIRED.reject(f"client_id={exchange.client_id}")
 
 
+@enforces("RFC9700-4.11.2-p4.1")
 async def check_prompt(exchange: Exchange) -> None:
     """Refuse what cannot be done, to the client; the refusal answers the request, so it is spent.
 

@@ -25,7 +25,7 @@ NO_LONGER_OFFERED = reason(
 )
 
 
-@enforces("FAPI2-SP-5.3.2.1-14")
+@enforces("FAPI2-SP-5.3.2.1-14", "RFC9700-2.3-p1")
 def check_requested_scope(exchange: Exchange) -> None:
     """The scope is known here and registered for the client; it may be left out where details say what is asked."""
     requested = exchange.form.get("scope")

@@ -84,6 +84,7 @@ def check_code_redirect_uri(exchange: Exchange) -> None:
         raise REDIRECT_URI_WITHDRAWN.reject(f"client_id={exchange.client_id}") from cause
 
 
+@enforces("RFC9700-4.8.2-2")
 def check_code_verifier(exchange: Exchange) -> None:
     """The code verifier belongs to the challenge of the authorization request (RFC 7636 section 4.6)."""
     pkce.verify_code_verifier(
@@ -98,7 +99,7 @@ def check_code_binding(exchange: Exchange) -> None:
         raise KEY_MISMATCH.reject(f"bound to {bound_to}, presented {exchange.confirmation.jkt}")
 
 
-@enforces("FAPI2-SP-5.3.2.2-9")
+@enforces("FAPI2-SP-5.3.2.2-9", "RFC9700-4.2.4-4")
 async def redeem_code(exchange: Exchange) -> None:
     """Spend the code: one caller wins; whoever comes later ends what the code gave (RFC 6749 section 4.1.2).
 

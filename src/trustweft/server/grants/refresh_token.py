@@ -73,6 +73,7 @@ async def check_refreshed_grant(exchange: Exchange) -> None:
     exchange.grant = grant
 
 
+@enforces("RFC9700-4.14.2-p2")
 def narrow_scope(exchange: Exchange) -> None:
     """The scope may shrink for this access token, never grow (RFC 6749 section 6)."""
     granted = exchange.refresh_token.scope

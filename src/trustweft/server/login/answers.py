@@ -39,7 +39,9 @@ _WAIT: Final = "Wait a while, then try again."
 _HEADERS: Final = (("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
 
 
-@enforces("FAPI2-SP-5.3.2.2-10", "FAPI2-SP-5.3.2.2-11")
+@enforces(
+    "FAPI2-SP-5.3.2.2-10", "FAPI2-SP-5.3.2.2-11", "RFC9700-2.1-p6", "RFC9700-4.12-p6.1", "RFC9700-4.12-p6.2"
+)
 def see_other(exchange: Exchange, location: str) -> HttpResponse:
     """Return a redirect that the browser follows with GET: a form's content never travels on (RFC 9110 15.4.4)."""
     cookies = tuple(("set-cookie", value) for value in exchange.cookies)
