@@ -17,7 +17,7 @@ import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Key", "Post", "go_through_login", "serving"]
+__all__ = ["Key", "MaliciousClient", "Post", "as_own", "go_through_login", "query_of", "serving"]
 
 Post = dict[str, str]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -49,13 +49,19 @@ class Key:
         r, s = decode_dss_signature(self._private.sign(signed.encode(), ec.ECDSA(SHA256())))
         return f"{signed}.{_encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
+    @property
+    def public(self) -> dict[str, str]:
+        """The public key as a JWK."""
+        numbers = self._private.public_key().public_numbers()
+        point = {"x": numbers.x, "y": numbers.y}
+        return {
+            "kty": "EC",
+            "crv": "P-256",
+            **{name: _encoded(each.to_bytes(32, "big")) for name, each in point.items()},
+        }
+
     def proof(self, method: str, url: str, *, nonce: str | None = None, token: str | None = None) -> str:
         """Return a DPoP proof."""
-        numbers = self._private.public_key().public_numbers()
-        point = {
-            name: _encoded(number.to_bytes(32, "big"))
-            for name, number in (("x", numbers.x), ("y", numbers.y))
-        }
         claims: dict[str, object] = {
             "htm": method,
             "htu": url,
@@ -66,9 +72,7 @@ class Key:
             claims["nonce"] = nonce
         if token is not None:
             claims["ath"] = _encoded(hashlib.sha256(token.encode()).digest())
-        return self._sign(
-            {"typ": "dpop+jwt", "alg": "ES256", "jwk": {"kty": "EC", "crv": "P-256", **point}}, claims
-        )
+        return self._sign({"typ": "dpop+jwt", "alg": "ES256", "jwk": self.public}, claims)
 
     def assertion(self, client_id: str, audience: str, *, kid: str) -> str:
         """Return a client assertion in the name of somebody else, signed by this key."""
@@ -90,6 +94,66 @@ class Key:
             answer = http.post(
                 url, data=form, headers={"dpop": self.proof("POST", url, nonce=answer.headers["dpop-nonce"])}
             )
+        return answer
+
+
+class MaliciousClient:
+    """A client that the attacker has registered like anybody else.
+
+    Args:
+        http: the attacker's network.
+        issuer: the honest server.
+        client_id: what it is registered as, with this key.
+        key: its key, for assertions and for proofs.
+        home: its redirect URI.
+    """
+
+    def __init__(self, http: httpx2.Client, issuer: str, client_id: str, key: Key, home: str) -> None:
+        self._http, self._issuer, self._client_id, self.key, self._home = http, issuer, client_id, key, home
+        self._verifier = secrets.token_urlsafe(48)
+
+    def _post(self, path: str, form: Post) -> httpx2.Response:
+        url = self._issuer + path
+        assertion = self.key.assertion(self._client_id, self._issuer, kid="test")
+        whole = {**form, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+        answer = self.key.post(self._http, url, whole)
+        assert answer.is_success, (answer.status_code, answer.headers.get("trustweft-reason"))
+        return answer
+
+    def push(self) -> str:
+        """Push a request; return the link to it."""
+        challenge = _encoded(hashlib.sha256(self._verifier.encode()).digest())
+        request = {
+            "response_type": "code",
+            "redirect_uri": self._home,
+            "scope": "accounts",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        pushed = self._post("/par", request).json()
+        return f"{self._issuer}/authorize?" + urlencode(
+            {"client_id": self._client_id, "request_uri": pushed["request_uri"]}
+        )
+
+    def redeem(self, code: str) -> str:
+        """Redeem a code; return the access token."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": self._verifier,
+            "redirect_uri": self._home,
+        }
+        return str(self._post("/token", form).json()["access_token"])
+
+    def call(self, url: str, token: str) -> httpx2.Response:
+        """Call the bank with a token of its own."""
+        nonce: str | None = None
+        for _ in range(2):
+            proof = self.key.proof("GET", url, token=token, nonce=nonce)
+            answer = self._http.get(url, headers={"authorization": f"DPoP {token}", "dpop": proof})
+            if answer.is_success or "dpop-nonce" not in answer.headers:
+                break
+            nonce = answer.headers["dpop-nonce"]
         return answer
 
 
@@ -167,3 +231,15 @@ def serving(
 def query_of(url: str) -> str:
     """Return the query of an address."""
     return urlsplit(url).query
+
+
+def as_own(metadata: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Return somebody's metadata as that of a server of the attacker's."""
+    paths = {
+        "authorization_endpoint": "/authorize",
+        "token_endpoint": "/token",
+        "pushed_authorization_request_endpoint": "/par",
+        "jwks_uri": "/jwks",
+    }
+    kept = {name: value for name, value in metadata.items() if not str(value).startswith("http")}
+    return {**kept, "issuer": origin, **{name: origin + path for name, path in paths.items()}}

@@ -21,7 +21,8 @@ import pytest
 from attacks import attacker
 from attacks.attacker import ASSERTION_TYPE, Key, go_through_login, query_of, serving
 from attacks.told import Played, found
-from attacks.victims import CALLBACK, Application
+from attacks.victims import CALLBACK, Application, register_key
+from ecosystem import run_trustweft
 from trustweft.client import ServerRefusedError, core
 from trustweft.crypto import jws
 from trustweft.protocol import client_assertion
@@ -453,19 +454,8 @@ def test_mix_up_with_a_chosen_challenge(
         """The attacker's server: pushes are taken, browsers sent on with eve's request, codes kept."""
         here, parts = origin[0], urlsplit(path)
         if parts.path.startswith("/.well-known/"):
-            endpoints = {
-                "authorization_endpoint": "/authorize",
-                "token_endpoint": "/token",
-                "pushed_authorization_request_endpoint": "/par",
-                "jwks_uri": "/jwks",
-            }
             honest = httpx2.get(f"{ecosystem.issuer}{path}", verify=ecosystem.trust).json()
-            kept = {name: value for name, value in honest.items() if not str(value).startswith("http")}
-            return (
-                200,
-                {},
-                {**kept, "issuer": here, **{name: here + where for name, where in endpoints.items()}},
-            )
+            return 200, {}, attacker.as_own(honest, here)
         if parts.path == "/par":
             return 201, {}, {"request_uri": "urn:ietf:params:oauth:request_uri:mine", "expires_in": 60}
         if parts.path == "/authorize":
@@ -495,4 +485,97 @@ def test_mix_up_with_a_chosen_challenge(
                 elsewhere.finish(alices, query, session="alice-again")
             assert refused.value.reason.id == "issuer.mismatch"
             assert got == []
+        elsewhere.close()
+
+
+HOME = "https://mine.example/home"
+
+
+@pytest.fixture
+def malicious(ecosystem: Ecosystem, web: httpx2.Client) -> tuple[str, attacker.MaliciousClient]:
+    """A client of the attacker's, registered like any other, and its id."""
+    key = Key()
+    client_id = register_key(ecosystem, {**key.public, "alg": "ES256"}, redirect_uri=HOME)
+    return client_id, attacker.MaliciousClient(web, ecosystem.issuer, client_id, key, HOME)
+
+
+@pytest.mark.parametrize("missing", [True, False], ids=["without", "with"])
+def test_offboarded_client(
+    laboratory: Laboratory,
+    people: People,
+    ecosystem: Ecosystem,
+    owned: Mapping[str, Any],
+    malicious: tuple[str, attacker.MaliciousClient],
+    *,
+    missing: bool,
+) -> None:
+    """Alice agreed once; the client was removed since; nobody asks whether its token is still good."""
+    trace, played = found("offboarded-client", AUTHORIZATION, without=["offboarding"]), Played()
+    client_id, client = malicious
+    link = client.push()
+    played.did("pushed")
+    arrived = go_through_login(ecosystem.trust, link, user=people.alice, until=HOME)
+    played.did("visits", "user")
+    token = client.redeem(code_of(query_of(arrived)))
+    removed = run_trustweft("clients", "remove", client_id, "--data", str(ecosystem.data))
+    assert removed.returncode == 0, removed.stderr
+    laboratory.without = frozenset([("guard", "check_status")] if missing else [])
+    answer = client.call(f"{ecosystem.bank}/accounts", token)
+    played.did("use_after_offboarding")
+    if missing:
+        assert answer.json() == owned["alice"]
+        assert played.is_(trace)
+    else:
+        assert answer.headers["trustweft-reason"] == "guard.token-revoked"
+
+
+@pytest.mark.usefixtures("state_unchecked")
+@pytest.mark.parametrize("missing", [True, False], ids=["without", "with"])
+def test_cuckoos_token(
+    application: Application,
+    people: People,
+    ecosystem: Ecosystem,
+    owned: Mapping[str, Any],
+    malicious: tuple[str, attacker.MaliciousClient],
+    *,
+    missing: bool,
+) -> None:
+    """The attacker's server hands out alice's leaked token, and the client uses the key that it is bound to."""
+    trace = found("cuckoo", AUTHORIZATION, with_=["rs_replay"], attackers=["a1a", "a5"])
+    played = Played()
+    started = application.start()
+    played.did("start")
+    query = people.browse(started.url, people.alice)
+    played.did("visits", "user")
+    leaked = logged_call(application, started, query, played).headers["authorization"].split()[1]
+    arrived = go_through_login(ecosystem.trust, malicious[1].push(), user=people.eve, until=HOME)
+    played.did("pushed", "visits", "user")
+    origin: list[str] = []
+
+    def evil(
+        _method: str, path: str, _headers: Mapping[str, str], _form: attacker.Post
+    ) -> tuple[int, dict[str, str], Any]:
+        if path.startswith("/.well-known/"):
+            honest = httpx2.get(f"{ecosystem.issuer}{path}", verify=ecosystem.trust).json()
+            return 200, {}, attacker.as_own(honest, origin[0])
+        if path == "/par":
+            return 201, {}, {"request_uri": "urn:ietf:params:oauth:request_uri:mine", "expires_in": 60}
+        return 200, {}, {"access_token": leaked, "token_type": "DPoP", "expires_in": 60, "scope": "accounts"}
+
+    with serving(ecosystem.data / "tls", evil) as here:
+        origin.append(here)
+        key = application.key if missing else None
+        elsewhere = Application(ecosystem, application.client_id, application.signer, issuer=here, key=key)
+        eves = elsewhere.start()
+        played.did("start")
+        mine = urlencode({"code": code_of(query_of(arrived)), "iss": here, "state": eves.pending.state})
+        elsewhere.finish(eves, mine, session="eve")
+        played.did("callback", "injected")
+        if missing:
+            assert elsewhere.accounts(session="eve") == owned["alice"]
+            played.did("use")
+            assert played.is_(trace)
+        else:
+            elsewhere.client.call("GET", f"{ecosystem.bank}/accounts", name="eve")
+            assert elsewhere.reasons[-1] == "dpop.key-mismatch"
         elsewhere.close()

@@ -15,20 +15,31 @@ from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ecosystem import Ecosystem
     from trustweft.client import StartedAuthorization
 
-__all__ = ["CALLBACK", "Application", "register"]
+__all__ = ["CALLBACK", "Application", "register", "register_key"]
 
 CALLBACK = "https://client.example/callback"
 SCOPE = ("accounts",)
 
 
 class Application:
-    """A client application: one registered client, whose sessions have names; ``issuer`` may be another server's."""
+    """A client application: one registered client, whose sessions have names.
+
+    ``issuer`` may be another server's; ``key`` is what its tokens are bound to, a new one for each server by default.
+    """
 
     def __init__(
-        self, ecosystem: Ecosystem, client_id: str, signer: LocalSigner, *, issuer: str | None = None
+        self,
+        ecosystem: Ecosystem,
+        client_id: str,
+        signer: LocalSigner,
+        *,
+        issuer: str | None = None,
+        key: LocalSigner | None = None,
     ) -> None:
         self.ecosystem = ecosystem
         self.client_id = client_id
@@ -37,11 +48,12 @@ class Application:
         self.bank_log: list[httpx2.Request] = []
         context = tls_context(authorities=ecosystem.authority)
         self._http = httpx2.Client(verify=context, event_hooks={"response": [self._keep]})
+        self.key = key or LocalSigner("ES256", generate_private_key("ES256"))
         configuration = ClientConfiguration(
             issuer=issuer or ecosystem.issuer,
             client_id=client_id,
             authentication=PrivateKeyJwt(PublishedKeys(signer)),
-            sender_constraint=Dpop(LocalSigner("ES256", generate_private_key("ES256"))),
+            sender_constraint=Dpop(self.key),
             redirect_uri=CALLBACK,
             scope=SCOPE,
         )
@@ -73,19 +85,26 @@ class Application:
 
 
 def register(ecosystem: Ecosystem) -> tuple[str, LocalSigner]:
-    """Register a client as an operator would; return its id and its key."""
+    """Register the victims' client as an operator would; return its id and its key."""
     signer = LocalSigner("ES256", generate_private_key("ES256"), "test")
+    return register_key(
+        ecosystem, {**public_jwk(signer.public_key), "alg": "ES256"}, redirect_uri=CALLBACK
+    ), signer
+
+
+def register_key(ecosystem: Ecosystem, key: Mapping[str, object], *, redirect_uri: str) -> str:
+    """Register a client with a public key; return its id."""
     client_id = f"test-{secrets.token_hex(6)}"
     metadata = {
         "client_id": client_id,
         "client_name": "Budget Owl",
         "organization_name": "Owl Software Ltd",
-        "redirect_uris": [CALLBACK],
+        "redirect_uris": [redirect_uri],
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": " ".join(SCOPE),
         "token_endpoint_auth_method": "private_key_jwt",
-        "jwks": {"keys": [{**public_jwk(signer.public_key), "kid": "test", "alg": "ES256"}]},
+        "jwks": {"keys": [{**key, "kid": "test"}]},
     }
     added = run_trustweft("clients", "add", "--data", str(ecosystem.data), "-", text=json.dumps(metadata))
     assert added.returncode == 0, added.stderr
-    return client_id, signer
+    return client_id

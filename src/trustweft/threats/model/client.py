@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trustweft.threats.language import Rule, derive, limit, step
+from trustweft.threats.language import Rule, derive, fact, limit, step
 
 __all__ = ["RULES"]
 
@@ -130,7 +130,7 @@ _CALLBACK: Final[tuple[Rule, ...]] = (
     ),
     derive("client.iss-checked", "client", "iss_fits(A,J)", "issuer_of(A,J)", "on(iss)"),
     derive("client.iss-in-jarm", "client", "iss_fits(A,J)", "issuer_of(A,J)", "on(jarm)"),
-    derive("client.iss-absent", "client", "iss_fits(A,none)", "server(A)", "not on(iss)", "not on(jarm)"),
+    fact("values.no-issuer", "an_issuer(none)"),
     derive("values.issuer", "scenario", "an_issuer(A)", "server(A)", "A != coat"),
     # A browser brings the response that its own login ended with.
     step(
@@ -169,6 +169,7 @@ _CALLBACK: Final[tuple[Rule, ...]] = (
         "a_code(X)",
         "k(T)",
         "a_state(T)",
+        "an_issuer(J)",
         "believes(S,A,_)",
         "not on(jarm)",
         checks=("state_fits(S,T)", "iss_fits(A,J)"),
