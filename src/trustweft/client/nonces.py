@@ -25,7 +25,7 @@ class NonceCache:
     def __init__(self) -> None:
         self._nonces: OrderedDict[str, str] = OrderedDict()
 
-    @enforces("FAPI2-SP-5.3.3.1-8")
+    @enforces("FAPI2-SP-5.3.3.1-8", "RFC9449-8.2-p3")
     def current(self, url: str) -> str | None:
         """Return the nonce for the next proof to this URL's origin."""
         return self._nonces.get(origin_of(url))

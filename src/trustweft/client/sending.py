@@ -110,7 +110,7 @@ class Sending:
             return Missing.NONCE
         return Missing.TIME if corrected and _may_be_for_its_time(response) else None
 
-    @enforces("FAPI2-SP-5.3.3.1-1.1")
+    @enforces("FAPI2-SP-5.3.3.1-1.1", "RFC9449-7-p1.1", "RFC9449-7.3-p1")
     def signed(self, call: Call, access_token: str) -> Call:
         """Return the call with the token, and a fresh proof for it where the token is bound to our key.
 
@@ -128,6 +128,7 @@ class Sending:
                 assert_never(never)
         return Call(method=call.method, url=call.url, headers=(*call.headers, *shown), body=call.body)
 
+    @enforces("RFC9449-5-p1", "RFC8705-2-p3.1")
     def _authenticated(self, url: str, form: dict[str, str], *, with_proof: bool) -> Call:
         body = encode_form({**form, "client_id": self._configuration.client_id, **self._credentials(url)})
         headers = [("content-type", FORM_CONTENT_TYPE), ("accept", "application/json")]
@@ -156,6 +157,7 @@ class Sending:
             case _ as never:
                 assert_never(never)
 
+    @enforces("RFC9449-4.2-4")
     def _proof(self, signer: Signer, *, method: str, url: str, access_token: str | None = None) -> str:
         return create_proof(
             signer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.net.fetch import trust_context
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.files import read_private_file
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["tls_context"]
 
 
+@enforces("RFC8705-3-p3")
 def tls_context(
     *,
     authorities: Path | None = None,

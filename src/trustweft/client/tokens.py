@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from trustweft.protocol.oauth import parse_scope
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 from trustweft.runtime.strict_json import load_object
 
@@ -106,6 +107,7 @@ class MemoryTokenStore:
         self._tokens.pop(name, None)
 
 
+@enforces("RFC9068-6-p2")
 def read_token_response(
     raw: bytes, *, issuer: str, token_type: Scheme, requested: tuple[str, ...], now: float
 ) -> TokenSet:
@@ -137,6 +139,7 @@ def read_token_response(
     )
 
 
+@enforces("RFC9449-5-p7")
 def _check_type(presented: object, expected: Scheme) -> None:
     """Refuse a token of another kind: one that is bound to nothing would be worth stealing."""
     if not isinstance(presented, str):

@@ -25,6 +25,7 @@ from cryptography.x509.verification import (
 )
 
 from trustweft.runtime.encoding import encode_base64url
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.runtime.files import (
     KeyFileError,
@@ -109,11 +110,13 @@ def certificate_fingerprint(pem: bytes) -> str:
     return hashlib.sha256(der).digest().hex(":").upper()
 
 
+@enforces("RFC8705-3.1-p2.1", "RFC8705-3.1-p2.2")
 def certificate_thumbprint(der: bytes) -> str:
     """Return ``x5t#S256`` of a certificate (RFC 8705 section 3.1), 43 characters."""
     return encode_base64url(hashlib.sha256(der).digest())
 
 
+@enforces("RFC8705-7.5-p2.1", "RFC8705-7.5-p2.2")
 def verify_chain(
     der: bytes, *, roots: Sequence[x509.Certificate], now: float, intermediates: Sequence[bytes] = ()
 ) -> VerifiedCertificate:

@@ -51,6 +51,10 @@ _TABLES: Final = {
     "RFC9207": "rfc9207",
     "RFC9700": "rfc9700",
     "RFC9700-UPDATE": "rfc9700-update",
+    "RFC9449": "rfc9449",
+    "RFC8705": "rfc8705",
+    "RFC9068": "rfc9068",
+    "RFC9396": "rfc9396",
 }
 
 

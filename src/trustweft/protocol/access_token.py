@@ -191,7 +191,27 @@ class AccessToken(Struct, frozen=True, kw_only=True):
         return self.confirmation.jkt
 
 
-@enforces("FAPI2-SP-5.3.2.1-4", "FAPI2-SP-5.3.2.1-5", "FAPI2-SP-5.3.2.1-5.1", "RFC9700-4.9.3-2")
+@enforces(
+    "FAPI2-SP-5.3.2.1-4",
+    "FAPI2-SP-5.3.2.1-5",
+    "FAPI2-SP-5.3.2.1-5.1",
+    "RFC9700-4.9.3-2",
+    "RFC9449-6.1-1",
+    "RFC8705-3.1-p1",
+    "RFC9068-2.1-p1.1",
+    "RFC9068-2.1-p3.1",
+    "RFC9068-2.1-p3.2",
+    "RFC9068-2.2-1",
+    "RFC9068-2.2-2",
+    "RFC9068-2.2-3",
+    "RFC9068-2.2-4",
+    "RFC9068-2.2-5",
+    "RFC9068-2.2-6",
+    "RFC9068-2.2-7",
+    "RFC9068-2.2.3-p1",
+    "RFC9396-9-p1.1",
+    "RFC9396-9.1-p1",
+)
 def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
     """Return the signed access token (RFC 9068 section 2).
 
@@ -225,7 +245,7 @@ def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
     return jws.sign(claims, signer=signer, header={"typ": TOKEN_TYPE})
 
 
-@enforces("RFC9700-2.3-p2.2")
+@enforces("RFC9700-2.3-p2.2", "RFC9068-4-4")
 def verify_access_token(
     token: str, *, keys: KeySet, issuer: str, audience: str, now: float, future_tolerance: float
 ) -> AccessToken:
@@ -242,6 +262,7 @@ def verify_access_token(
     return verified
 
 
+@enforces("RFC9068-4-3", "RFC9068-4-6")
 def verify_own_access_token(
     token: str, *, keys: KeySet, issuer: str, now: float, future_tolerance: float
 ) -> AccessToken:
@@ -265,6 +286,7 @@ def verify_own_access_token(
     return _read_claims(claims, issuer=issuer, issued_at=issued_at, expires_at=expires_at)
 
 
+@enforces("RFC9068-4-1", "RFC9068-4-5")
 def _verify_signature(token: str, keys: KeySet) -> dict[str, object]:
     try:
         parsed = jws.parse(token)  # (1) (3)
@@ -331,6 +353,7 @@ def read_claimed_details(
         raise malformed.reject(f"authorization_details: {cause.reason.id}") from cause
 
 
+@enforces("RFC9449-6-p1")
 def read_confirmation(value: object) -> Confirmation | None:
     """Return the keys of a ``cnf`` claim; None where it names none, or one in a way that cannot be checked."""
     if not isinstance(value, dict):

@@ -175,6 +175,7 @@ def _read_header(values: Sequence[str]) -> PresentedToken:
     return PresentedToken(scheme, match[2])
 
 
+@enforces("RFC9449-7.2-p1")
 def check_scheme(presented: PresentedToken, token: AccessToken) -> None:
     """Check (6): a token that is bound to a DPoP key comes with the DPoP scheme, and no other does.
 
@@ -222,7 +223,7 @@ def check_details(
             raise INSUFFICIENT_DETAILS.reject(f"lacks one of type {detail.type!r}"[:120])
 
 
-@enforces("FAPI2-SP-5.3.3.1-3", "RFC9700-4.3.2-1")
+@enforces("FAPI2-SP-5.3.3.1-3", "RFC9700-4.3.2-1", "RFC9449-7.1-p10")
 def create_authorization(token: str, *, scheme: Scheme = Scheme.DPOP) -> tuple[str, str]:
     """Return the Authorization header that presents ``token``.
 
@@ -235,6 +236,7 @@ def create_authorization(token: str, *, scheme: Scheme = Scheme.DPOP) -> tuple[s
     return ("authorization", value)
 
 
+@enforces("RFC9449-7.1-4", "RFC9449-7.1-6", "RFC9449-7.2-1")
 def create_challenge(
     why: Reason,
     *,
@@ -269,6 +271,7 @@ def create_challenge(
     return ("www-authenticate", f"{scheme.value} {text}")
 
 
+@enforces("RFC9449-7.2-p4", "RFC9449-7.2-2")
 def _challenged_scheme(why: Reason, request: HttpRequest | None) -> Scheme:
     """Return the scheme to try again with: that of the request, unless it does not fit the token."""
     if why is BOUND or why is NOT_BOUND:
@@ -278,6 +281,7 @@ def _challenged_scheme(why: Reason, request: HttpRequest | None) -> Scheme:
     return scheme or Scheme.DPOP
 
 
+@enforces("RFC9449-7.1-7")
 def read_challenges(values: Sequence[str]) -> tuple[Challenge, ...]:
     """Return the challenges of all WWW-Authenticate headers of a response (RFC 9110 section 11.6.1).
 

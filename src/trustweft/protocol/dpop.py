@@ -131,12 +131,22 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float
 
     @property
+    @enforces("RFC9449-11.1-p3")
     def replay_key(self) -> bytes:
         """Return what to remember (32 octets): with the key in it, so that nobody can use up another's ``jti``."""
         return hashlib.sha256(f"{self.jkt}.{self.jti}".encode()).digest()
 
 
-@enforces("FAPI2-SP-5.3.3.1-1", "FAPI2-SP-5.3.3.1-1.2")
+@enforces(
+    "FAPI2-SP-5.3.3.1-1",
+    "FAPI2-SP-5.3.3.1-1.2",
+    "RFC9449-4.2-p1",
+    "RFC9449-4.2-3",
+    "RFC9449-4.2-p2",
+    "RFC9449-4.2-p3",
+    "RFC9449-4.2-8",
+    "RFC9449-7-p1.2",
+)
 def create_proof(
     signer: Signer,
     *,
@@ -161,6 +171,7 @@ def create_proof(
     return jws.sign(claims, signer=signer, header={"typ": _TYPE, "jwk": public_jwk(signer.public_key)})
 
 
+@enforces("RFC9449-4.3-1")
 def parse_proof_header(values: Sequence[str]) -> str:
     """Return the only value of the DPoP header (section 4.3, item 1).
 
@@ -174,7 +185,16 @@ def parse_proof_header(values: Sequence[str]) -> str:
     return values[0]
 
 
-@enforces("FAPI2-SP-5.3.2.1-5.2")
+@enforces(
+    "FAPI2-SP-5.3.2.1-5.2",
+    "RFC9449-4.3-p1",
+    "RFC9449-4.3-2",
+    "RFC9449-4.3-3",
+    "RFC9449-4.3-5",
+    "RFC9449-4.3-6",
+    "RFC9449-4.3-7",
+    "RFC9449-4.3-8",
+)
 def verify_proof(
     proof: str,
     *,
@@ -237,6 +257,7 @@ def verify_proof(
     )
 
 
+@enforces("RFC9449-4.3-4", "RFC9449-11.5-p1")
 def _check_type(parsed: jws.Unverified) -> None:
     if parsed.type != _TYPE:
         raise WRONG_TYPE.reject(repr(parsed.header.get("typ"))[:80])
@@ -257,6 +278,7 @@ def _key_of(header_segment: str) -> tuple[PublicKey, str]:
     return key, thumbprint(key)
 
 
+@enforces("RFC9449-4.3-9", "RFC9449-4.3-p2")
 def _check_url(presented: object, urls: Urls) -> None:
     if isinstance(presented, str):
         if presented in urls:  # nearly always; the rest spells it in another way
@@ -267,6 +289,7 @@ def _check_url(presented: object, urls: Urls) -> None:
     raise URL.reject(f"got {presented!r:.200}, expected {urls!r:.400}")
 
 
+@enforces("RFC9449-4.3-11", "RFC9449-11.1-p1")
 def _check_times(
     claims: Mapping[str, object], *, now: float, future_tolerance: float, maximum_age: float
 ) -> float:
@@ -280,6 +303,7 @@ def _check_times(
     return issued_at
 
 
+@enforces("RFC9449-4.3-12.1")
 def _check_token_hash(presented: object, access_token: str) -> None:
     if (
         not isinstance(presented, str)
@@ -375,7 +399,7 @@ class Nonces:
         """Return the nonce to give out now."""
         return self._around(now)[1]
 
-    @enforces("FAPI2-SP-5.3.2.1-10")
+    @enforces("FAPI2-SP-5.3.2.1-10", "RFC9449-4.3-10", "RFC9449-8-p8.1", "RFC9449-11.3-p1")
     def check(self, nonce: str | None, *, now: float) -> None:
         """Hold that the nonce of a proof is one that this server gave out lately.
 
@@ -396,5 +420,6 @@ class Nonces:
             self._accepted = known
         return known[1]
 
+    @enforces("RFC9449-8-p3.2")
     def _nonce(self, step: int) -> str:
         return encode_base64url(hmac.digest(self._key, step.to_bytes(8, "big", signed=True), "sha256")[:16])

@@ -20,6 +20,7 @@ from trustweft.protocol.access_token import (
 from trustweft.protocol.jwt import read_audience, read_text, read_time
 from trustweft.protocol.oauth import INVALID_REQUEST, INVALID_TOKEN
 from trustweft.protocol.signed_token import check_not_in_future, optional_time
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def read_request(form: Form) -> IntrospectionQuery:
     return IntrospectionQuery(token=token, hint=hint if hint in _HINTS else None)
 
 
+@enforces("RFC9449-6.2-p3", "RFC9396-9.2-p1.1", "RFC9396-9.2-p1.2")
 def create_response(
     token: AccessToken | None, *, details: tuple[AuthorizationDetail, ...] = ()
 ) -> dict[str, object]:

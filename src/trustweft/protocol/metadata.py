@@ -168,6 +168,7 @@ class ResourceMetadata(Struct, frozen=True, kw_only=True):
     "RFC9700-2.1.1-p8.2",
     "RFC9700-4.7.1-p3.1",
     "RFC9700-4.7.1-p3.2",
+    "RFC9068-4-p2.3",
 )
 def create_server_metadata(server: ServerDescription) -> dict[str, object]:
     """Return the metadata document, the same for RFC 8414 and OpenID Connect Discovery.
@@ -335,6 +336,7 @@ def _endpoint(document: Mapping[str, object], member: str) -> str:
     return url
 
 
+@enforces("RFC8705-5-1.1")
 def _aliases(document: Mapping[str, object]) -> dict[str, str]:
     aliases = document.get("mtls_endpoint_aliases", {})
     if not isinstance(aliases, dict):

@@ -116,6 +116,7 @@ class RegisteredCertificates(Struct, frozen=True, kw_only=True):
     keys: KeySet
 
 
+@enforces("RFC8705-2.1.2-p1")
 def read_certificate_name(metadata: Mapping[str, object]) -> CertificateName:
     """Return the one name that a client's metadata gives its certificate.
 
@@ -193,7 +194,7 @@ def verify_self_signed(der: bytes, *, registered: RegisteredCertificates, now: f
     return certificate
 
 
-@enforces("FAPI2-SP-5.3.4-5.1")
+@enforces("FAPI2-SP-5.3.4-5.1", "RFC8705-3-p4.2", "RFC8705-3-p4.3")
 def verify_certificate_binding(der: bytes | None, *, expected: str) -> None:
     """Verify that a token's ``x5t#S256`` is that of this connection's certificate, whoever issued it (section 3).
 

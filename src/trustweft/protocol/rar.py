@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reason, Reject, reason
 from trustweft.runtime.strict_json import load_array
 
@@ -200,6 +201,7 @@ class DetailType(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return next((each for each in self.members if each.name == name), DetailMember(name=name))
 
 
+@enforces("RFC9396-12-p4")
 def parse_authorization_details(text: str) -> tuple[AuthorizationDetail, ...]:
     """Read the request parameter (section 2).
 
@@ -213,6 +215,7 @@ def parse_authorization_details(text: str) -> tuple[AuthorizationDetail, ...]:
     return read_authorization_details(values)
 
 
+@enforces("RFC9396-2-1")
 def read_authorization_details(values: object) -> tuple[AuthorizationDetail, ...]:
     """Read an array that was parsed already: the claim of a token, the member of a registration.
 

@@ -184,7 +184,7 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     authorization_details: tuple[AuthorizationDetail, ...] = ()
 
 
-@enforces("FAPI2-SP-6.7-p2", "RFC9700-2.6-p3", "RFC9700-4.15.1-p1.1", "RFC9700-4.15.1-p1.2")
+@enforces("FAPI2-SP-6.7-p2", "RFC9700-2.6-p3", "RFC9700-4.15.1-p1.1", "RFC9700-4.15.1-p1.2", "RFC9068-5-p2")
 def _client_id(value: object) -> str:
     # Without a dot, which every subject identifier has: whoever is named by one is never the other.
     if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["verify_sender"]
 
 
-@enforces("FAPI2-SP-5.3.4-5", "FAPI2-SP-5.3.4-5.2")
+@enforces("FAPI2-SP-5.3.4-5", "FAPI2-SP-5.3.4-5.2", "RFC9449-4.3-12.2", "RFC9449-6-p2")
 def verify_sender(bound_to: Confirmation, *, proof: Proof | None, client_certificate: bytes | None) -> None:
     """Verify that the sender holds every key that a token names: that of the proof, that of the certificate.
 

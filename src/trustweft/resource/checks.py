@@ -48,6 +48,7 @@ def read_token(inspection: Inspection) -> None:
     inspection.presented = bearer.read_presented_token(inspection.request)
 
 
+@enforces("RFC9068-4-p4")
 async def verify_token(inspection: Inspection) -> None:
     """The token is the issuer's, for this resource server, and has not expired."""
     protection, presented = inspection.protection, inspection.presented.token
@@ -66,6 +67,7 @@ def check_scheme(inspection: Inspection) -> None:
     bearer.check_scheme(inspection.presented, inspection.token)
 
 
+@enforces("RFC9449-4.3-12", "RFC9449-7.1-p2")
 def verify_proof(inspection: Inspection) -> None:
     """The proof was made for this request: its method, its configured URL, this token, now.
 
@@ -92,6 +94,7 @@ def _urls(base_urls: tuple[str, ...], path: str) -> tuple[str, ...]:
     return tuple(base + path for base in base_urls)
 
 
+@enforces("RFC8705-3-p4.1")
 def check_binding(inspection: Inspection) -> None:
     """The sender holds every key that the token is bound to: that of the proof, that of the certificate."""
     verify_sender(

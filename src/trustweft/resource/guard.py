@@ -10,6 +10,7 @@ from trustweft.protocol.http import HttpResponse, json_response
 from trustweft.protocol.oauth import error_fields
 from trustweft.resource.checks import PIPELINE
 from trustweft.resource.inspection import AuthorizationContext, Inspection
+from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,7 @@ class Guard:
         """Act by another profile: requests that arrive from now on; those under way end by the one they began with."""
         self.protection = self.protection.with_profile(profile)
 
+    @enforces("RFC9449-7.1-p3")
     async def verify(
         self,
         request: HttpRequest,
@@ -73,6 +75,7 @@ class Guard:
             token.subject, token.client_id, token.scope, token.grant_id, token, inspection.details_here()
         )
 
+    @enforces("RFC9068-4-p5.1", "RFC9068-4-p5.2")
     def refusal(
         self, refused: Reject, *, scope: Sequence[str] = (), request: HttpRequest | None = None
     ) -> HttpResponse:

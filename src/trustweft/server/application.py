@@ -8,6 +8,7 @@ from trustweft.net.asgi import application
 from trustweft.protocol.dpop import NONCE_HEADER
 from trustweft.protocol.http import HttpResponse, json_response
 from trustweft.protocol.oauth import error_fields
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, Shown, reason
 from trustweft.server.config import PATHS
 from trustweft.server.documents import Documents
@@ -101,6 +102,7 @@ class AuthorizationServer:
             response.status, (*response.headers, (REASON_HEADER, refusal.reason.id)), response.body
         )
 
+    @enforces("RFC9449-8-p5.2")
     def _with_nonce(self, exchange: Exchange, response: HttpResponse) -> HttpResponse:
         if exchange.endpoint not in _WITH_NONCE or any(name == NONCE_HEADER for name, _ in response.headers):
             return response

@@ -21,6 +21,7 @@ from trustweft.protocol.rar import (
     check_locations,
     flatten,
 )
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.server.pages import DetailRow, RequestedDetail
 
@@ -82,6 +83,7 @@ class DetailTypes:
             self._schemas[definition.type] = _compile(definition)
             _check_everything_is_shown(definition)
 
+    @enforces("RFC9396-5-p1.1", "RFC9396-5-1", "RFC9396-5-2", "RFC9396-5-3", "RFC9396-5-4", "RFC9396-5-5")
     def check(self, details: Iterable[AuthorizationDetail]) -> None:
         """Hold each detail against its type (RFC 9396 section 5): known, of the schema, at locations of the type.
 

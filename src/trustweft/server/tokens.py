@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["issue_access_token", "issue_id_token", "token_response"]
 
 
-@enforces("FAPI2-SP-6.8-4", "RFC9700-2.3-p2.1")
+@enforces(
+    "FAPI2-SP-6.8-4",
+    "RFC9700-2.3-p2.1",
+    "RFC9449-11.2-p3",
+    "RFC9068-2.2.3-p2",
+    "RFC9068-3-p5",
+    "RFC9068-3-p6.1",
+    "RFC9068-3-p6.2",
+    "RFC9068-5-p3",
+)
 def issue_access_token(
     exchange: Exchange,
     *,
@@ -70,6 +79,7 @@ def issue_id_token(
     )
 
 
+@enforces("RFC9449-5-p3", "RFC9396-7-p1")
 def token_response(
     exchange: Exchange,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.protocol import dpop, mtls
 from trustweft.protocol.access_token import Confirmation
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ BINDING_MISSING = reason(
 )
 
 
+@enforces("RFC8705-2-p3.2")
 def verify_client_certificate(exchange: Exchange) -> Awaitable[None] | None:
     """Verify the certificate of a client that is registered to authenticate with one."""
     match exchange.client.metadata.token_endpoint_auth_method:
@@ -49,6 +51,7 @@ def _verify_self_signed(exchange: Exchange) -> None:
     mtls.verify_self_signed(certificate, registered=registered, now=exchange.now)
 
 
+@enforces("RFC8705-2-p2")
 def _certificate(exchange: Exchange) -> bytes:
     certificate = exchange.request.client_certificate
     if certificate is None:
@@ -56,6 +59,7 @@ def _certificate(exchange: Exchange) -> bytes:
     return certificate
 
 
+@enforces("RFC9449-5.2-p3")
 def establish_confirmation(exchange: Exchange) -> None:
     """Say what the tokens to come are bound to: the key of the proof, or the certificate of this connection."""
     if not exchange.client.metadata.tls_client_certificate_bound_access_tokens:

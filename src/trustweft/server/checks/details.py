@@ -39,6 +39,7 @@ def read_authorization_details(exchange: Exchange) -> None:
     exchange.details = () if sent is None else parse_authorization_details(sent)
 
 
+@enforces("RFC9396-5-p1.2")
 def check_detail_types(exchange: Exchange) -> None:
     """Each detail is of a type that is known here, and fits its definition (section 5)."""
     if exchange.details:
@@ -83,6 +84,7 @@ def keep_allowed_details(exchange: Exchange) -> tuple[AuthorizationDetail, ...]:
     return tuple(kept)
 
 
+@enforces("RFC9396-8-p1")
 def narrow_details(exchange: Exchange) -> None:
     """The details may shrink for this access token, never grow (section 6)."""
     sent = exchange.form.get("authorization_details")

@@ -26,6 +26,7 @@ CERTIFICATE_BOUND = reason(
 )
 
 
+@enforces("RFC9449-5-p2")
 def read_dpop_proof(exchange: Exchange) -> None:
     """Verify the proof, where there is one, for this endpoint's configured URLs."""
     values = exchange.request.header_values("dpop")
@@ -53,7 +54,7 @@ def check_dpop_nonce(exchange: Exchange) -> None:
         exchange.deployment.nonces.check(exchange.proof.nonce, now=exchange.now)
 
 
-@enforces("FAPI2-SP-5.3.2.1-12")
+@enforces("FAPI2-SP-5.3.2.1-12", "RFC9449-10.1-2", "RFC9449-10.1-p2.1", "RFC9449-10.1-p2.2")
 def bind_pushed_request_key(exchange: Exchange) -> None:
     """A proof or a ``dpop_jkt`` binds the code to come to a key; where both are sent they agree (section 10.1)."""
     named = exchange.form.get("dpop_jkt")
@@ -67,6 +68,7 @@ def bind_pushed_request_key(exchange: Exchange) -> None:
         exchange.dpop_jkt = exchange.proof.jkt
 
 
+@enforces("RFC9449-11.1-p2")
 def remember_dpop_proof(exchange: Exchange) -> None:
     """Submit the proof's identifier to the replay memory."""
     proof = exchange.proof

@@ -91,6 +91,7 @@ async def find_authorizing_client(exchange: Exchange) -> None:
     exchange.client = client
 
 
+@enforces("RFC9700-4.11.2-p4.1")
 async def find_pushed_request(exchange: Exchange) -> None:
     """The request was pushed, and is not spent."""
     pushed = await exchange.deployment.store.find_pushed_request(exchange.request_digest)
@@ -113,7 +114,6 @@ async def check_request_not_expired(exchange: Exchange) -> None:
         raise EXPIRED.reject(f"client_id={exchange.client_id}")
 
 
-@enforces("RFC9700-4.11.2-p4.1")
 async def check_prompt(exchange: Exchange) -> None:
     """Refuse what cannot be done, to the client; the refusal answers the request, so it is spent.
 

@@ -92,6 +92,7 @@ def check_code_verifier(exchange: Exchange) -> None:
     )
 
 
+@enforces("RFC9449-10-p2")
 def check_code_binding(exchange: Exchange) -> None:
     """A code that was bound to a key is redeemed with a proof of that key (RFC 9449 section 10)."""
     bound_to = exchange.authorization_code.dpop_jkt
@@ -145,6 +146,7 @@ def _save_refresh_token(exchange: Exchange, grant: Grant) -> Awaitable[None] | N
     )
 
 
+@enforces("RFC9068-2.2-4.1")
 def issue_for_code(exchange: Exchange) -> None:
     """Answer with an access token, a refresh token where the client is registered for it, and an ID token if asked."""
     code = exchange.authorization_code

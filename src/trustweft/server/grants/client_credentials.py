@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.protocol.rar import INVALID_AUTHORIZATION_DETAILS
+from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.server.tokens import issue_access_token, token_response
 
@@ -40,6 +41,7 @@ def refuse_personal_details(exchange: Exchange) -> None:
         raise PERSONAL_DETAILS.reject(f"{sorted(personal)!r:.200}")
 
 
+@enforces("RFC9068-2.2-4.2")
 def issue_for_client(exchange: Exchange) -> None:
     """Answer with an access token whose subject is the client (RFC 9068 section 2.2)."""
     access_token = issue_access_token(exchange, subject=exchange.client_id, scope=exchange.scope)

@@ -64,7 +64,7 @@ def login_view(exchange: Exchange) -> LoginView:
     )
 
 
-@enforces("FAPI2-SP-5.3.2.2-13")
+@enforces("FAPI2-SP-5.3.2.2-13", "RFC9396-3.1-p4")
 def consent_view(exchange: Exchange) -> ConsentView:
     """Return the question: which application of which organisation wants what, until when, and what comes next."""
     lifetime = exchange.deployment.profile.limits.grant_lifetime
