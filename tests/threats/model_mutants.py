@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from trustweft.threats.corpus import corpus, with_mechanisms
+from trustweft.threats.emit.resolved import resolved
 from trustweft.threats.model import MODEL
 from trustweft.threats.names import name_of
-from trustweft.threats.setting import SMALLEST
+from trustweft.threats.setting import SMALLEST, Setting
 from trustweft.threats.solve import Searcher
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ __all__ = ["Mutant", "mutants", "noticed_by"]
 
 
 class Mutant(NamedTuple):
-    """A model that lacks something, and what it lacks."""
+    """A model that lacks something, what it lacks, and the rule that is not what it was."""
 
     name: str
     rules: tuple[Rule, ...]
+    changed: Rule
 
 
 class _Question(NamedTuple):
@@ -33,6 +35,11 @@ class _Question(NamedTuple):
     attack: str
     title: str
 
+    def concerns(self, rule: Rule) -> bool:
+        """Say whether the rule is part of the model here: mechanisms and attackers have not ruled it out."""
+        setting = Setting(self.mechanisms, frozenset(("a1", *self.attackers)), SMALLEST)
+        return any(each.name == rule.name for each in resolved((rule,), setting))
+
 
 def mutants() -> Iterator[Mutant]:
     """Yield the model without each check, each refusal, each limit, and each thing that attackers can do."""
@@ -40,9 +47,9 @@ def mutants() -> Iterator[Mutant]:
         before, after = MODEL[:index], MODEL[index + 1 :]
         for check in rule.checks:
             kept = tuple(other for other in rule.checks if other is not check)
-            yield Mutant(f"{rule.name} without {check}", (*before, replace(rule, checks=kept), *after))
+            yield Mutant(f"{rule.name} without {check}", (*before, replace(rule, checks=kept), *after), rule)
         if rule.role != "scenario" and (rule.kind in {"limit", "forbid"} or rule.role == "attacker"):
-            yield Mutant(f"without {rule.name}", (*before, *after))
+            yield Mutant(f"without {rule.name}", (*before, *after), rule)
 
 
 def _questions() -> Iterator[_Question]:
@@ -65,6 +72,8 @@ def noticed_by(mutant: Mutant) -> str | None:
     """Return the first verdict of the corpus that is another one in the mutant, or None."""
     searchers: dict[frozenset[str], Searcher] = {}
     for question in _questions():
+        if not question.concerns(mutant.changed):
+            continue
         if question.mechanisms not in searchers:
             searchers[question.mechanisms] = Searcher(question.mechanisms, SMALLEST, mutant.rules)
         trace = searchers[question.mechanisms].attack(question.attackers, question.goal)

@@ -9,9 +9,9 @@ from threats.model_mutants import Mutant, mutants, noticed_by
 ALL = tuple(mutants())
 # What nothing in the corpus can tell, and why.
 EQUIVALENT = {
-    "client.callback-crafted without iss_fits(A,J)": "whoever makes a response up names the issuer that fits",
+    "client.callback-forwarded without iss_fits(A,has)": "who forwards a response has its code already",
+    "client.callback-own-server without state_fits(S,T)": "what it brings to the attacker's server is of no use there",
     "without attacker.assertion-par": "an assertion meant for the token endpoint does as well",
-    "without attacker.own-verifier": "a challenge without a verifier is only of use to who redeems elsewhere",
     "without client.one-endpoint": "a session that asks two endpoints gains nothing that two sessions do not",
 }
 

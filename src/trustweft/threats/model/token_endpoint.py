@@ -97,7 +97,12 @@ _CHECKS: Final[tuple[Rule, ...]] = (
     derive("attacker.no-verifier-needed", "attacker", "attacker_verifies(I)", "response(I,_,_,_,none,_)"),
     derive("attacker.own-verifier", "attacker", "attacker_verifies(I)", "response(I,_,_,_,h(e),_)"),
     derive(
-        "attacker.stolen-verifier", "attacker", "attacker_verifies(I)", "response(I,_,_,_,h(S),_)", "k(v(S))"
+        "attacker.stolen-verifier",
+        "attacker",
+        "attacker_verifies(I)",
+        "session(S,_)",
+        "response(I,_,_,_,h(S),_)",
+        "k(v(S))",
     ),
     # A code that the client bound to its DPoP key is of no use with another key.
     derive(
