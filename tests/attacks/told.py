@@ -29,7 +29,10 @@ class Played:
         self.steps.extend(names)
 
     def is_(self, trace: Trace) -> bool:
-        """Say whether exactly the events of ``trace`` were played, each where the trace has it."""
+        """Say whether the events of ``trace`` were played, each as often, in an order that cause and effect allow.
+
+        The trace has one such order of several; a test may begin two flows in another.
+        """
         return sorted(self.steps) == sorted(event.name for event in trace.events) and _in_causal_order(
             self.steps
         )
