@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Key", "MaliciousClient", "Post", "as_own", "go_through_login", "query_of", "serving"]
+__all__ = [
+    "Key",
+    "MaliciousClient",
+    "Post",
+    "RefusedError",
+    "as_own",
+    "go_through_login",
+    "query_of",
+    "serving",
+]
 
 Post = dict[str, str]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -36,6 +45,10 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 def _encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class RefusedError(Exception):
+    """The honest server refused; the reason is its own."""
 
 
 class Key:
@@ -117,7 +130,8 @@ class MaliciousClient:
         assertion = self.key.assertion(self._client_id, self._issuer, kid="test")
         whole = {**form, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
         answer = self.key.post(self._http, url, whole)
-        assert answer.is_success, (answer.status_code, answer.headers.get("trustweft-reason"))
+        if not answer.is_success:
+            raise RefusedError(answer.headers.get("trustweft-reason", str(answer.status_code)))
         return answer
 
     def push(self) -> str:

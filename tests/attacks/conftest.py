@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
-from attacks.victims import Application, register
+from attacks.attacker import Key, MaliciousClient
+from attacks.scenes import HOME, People, Scene, what_they_own
+from attacks.victims import Application, register, register_key
 from ecosystem import Ecosystem, free_base_port
 from laboratory import Laboratory
 from trustweft.cli.data_directory import DataDirectory
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laboratory, Ecosystem]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laboratory, Ecosystem]]:
     """One ecosystem for all attacks, whose checks can be taken out."""
     base = free_base_port()
     data = tmp_path_factory.mktemp("attacks") / "data"
@@ -25,23 +28,20 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laboratory
 
 
 @pytest.fixture
-def laboratory(scene: tuple[Laboratory, Ecosystem]) -> Iterator[Laboratory]:
-    """The ecosystem's switches, all checks on before and after."""
-    scene[0].without = frozenset()
-    yield scene[0]
-    scene[0].without = frozenset()
-
-
-@pytest.fixture
-def ecosystem(scene: tuple[Laboratory, Ecosystem]) -> Ecosystem:
-    """Where everything is."""
-    return scene[1]
-
-
-@pytest.fixture
-def application(ecosystem: Ecosystem) -> Iterator[Application]:
-    """The victims' application, freshly registered."""
-    client_id, signer = register(ecosystem)
-    application = Application(ecosystem, client_id, signer)
-    yield application
+def scene(running: tuple[Laboratory, Ecosystem]) -> Iterator[Scene]:
+    """The scene of one attack."""
+    laboratory, ecosystem = running
+    laboratory.without = frozenset()
+    application, people = Application(ecosystem, *register(ecosystem)), People(ecosystem)
+    with httpx2.Client(verify=ecosystem.trust) as web:
+        yield Scene(laboratory, ecosystem, application, people, what_they_own(application, people), web)
+    laboratory.without = frozenset()
     application.close()
+
+
+@pytest.fixture
+def malicious(scene: Scene) -> tuple[str, MaliciousClient]:
+    """A client of the attacker's, registered like any other, and its id."""
+    key = Key()
+    client_id = register_key(scene.ecosystem, {**key.public, "alg": "ES256"}, redirect_uri=HOME)
+    return client_id, MaliciousClient(scene.web, scene.ecosystem.issuer, client_id, key, HOME)

@@ -20,7 +20,6 @@ NO_MEASURES = {
     "dcr",
     "ciba",
     "device",
-    "introspection_jwt",
 }
 # What narrows an attack to another that takes more: the other one is in the corpus.
 NARROWS = {"binding_message": ("ciba-phishing", "ciba-relay"), "user_code": ("ciba-phishing", "ciba-relay")}

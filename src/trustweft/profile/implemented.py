@@ -2,15 +2,17 @@
 
 What stands in `HONOURED` is read from the profile by whoever acts on it; everything else is fixed in the code at the
 value of the default profile. A profile that asks for less there is served too, and more strictly than it asks: a duty
-that it leaves out is done all the same, a bound that it sets lower is kept higher.
+that it leaves out is done all the same, a bound that it sets lower is kept higher. Where the profile decides, it may
+not go beyond what FAPI 2.0 allows, whichever specifications it names: there is no weaker mode.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from trustweft.profile.bounds import broken
 from trustweft.profile.errors import ProfileError
-from trustweft.profile.loading import load_profile
+from trustweft.profile.loading import load_profile, load_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT", "HONOURED", "check_implemented", "not_implemented", "unbuilt_specifications"]
 
 DEFAULT: Final = "fapi2-security"
+_FLOOR: Final = "FAPI2-SP"
 HONOURED: Final = frozenset(
     (
         "future_tolerance",
@@ -99,7 +102,7 @@ def not_implemented(profile: Profile, *, without: Collection[str] = ()) -> tuple
         each for each in profile.mechanisms.on if each in _MECHANISMS_NOT_BUILT and each not in without
     )
     mechanisms = tuple(f"the mechanism {each} is on, which is not built yet" for each in missing)
-    return (*fixed, *_not_built(profile), *mechanisms)
+    return (*fixed, *_not_built(profile), *_too_weak(profile), *mechanisms)
 
 
 def unbuilt_specifications(profile: Profile) -> tuple[str, ...]:
@@ -111,6 +114,16 @@ def unbuilt_specifications(profile: Profile) -> tuple[str, ...]:
         f"{each.name} is not built: {each.not_built}"
         for each in profile.specifications
         if each.not_built is not None
+    )
+
+
+def _too_weak(profile: Profile) -> tuple[str, ...]:
+    """Return in what a value that is honoured goes beyond a bound of FAPI 2.0, also where the profile does not name it."""
+    return tuple(
+        f"{bound}, but is {profile.value(bound.on)} ({requirement.id})"
+        for requirement in load_requirements(_FLOOR)
+        for bound in requirement.bounds
+        if bound.on in HONOURED and broken(bound, profile.value(bound.on))
     )
 
 

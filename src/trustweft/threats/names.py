@@ -104,6 +104,13 @@ class _Told:
     def victims_code_injected(self) -> bool:
         return any(visit is not None and not _victim(event.arguments[0]) for event, visit in self.crafted())
 
+    def own_request_planted(self) -> bool:
+        """Say whether the victim completed a flow that the attacker had begun or written, and he finished it."""
+        return any(
+            visit is not None and visit.source != "via" and not _victim(event.arguments[0])
+            for event, visit in self.crafted()
+        )
+
     def form_forwarded(self) -> bool:
         return any(
             user == "alice" and not _victim(visit)
@@ -157,7 +164,7 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
         lambda told: told.foreign_redirect() and told.stolen("own") and told.on("pkce"),
     ),
     ("open-redirect-uri", _Told.foreign_redirect),
-    ("browser-swapping", lambda told: told.victims_code_injected() and "a3b" in told.trace.attackers),
+    ("browser-swapping", lambda told: told.own_request_planted() and "a3b" in told.trace.attackers),
     ("plaintext-redirect", lambda told: told.victims_code_injected() and "a2" in told.trace.attackers),
     ("code-injection", _Told.victims_code_injected),
 )

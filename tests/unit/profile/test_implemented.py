@@ -109,6 +109,30 @@ def test_what_is_honoured_is_held_to_what_is_built(name: str, asked: object, sai
         check_implemented(with_value(unbound, name, asked))
 
 
+@pytest.mark.parametrize(
+    ("name", "asked", "said"),
+    [
+        ("authorization_code_lifetime", 61, "authorization_code_lifetime must be at most 60, but is 61"),
+        ("request_uri_lifetime", 600, "request_uri_lifetime must be below 600, but is 600"),
+        ("future_tolerance", 61, "future_tolerance must be at most 60, but is 61"),
+    ],
+)
+def test_a_profile_that_names_no_specification_does_not_get_a_weaker_mode(
+    name: str, asked: object, said: str
+) -> None:
+    """Leaving the specification out takes its bounds out of the profile, and not out of the participants."""
+    unbound = replace(
+        load_profile("fapi2-security"),
+        specifications=(),
+        requirements=(),
+        responsibilities=(),
+        interactions=(),
+    )
+    check_implemented(unbound)
+    with pytest.raises(ProfileError, match=said):
+        check_implemented(with_value(unbound, name, asked))
+
+
 def test_a_duty_that_is_not_done_is_refused() -> None:
     """As if the default profile did without one that another profile asks for."""
     assert not _fulfils("a_duty", done=False, asked=True)
