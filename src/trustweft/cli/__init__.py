@@ -19,6 +19,7 @@ _COMMANDS = {
     "keys": ("keys", "List, rotate and retire the server's signing keys."),
     "profile": ("profile", "Show, compare, judge and apply profiles: what binds an ecosystem."),
     "prove": ("prove", "Search a profile for attacks, and tell what closes them."),
+    "check": ("check", "Attack a deployment, and say with evidence whether it is really secure."),
     "config": ("configuration", "Explain where each setting comes from."),
 }
 

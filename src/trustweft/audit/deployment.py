@@ -1,0 +1,271 @@
+"""The deployment under audit, as all checks share it: who is who, and credentials that are known to work."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from trustweft.audit.access import Access, read_access
+from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.exchange import Exchange, Request, form_request
+from trustweft.audit.flow import Flow, bound, new_verifier
+from trustweft.audit.plan import Plan, make_plan
+from trustweft.audit.user_agent import UserAgent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trustweft.audit.api import Operation
+    from trustweft.audit.discovery import Discovery
+    from trustweft.audit.parties import Party
+    from trustweft.audit.target import Target, User
+    from trustweft.audit.wire import Wire
+    from trustweft.crypto.keys import LocalSigner
+    from trustweft.runtime.clock import Clock
+    from trustweft.runtime.entropy import Entropy
+
+__all__ = ["Deployment"]
+
+FRESH_SECONDS: Final = 30.0  # a token that ends sooner is not handed to another check
+
+
+@dataclass(slots=True, kw_only=True)
+class Deployment:
+    """What is audited, with who the auditor may be there.
+
+    Attributes:
+        parties: the clients; checks between clients need two.
+        users: people who can log in; checks between people need two.
+        operations: of the protected APIs.
+        claims_fapi: whether the clauses of FAPI bind it.
+    """
+
+    target: Target
+    wire: Wire
+    discovery: Discovery
+    parties: tuple[Party, ...]
+    users: tuple[User, ...]
+    operations: tuple[Operation, ...]
+    claims_fapi: bool
+    clock: Clock
+    entropy: Entropy
+    _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
+    _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def party(self, number: int = 0) -> Party:
+        """Return one of the clients.
+
+        Raises:
+            NotApplicable: the target file names too few.
+        """
+        if len(self.parties) <= number:
+            raise NotApplicable(
+                f"the target file names {len(self.parties)} clients, and this needs {number + 1}"
+            )
+        return self.parties[number]
+
+    def user(self, number: int = 0) -> User:
+        """Return one of the users.
+
+        Raises:
+            NotApplicable: the target file names too few.
+        """
+        if len(self.users) <= number:
+            raise NotApplicable(f"the target file names {len(self.users)} users, and this needs {number + 1}")
+        return self.users[number]
+
+    def plan(self, party: Party) -> Plan:
+        """Return how a client talks to the server."""
+        return make_plan(self.discovery, party)
+
+    def browser(self, party: Party) -> UserAgent:
+        """Return a fresh browser that stops at the client's redirect URI.
+
+        Raises:
+            NotApplicable: the client has no redirect URI.
+        """
+        if party.entry.redirect_uri is None:
+            raise NotApplicable(f"client {party.client_id} has no redirect_uri in the target file")
+        return UserAgent(self.wire, recipe=self.target.login, redirect_uri=party.entry.redirect_uri)
+
+    def flow(
+        self,
+        party: Party | None = None,
+        *,
+        browser: UserAgent | None = None,
+        changes: Mapping[str, str | None] | None = None,
+    ) -> Flow:
+        """Begin an authorization; nothing is sent yet.
+
+        Args:
+            party: the client; the first unless given.
+            browser: a fresh one unless given.
+            changes: to the parameters; None leaves one out.
+
+        Raises:
+            NotApplicable: the target has no such client, or it may not use the code flow.
+        """
+        party = party or self.party()
+        plan = self.plan(party)
+        browser = browser or self.browser(party)
+        verifier, challenge = new_verifier(plan, party)
+        parameters = {
+            "response_type": "code",
+            "client_id": party.client_id,
+            "redirect_uri": party.entry.redirect_uri or "",
+            "scope": party.entry.scope,
+            "state": self.entropy.token(),
+            **({"nonce": self.entropy.token()} if plan.nonce else {}),
+            **challenge,
+            **party.entry.parameters,
+        }
+        flow = Flow(
+            wire=self.wire, plan=plan, party=party, browser=browser, verifier=verifier, parameters=parameters
+        )
+        return flow.with_parameters(changes or {})
+
+    def send_bound(self, request: Request, party: Party, *, signer: LocalSigner | None = None) -> Exchange:
+        """Send a request for tokens, once more where the server asks for its nonce (RFC 9449 section 8)."""
+        exchange = self.wire.send(request)
+        if exchange.text("error") == "use_dpop_nonce" and request.header("dpop") is not None:
+            again = bound(
+                party.authenticate(request), party=party, wire=self.wire, plan=self.plan(party), signer=signer
+            )
+            return self.wire.send(again)
+        return exchange
+
+    def code(self, flow: Flow, user: User | None = None) -> str:
+        """Go through a flow as a user and return the code.
+
+        Raises:
+            Inconclusive: no code came.
+        """
+        visit = flow.log_in(user or self.user())
+        if not visit.code:
+            raise Inconclusive(f"no code came back: {_where(visit.callback, visit.last)}")
+        return visit.code
+
+    def redeem(self, flow: Flow, code: str, user: User | None = None) -> Access:
+        """Redeem a code as its client does.
+
+        Raises:
+            Inconclusive: no token came.
+        """
+        answer = self.send_bound(flow.token_request(code), flow.party)
+        if not answer.issued:
+            raise Inconclusive(f"a good code gave no token: {answer.status} {answer.page()[:200]}")
+        return read_access(
+            answer, party=flow.party, user=user or self.user(), flow=flow, now=self.clock.now()
+        )
+
+    def fresh_access(
+        self, party: Party | None = None, user: User | None = None, *, scope: str | None = None
+    ) -> Access:
+        """Obtain an access token that no other check uses.
+
+        Raises:
+            Inconclusive: none came.
+            NotApplicable: the target has no such client or user.
+        """
+        party = party or self.party()
+        if "authorization_code" not in party.entry.grant_types:
+            return self.own_access(party, scope=scope)
+        user = user or self.user()
+        flow = self.flow(party, changes={} if scope is None else {"scope": scope})
+        return self.redeem(flow, self.code(flow, user), user)
+
+    def own_access(self, party: Party | None = None, *, scope: str | None = None) -> Access:
+        """Obtain a client's own token (RFC 6749 section 4.4).
+
+        Raises:
+            Inconclusive: none came.
+            NotApplicable: the client may not.
+        """
+        party = party or self.party()
+        if "client_credentials" not in party.entry.grant_types:
+            raise NotApplicable(f"client {party.client_id} may not use client_credentials")
+        plan = self.plan(party)
+        own = scope or party.entry.narrow_scope or party.entry.scope
+        url = plan.endpoint("token_endpoint", party)
+        request = form_request(url, ("grant_type", "client_credentials"), ("scope", own))
+        request = bound(party.authenticate(request), party=party, wire=self.wire, plan=plan)
+        answer = self.send_bound(request, party)
+        if not answer.issued:
+            raise Inconclusive(f"client credentials gave no token: {answer.status} {answer.page()[:200]}")
+        return read_access(answer, party=party, user=None, flow=None, now=self.clock.now())
+
+    def access(
+        self, party: Party | None = None, user: User | None = None, *, scope: str | None = None
+    ) -> Access:
+        """Return an access token that works and that checks share: none of them may end it.
+
+        Raises:
+            Inconclusive: none could be obtained.
+            NotApplicable: the target has no such client or user.
+        """
+        party = party or self.party()
+        name = (party.client_id, user.username if user else "", scope or "")
+        with self._lock:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            held = self._held.get(name)
+            if held is None or held.expires_at < self.clock.now() + FRESH_SECONDS:
+                held = self.fresh_access(party, user, scope=scope)
+                self._held[name] = held
+            return held
+
+    def refreshing(self, access: Access, *changes: tuple[str, str], party: Party | None = None) -> Request:
+        """Return the request that uses a refresh token, as ``party``; its own client unless given.
+
+        Raises:
+            NotApplicable: no refresh token came.
+        """
+        if not access.refresh_token:
+            raise NotApplicable("the server gave no refresh token")
+        party = party or access.party
+        plan = self.plan(party)
+        url = plan.endpoint("token_endpoint", party)
+        request = form_request(
+            url, ("grant_type", "refresh_token"), ("refresh_token", access.refresh_token), *changes
+        )
+        return bound(party.authenticate(request), party=party, wire=self.wire, plan=plan)
+
+    def calling(
+        self,
+        operation: Operation,
+        access: Access,
+        *,
+        signer: LocalSigner | None = None,
+    ) -> Request:
+        """Return the request for an operation with a token and a fresh proof."""
+        return self.using(operation.request(), access, signer=signer)
+
+    def using(self, request: Request, access: Access, *, signer: LocalSigner | None = None) -> Request:
+        """Return a request to a resource with a token and a fresh proof."""
+        carried = request.with_header("authorization", f"{access.scheme} {access.token}")
+        if access.scheme == "Bearer" and self.plan(access.party).binding == "dpop":
+            return carried  # the server took the proof at the token endpoint for nothing
+        return bound(
+            carried,
+            party=access.party,
+            wire=self.wire,
+            plan=self.plan(access.party),
+            access_token=access.token,
+            signer=signer,
+        )
+
+    def send_call(self, request: Request, access: Access, *, signer: LocalSigner | None = None) -> Exchange:
+        """Send a request to a resource, once more where it asks for its nonce (RFC 9449 section 9)."""
+        exchange = self.wire.send(request)
+        challenge = exchange.header("www-authenticate") or ""
+        if exchange.status == 401 and "use_dpop_nonce" in challenge:  # noqa: PLR2004
+            return self.wire.send(self.using(request, access, signer=signer))
+        return exchange
+
+
+def _where(callback: object, last: Exchange) -> str:
+    if callback is not None:
+        return f"the client was called without one: {callback!r}"[:300]
+    return f"the browser stayed at {last.request.url.partition('?')[0]} ({last.status})"

@@ -1,0 +1,163 @@
+"""Before the first check: who answers, who can log in, which operations work. What is missing is said, not guessed."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from trustweft.audit.api import Operation, named_operations
+from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.deployment import Deployment
+from trustweft.audit.discovery import Discovery, discover
+from trustweft.audit.openapi import described_operations
+from trustweft.audit.parties import client_context, load_party
+from trustweft.audit.results import Reached
+from trustweft.audit.target import TargetError
+from trustweft.audit.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trustweft.audit.target import Target
+    from trustweft.runtime.clock import Clock
+    from trustweft.runtime.entropy import Entropy
+
+__all__ = ["open_wire", "prepare", "reach"]
+
+
+def open_wire(target: Target) -> Wire:
+    """Return the way out to the hosts of the target file.
+
+    Raises:
+        TargetError: authorities or a certificate cannot be read.
+    """
+    certificates = {
+        entry.client_id: client_context(_trust(target), entry)
+        for entry in target.clients
+        if entry.certificate is not None
+    }
+    return Wire(_trust(target), certificates=certificates, hosts=target.allowed_hosts(), rate=target.rate)
+
+
+def _trust(target: Target) -> ssl.SSLContext:
+    # The system's authorities and those of the file: what is audited may use either. Old versions and suites are
+    # allowed to us, so that a server that has nothing better is audited too; the TLS checks judge them.
+    context = ssl.create_default_context()
+    try:
+        if target.trust is not None:
+            context.load_verify_locations(cafile=target.trust)
+    except (OSError, ssl.SSLError) as cause:
+        raise TargetError(f"{target.trust} cannot be read: {cause}") from cause
+    return context
+
+
+def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> Deployment:
+    """Find out what can be audited.
+
+    Raises:
+        TargetError: a key cannot be read, or the issuer neither publishes metadata nor is described.
+    """
+    discovery = discover(wire, target)
+    if not discovery.text("token_endpoint"):
+        raise TargetError(
+            f"{target.issuer} publishes no metadata; name authorization_endpoint and token_endpoint in [endpoints]"
+        )
+    _allow_endpoints(wire, discovery)
+    parties = tuple(
+        load_party(entry, issuer=target.issuer, clock=clock, entropy=entropy) for entry in target.clients
+    )
+    deployment = Deployment(
+        target=target,
+        wire=wire,
+        discovery=discovery,
+        parties=parties,
+        users=target.users,
+        operations=(),
+        claims_fapi=_claims_fapi(target, discovery),
+        clock=clock,
+        entropy=entropy,
+    )
+    for api in target.apis:
+        deployment.operations = (
+            *deployment.operations,
+            *named_operations(api),
+            *described_operations(api, deployment),
+        )
+    return deployment
+
+
+def reach(deployment: Deployment) -> Reached:
+    """Log in with every client and user and call every operation that only reads; drop those that do not work."""
+    clients, users, missing = [], [], []
+    for party in deployment.parties:
+        try:
+            deployment.access(party)
+            clients.append(party.client_id)
+        except (Inconclusive, NotApplicable) as cause:
+            missing.append(f"client {party.client_id} obtains no token: {cause}")
+    for user in deployment.users:
+        try:
+            deployment.access(None, user)
+            users.append(user.username)
+        except (Inconclusive, NotApplicable) as cause:
+            missing.append(f"user {user.username} cannot log in: {cause}")
+    missing += _too_few(deployment)
+    working, unreached = _probe(deployment)
+    deployment.operations = tuple(working)
+    return Reached(
+        operations=tuple(each.name for each in working),
+        unreached=unreached,
+        clients=tuple(clients),
+        users=tuple(users),
+        missing=tuple(missing),
+    )
+
+
+def _probe(deployment: Deployment) -> tuple[list[Operation], dict[str, str]]:
+    working: list[Operation] = []
+    unreached: dict[str, str] = {}
+    for operation in deployment.operations:
+        if not operation.safe:
+            unreached[operation.name] = "it writes: only its refusals are tried"
+            working.append(operation)
+            continue
+        try:
+            if operation.public:
+                exchange = deployment.wire.send(operation.request())
+            else:
+                access = deployment.access()
+                exchange = deployment.send_call(deployment.calling(operation, access), access)
+        except (Inconclusive, NotApplicable) as cause:
+            unreached[operation.name] = str(cause)
+            continue
+        if exchange.ok:
+            working.append(operation)
+        else:
+            unreached[operation.name] = f"a good request was answered with {exchange.status}"
+    return working, unreached
+
+
+def _too_few(deployment: Deployment) -> Iterable[str]:
+    if len(deployment.parties) < 2:  # noqa: PLR2004  # a client and a stranger
+        yield "fewer than two clients: nothing between clients was tried"
+    if len(deployment.users) < 2:  # noqa: PLR2004  # a user and an attacker
+        yield "fewer than two users: nothing between users was tried"
+    if not deployment.target.apis:
+        yield "no API: no resource server was tried"
+
+
+def _allow_endpoints(wire: Wire, discovery: Discovery) -> None:
+    """Let the server's own endpoints be asked where they are on its host, as a matter of course."""
+    issuer_host = (urlsplit(discovery.issuer).hostname or "").lower()
+    for value in discovery.metadata.values():
+        if isinstance(value, str) and value.startswith(("https://", "http://")):
+            host = (urlsplit(value).hostname or "").lower()
+            if host.endswith(f".{issuer_host}"):
+                wire.hosts.add(host)
+
+
+def _claims_fapi(target: Target, discovery: Discovery) -> bool:
+    if target.profile is not None:
+        return target.profile not in ("oauth2-plain", "oauth2-bcp")
+    return discovery.flag("require_pushed_authorization_requests")

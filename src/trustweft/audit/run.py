@@ -1,0 +1,79 @@
+"""One audit from the target to the result."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from trustweft.audit.chains import chains_of, grade
+from trustweft.audit.engine import run_checks
+from trustweft.audit.preflight import open_wire, prepare, reach
+from trustweft.audit.results import Run
+from trustweft.audit.verdict import Safety
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trustweft.audit.check import Check
+    from trustweft.audit.engine import Progress
+    from trustweft.audit.results import Reached
+    from trustweft.audit.target import Target
+    from trustweft.runtime.clock import Clock
+    from trustweft.runtime.entropy import Entropy
+
+__all__ = ["Options", "audit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How an audit is run.
+
+    Attributes:
+        checks: those to carry out.
+        safety: how much they may do.
+        waits: whether those run that wait for something to expire.
+        progress: hears of each result.
+        reached: hears what was reached before the first check.
+    """
+
+    checks: Sequence[Check]
+    safety: Safety = Safety.REQUESTS
+    waits: bool = False
+    progress: Progress = lambda _result: None
+    reached: Callable[[Reached], None] = lambda _reached: None
+
+
+def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -> Run:
+    """Audit a deployment.
+
+    Raises:
+        TargetError: the target cannot be audited at all.
+    """
+    began, started_at = time.monotonic(), clock.now()
+    with open_wire(target) as wire:
+        deployment = prepare(target, wire, clock=clock, entropy=entropy)
+        reached = reach(deployment)
+        options.reached(reached)
+        results = run_checks(
+            deployment,
+            options.checks,
+            safety=options.safety,
+            waits=options.waits,
+            progress=options.progress,
+        )
+        sent = wire.sent
+    chains = chains_of(results)
+    return Run(
+        target=target.issuer,
+        profile=target.profile or ("fapi2-security" if deployment.claims_fapi else "oauth2-bcp"),
+        grade=grade(results, chains),
+        started_at=started_at,
+        seconds=round(time.monotonic() - began, 1),
+        sent=sent,
+        version=version("trustweft"),
+        checks=results,
+        chains=chains,
+        reached=reached,
+    )

@@ -1,0 +1,295 @@
+"""The target file: what is audited, and what the auditor may use for it (TOML)."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "Api",
+    "Authentication",
+    "Binding",
+    "ClientEntry",
+    "Endpoints",
+    "LoginRecipe",
+    "LoginStep",
+    "OperationEntry",
+    "RelyingParty",
+    "Target",
+    "TargetError",
+    "User",
+    "read_target",
+]
+
+Authentication = Literal[
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "none",
+]
+Binding = Literal["dpop", "mtls", "none"]
+Url = Annotated[str, msgspec.Meta(pattern="^https?://")]
+
+
+class TargetError(Exception):
+    """The target file cannot be used; the message names the file, the key and the mend, and no secret."""
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key that nobody knows is an error: a slip of the pen must not leave something unaudited."""
+
+
+class Endpoints(_Strict, frozen=True, kw_only=True):
+    """Endpoints of a server that publishes no metadata; what is named here counts more than what is published."""
+
+    authorization_endpoint: Url | None = None
+    token_endpoint: Url | None = None
+    pushed_authorization_request_endpoint: Url | None = None
+    jwks_uri: Url | None = None
+    userinfo_endpoint: Url | None = None
+    introspection_endpoint: Url | None = None
+    revocation_endpoint: Url | None = None
+    registration_endpoint: Url | None = None
+    end_session_endpoint: Url | None = None
+
+
+class ClientEntry(_Strict, frozen=True, kw_only=True):
+    """A client that the auditor acts as.
+
+    Attributes:
+        authentication: how it authenticates at the token endpoint.
+        key: file of its private key (JWK, JWK Set or PEM), for ``private_key_jwt``.
+        algorithm: that it signs with; by default the one that fits the key.
+        key_id: the ``kid`` of its assertions; by default that of the file, else none.
+        assertion_audience: the ``aud`` of its assertions; by default the issuer.
+        secret: its client secret; ``secret_file`` keeps it out of this file.
+        certificate: PEM file with certificate and key, for mutual TLS.
+        redirect_uri: registered; nothing has to answer there, the auditor only reads the address.
+        scope: what it asks for.
+        narrow_scope: a smaller scope, for what must be refused without the rest.
+        binding: how its tokens are bound; by default what the server offers.
+        grant_types: what it may use.
+        parameters: sent along with each authorization request, such as ``resource`` or ``audience``.
+    """
+
+    client_id: str
+    authentication: Authentication = "private_key_jwt"
+    key: str | None = None
+    algorithm: str | None = None
+    key_id: str | None = None
+    assertion_audience: str | None = None
+    secret: str | None = None
+    secret_file: str | None = None
+    certificate: str | None = None
+    redirect_uri: str | None = None
+    scope: str = "openid"
+    narrow_scope: str | None = None
+    binding: Binding | None = None
+    grant_types: tuple[str, ...] = ("authorization_code",)
+    parameters: dict[str, str] = {}
+
+
+class User(_Strict, frozen=True, kw_only=True):
+    """Somebody who can log in.
+
+    Attributes:
+        fields: more that the login form asks for, by the name of the field.
+        cookies: file of a saved browser state (Playwright's ``storage_state``), in place of logging in.
+    """
+
+    username: str
+    password: str = ""
+    password_file: str | None = None
+    fields: dict[str, str] = {}
+    cookies: str | None = None
+
+
+class LoginStep(_Strict, frozen=True, kw_only=True):
+    """What is filled in on one page.
+
+    Attributes:
+        when: a text that stands on the page.
+        fields: values by the name of the field; ``{username}`` and ``{password}`` stand for the user's.
+        press: name, value or text of the button.
+    """
+
+    when: str
+    fields: dict[str, str] = {}
+    press: str | None = None
+
+
+class LoginRecipe(_Strict, frozen=True, kw_only=True):
+    """How a user gets from the authorization request to the redirect URI.
+
+    Attributes:
+        kind: ``form`` sends plain HTML forms; ``browser`` lets Chromium do it, for pages with scripts; ``command``
+            runs a program, which gets the URL as its last argument, the user in ``TRUSTWEFT_USERNAME`` and
+            ``TRUSTWEFT_PASSWORD``, and prints the URL of the callback.
+        steps: for pages that do not explain themselves; others are understood without.
+        command: program and arguments.
+    """
+
+    kind: Literal["form", "browser", "command"] = "form"
+    steps: tuple[LoginStep, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+class OperationEntry(_Strict, frozen=True, kw_only=True):
+    """A request to an API that is known to work.
+
+    Attributes:
+        path: with real identifiers, below the API's ``url``.
+        scope: that it needs; empty where any token is enough.
+        public: it needs no token at all.
+        owner: the name of the user whose data it shows; by default the first.
+    """
+
+    method: str = "GET"
+    path: str
+    headers: dict[str, str] = {}
+    body: str | None = None
+    content_type: str = "application/json"
+    scope: str | None = None
+    public: bool = False
+    owner: str | None = None
+
+
+class Api(_Strict, frozen=True, kw_only=True):
+    """A protected API.
+
+    Attributes:
+        url: base of the operations' paths.
+        openapi: file or URL of its OpenAPI document.
+        operations: known-good requests, besides those that the document explains.
+        parameters: values for path and query parameters of the document, by name.
+        resource: its resource identifier (RFC 8707), where the server wants to be told.
+        origin: where it can be reached behind its gateway, to see whether that is closed.
+    """
+
+    url: Url
+    name: str = ""
+    openapi: str | None = None
+    operations: tuple[OperationEntry, ...] = ()
+    parameters: dict[str, str] = {}
+    resource: str | None = None
+    origin: Url | None = None
+
+
+class RelyingParty(_Strict, frozen=True, kw_only=True):
+    """The client application under test, and how it is set going.
+
+    Attributes:
+        start: where a flow begins.
+        callback: where it is called back.
+        base_url: of the application.
+    """
+
+    base_url: Url
+    start: Url
+    callback: Url
+
+
+class Target(_Strict, frozen=True, kw_only=True):
+    """What is audited.
+
+    Attributes:
+        issuer: of the authorization server.
+        profile: what the deployment claims: the name of one of our profiles; by default what its metadata says.
+        trust: PEM file of the authorities to trust, besides the system's.
+        hosts: names of further hosts that may be asked; those of issuer, endpoints and APIs may be.
+        rate: requests in a second.
+        canary_host: a name of this machine that the deployment can reach; without it nothing that makes a server
+            fetch something is tried.
+    """
+
+    issuer: Url
+    name: str = ""
+    profile: str | None = None
+    trust: str | None = None
+    hosts: tuple[str, ...] = ()
+    rate: Annotated[float, msgspec.Meta(gt=0)] = 50.0
+    canary_host: str | None = None
+    endpoints: Endpoints = Endpoints()
+    clients: Annotated[tuple[ClientEntry, ...], msgspec.Meta(max_length=4)] = ()
+    users: Annotated[tuple[User, ...], msgspec.Meta(max_length=4)] = ()
+    login: LoginRecipe = LoginRecipe()
+    apis: tuple[Api, ...] = ()
+    relying_party: RelyingParty | None = None
+
+    def allowed_hosts(self) -> frozenset[str]:
+        """Return the names of the hosts that the file itself names."""
+        urls: Iterable[str | None] = (
+            self.issuer,
+            *msgspec.structs.asdict(self.endpoints).values(),
+            *(api.url for api in self.apis),
+            *(api.origin for api in self.apis),
+            self.relying_party.base_url if self.relying_party else None,
+        )
+        named = {(urlsplit(url).hostname or "").lower() for url in urls if url}
+        return frozenset(named | {host.lower() for host in self.hosts})
+
+
+def read_target(path: Path) -> Target:
+    """Read a target file; the files that it names are found beside it.
+
+    Raises:
+        TargetError: it cannot be read, or says something that nobody understands.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        target = msgspec.convert(document, Target)
+    except OSError as cause:
+        raise TargetError(f"{path}: {cause.strerror}") from cause
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as cause:
+        raise TargetError(f"{path}: {cause}") from cause
+    return _with_files(target, path.parent, path)
+
+
+def _with_files(target: Target, folder: Path, path: Path) -> Target:
+    """Make the names of files absolute, and read the secrets that stand in files of their own."""
+
+    def located(name: str | None) -> str | None:
+        return name if name is None or "://" in name else str(folder / name)
+
+    clients = tuple(
+        msgspec.structs.replace(
+            entry,
+            key=located(entry.key),
+            certificate=located(entry.certificate),
+            secret=_secret(entry.secret, located(entry.secret_file), path),
+            secret_file=None,
+        )
+        for entry in target.clients
+    )
+    users = tuple(
+        msgspec.structs.replace(
+            user,
+            password=_secret(user.password, located(user.password_file), path) or "",
+            password_file=None,
+            cookies=located(user.cookies),
+        )
+        for user in target.users
+    )
+    apis = tuple(msgspec.structs.replace(api, openapi=located(api.openapi)) for api in target.apis)
+    return msgspec.structs.replace(
+        target, trust=located(target.trust), clients=clients, users=users, apis=apis
+    )
+
+
+def _secret(value: str | None, file: str | None, path: Path) -> str | None:
+    if file is None:
+        return value
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as cause:
+        raise TargetError(f"{path}: {file} cannot be read: {type(cause).__name__}") from cause

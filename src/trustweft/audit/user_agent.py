@@ -1,0 +1,251 @@
+"""A person's browser, scripted: keeps cookies, follows redirects, fills forms, and stops where the client is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+import httpx2
+
+from trustweft.audit.exchange import Exchange, Request, origin_of
+from trustweft.audit.pages import Button, Form, Page, read_page
+
+if TYPE_CHECKING:
+    from trustweft.audit.target import LoginRecipe, User
+    from trustweft.audit.wire import Wire
+
+__all__ = ["Callback", "UserAgent", "Visit"]
+
+MAXIMUM_PAGES: Final = 25
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_KEEP_METHOD: Final = frozenset({307, 308})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """What the client's redirect URI was called with.
+
+    Attributes:
+        parameters: of the query, the fragment or the posted form, whichever brought them.
+        mode: ``query``, ``fragment`` or ``form_post``.
+        status: of the answer that redirected there; 200 for a posted form.
+    """
+
+    url: str
+    parameters: dict[str, str]
+    mode: str
+    status: int
+
+    @property
+    def code(self) -> str:
+        """The authorization code, empty where there is none."""
+        return self.parameters.get("code", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where a browser went.
+
+    Attributes:
+        exchanges: in order.
+        callback: how the client was called; None where the browser stayed on a page.
+    """
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    callback: Callback | None = None
+
+    @property
+    def last(self) -> Exchange:
+        """The last answer that the browser saw."""
+        return self.exchanges[-1]
+
+    @property
+    def code(self) -> str:
+        """The authorization code, empty where there is none."""
+        return self.callback.code if self.callback else ""
+
+    @property
+    def page(self) -> Page:
+        """The page on which the browser stayed."""
+        return read_page(self.last.page())
+
+
+class UserAgent:
+    """One browser with its own cookies.
+
+    Args:
+        wire: the way out.
+        recipe: for pages that do not explain themselves.
+        redirect_uri: where the browser stops; nothing has to answer there.
+    """
+
+    def __init__(self, wire: Wire, *, recipe: LoginRecipe, redirect_uri: str) -> None:
+        self._wire = wire
+        self._recipe = recipe
+        self._redirect_uri = redirect_uri
+        self.cookies = httpx2.Cookies(CookieJar())
+
+    def send(self, request: Request) -> Exchange:
+        """Send one request with the browser's cookies, and keep those that come."""
+        probe = httpx2.Request(request.method, request.url)
+        self.cookies.set_cookie_header(probe)
+        cookie = probe.headers.get("cookie")
+        if cookie:
+            request = request.with_header("cookie", cookie)
+        exchange = self._wire.send(request)
+        answer = httpx2.Response(exchange.status, headers=list(exchange.headers), request=probe)
+        self.cookies.extract_cookies(answer)
+        return exchange
+
+    def open(self, url: str) -> Visit:
+        """Open a URL and follow redirects, up to a page or to the client."""
+        visit = Visit()
+        return self._follow(visit, Request(method="GET", url=url, headers=_NAVIGATION))
+
+    def submit(
+        self, page: Exchange, form: Form, values: dict[str, str], press: Button | None = None
+    ) -> Visit:
+        """Send a form of a page, and follow redirects."""
+        return self._follow(Visit(), form_submission(page, form, values, press))
+
+    def log_in(self, url: str, user: User) -> Visit:
+        """Open a URL and do whatever the pages ask for, as ``user``, until the client is called or nothing helps."""
+        return self.go_on(self.open(url), user)
+
+    def go_on(self, visit: Visit, user: User) -> Visit:
+        """Do what the page asks for, as ``user``, until the client is called or nothing helps."""
+        seen: set[tuple[str, bytes]] = set()
+        for _ in range(MAXIMUM_PAGES):
+            if visit.callback is not None:
+                break
+            key = (visit.last.request.url, visit.last.body)
+            action = None if key in seen else self._next(visit.last, user)
+            seen.add(key)
+            if action is None:
+                break
+            visit = self._follow(visit, action)
+        return visit
+
+    def _next(self, page: Exchange, user: User) -> Request | None:
+        read = read_page(page.page())
+        for step in self._recipe.steps:
+            if step.when in page.page():
+                return self._by_recipe(page, read, step.fields, step.press, user)
+        action = _log_in(page, read, user) or _agree(page, read, user)
+        if action is None and read.refresh:
+            return Request(method="GET", url=urljoin(page.request.url, read.refresh), headers=_NAVIGATION)
+        return action
+
+    def _by_recipe(
+        self, page: Exchange, read: Page, fields: dict[str, str], press: str | None, user: User
+    ) -> Request | None:
+        values = {
+            name: value.replace("{username}", user.username).replace("{password}", user.password)
+            for name, value in fields.items()
+        }
+        for form in read.forms:
+            names = {each.name for each in form.fields}
+            button = next(
+                (b for b in form.buttons if press and press in (b.name, b.value, b.text.strip())), None
+            )
+            if set(values) <= names and (press is None or button is not None):
+                return form_submission(page, form, values, button or form.agreeing_button())
+        if press is not None:
+            for address, text in read.links:
+                if text.strip() == press:
+                    return Request(method="GET", url=urljoin(page.request.url, address), headers=_NAVIGATION)
+        return None
+
+    def _follow(self, visit: Visit, request: Request) -> Visit:
+        exchanges = list(visit.exchanges)
+        for _ in range(MAXIMUM_PAGES):
+            callback = self._callback_by(request)
+            if callback is not None:
+                return Visit(exchanges, callback)
+            exchange = self.send(request)
+            exchanges.append(exchange)
+            if exchange.status not in _REDIRECTS or not exchange.location:
+                break
+            url = urljoin(request.url, exchange.location)
+            if self._is_callback(url):
+                return Visit(exchanges, _callback(url, exchange.status))
+            if (urlsplit(url).hostname or "").lower() not in self._wire.hosts:
+                break  # the redirect to a stranger is what an attack may be after: it stays the last answer
+            if exchange.status in _KEEP_METHOD:
+                request = Request(method=request.method, url=url, headers=request.headers, form=request.form)
+            else:
+                request = Request(method="GET", url=url, headers=_NAVIGATION)
+        return Visit(exchanges)
+
+    def _is_callback(self, url: str) -> bool:
+        return url.partition("#")[0].partition("?")[0] == self._redirect_uri.partition("?")[0]
+
+    def _callback_by(self, request: Request) -> Callback | None:
+        """Tell whether a form of the server's page, sent by a script, calls the client (``form_post``)."""
+        if request.method == "POST" and self._is_callback(request.url):
+            return Callback(
+                url=request.url, parameters=dict(request.form or ()), mode="form_post", status=200
+            )
+        if request.method == "GET" and self._is_callback(request.url):
+            return _callback(request.url, 200)
+        return None
+
+
+_NAVIGATION: Final = (("accept", "text/html,application/xhtml+xml"), ("sec-fetch-site", "none"))
+
+
+def _log_in(page: Exchange, read: Page, user: User) -> Request | None:
+    for form in read.forms:
+        named, password = form.username, form.password
+        if password is not None:
+            values = {**user.fields, password.name: user.password}
+            if named is not None:
+                values[named.name] = user.username
+            return form_submission(page, form, values, form.agreeing_button())
+    for form in read.forms:  # a name first, the password on the next page
+        if form.username is not None:
+            values = {**user.fields, form.username.name: user.username}
+            return form_submission(page, form, values, form.agreeing_button())
+    return None
+
+
+def _agree(page: Exchange, read: Page, user: User) -> Request | None:
+    for form in read.forms:
+        if form.method == "POST" and not form.only_refuses:
+            return form_submission(page, form, dict(user.fields), form.agreeing_button())
+    return None
+
+
+def form_submission(
+    page: Exchange, form: Form, values: dict[str, str], press: Button | None = None
+) -> Request:
+    """Return the request that a browser makes of a form on a page."""
+    action = (press.action if press is not None and press.action else form.action) or page.request.url
+    url = urljoin(page.request.url, action)
+    parameters = tuple(form.filled(values, press))
+    if form.method == "GET":
+        return Request(
+            method="GET", url=f"{url.partition('?')[0]}?{urlencode(parameters)}", headers=_NAVIGATION
+        )
+    same = origin_of(url) == origin_of(page.request.url)
+    return Request(
+        method="POST",
+        url=url,
+        headers=(
+            ("accept", "text/html,application/xhtml+xml"),
+            ("origin", origin_of(page.request.url)),
+            ("referer", page.request.url),
+            ("sec-fetch-site", "same-origin" if same else "cross-site"),
+        ),
+        form=parameters,
+    )
+
+
+def _callback(url: str, status: int) -> Callback:
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    fragment = dict(parse_qsl(parts.fragment, keep_blank_values=True))
+    mode = "fragment" if fragment and not query.get("code") else "query"
+    return Callback(url=url, parameters=query | fragment, mode=mode, status=status)

@@ -1,0 +1,64 @@
+"""The ecosystem of `trustweft up` as a target: its data directory says everything that the auditor needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from trustweft.audit.target import Api, ClientEntry, RelyingParty, Target, User
+from trustweft.cli.first_start import DemoCredentials
+from trustweft.runtime.files import KeyFileError, read_private_file
+
+if TYPE_CHECKING:
+    from trustweft.cli.data_directory import DataDirectory
+
+__all__ = ["target_of_box"]
+
+
+def target_of_box(data: DataDirectory) -> Target:
+    """Return the target of the ecosystem in a data directory.
+
+    Raises:
+        click.ClickException: the directory cannot be read.
+    """
+    try:
+        people = msgspec.json.decode(read_private_file(data.credentials), type=DemoCredentials)
+    except (OSError, KeyFileError, msgspec.MsgspecError) as cause:
+        raise click.ClickException(f"{data.path} cannot be read: {cause}") from cause
+    ports = data.ports
+    bank = ports.url(ports.resource)
+    callback = f"{ports.url(ports.home)}/tour/callback"
+    return Target(
+        issuer=ports.url(ports.server),
+        name="the ecosystem on this machine",
+        profile="fapi2-security",
+        trust=str(data.authority),
+        rate=200.0,
+        canary_host="localhost",
+        clients=(
+            ClientEntry(
+                client_id="tour",
+                key=str(data.file("client-keys/tour.json")),
+                redirect_uri=callback,
+                scope="openid profile accounts",
+                narrow_scope="accounts",
+                grant_types=("authorization_code", "refresh_token", "client_credentials"),
+            ),
+            ClientEntry(
+                client_id="tour-stranger",
+                key=str(data.file("client-keys/tour-stranger.json")),
+                redirect_uri=callback,
+                scope="openid accounts",
+                grant_types=("authorization_code", "refresh_token"),
+            ),
+        ),
+        users=tuple(User(username=user.username, password=user.password) for user in people.users),
+        apis=(Api(url=bank, name="bank", openapi=f"{bank}/openapi.json"),),
+        relying_party=RelyingParty(
+            base_url=ports.url(ports.client),
+            start=f"{ports.url(ports.client)}/",
+            callback=f"{ports.url(ports.client)}/callback",
+        ),
+    )
