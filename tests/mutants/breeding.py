@@ -1,0 +1,94 @@
+"""The ecosystem that becomes one mutant after the other, and the auditor that meets it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from ecosystem import free_base_port
+from trustweft.audit.engine import run_check
+from trustweft.audit.preflight import open_wire, prepare, reach
+from trustweft.audit.verdict import Safety
+from trustweft.cli.check.box import target_of_box
+from trustweft.cli.data_directory import DataDirectory
+from trustweft.runtime.clock import SystemClock
+from trustweft.runtime.entropy import SystemEntropy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from trustweft.audit.check import Check
+    from trustweft.audit.results import Result
+    from trustweft.audit.target import Target
+
+__all__ = ["Breeder", "CannotBreedError", "breeding"]
+
+
+class CannotBreedError(Exception):
+    """The mutant cannot be made: its row no longer fits the source."""
+
+
+@dataclass(frozen=True)
+class Breeder:
+    """An ecosystem in a process of its own that changes on order."""
+
+    process: subprocess.Popen[str]
+    orders: IO[str]
+    answers: IO[str]
+    target: Target
+    reached: frozenset[str]
+
+    def become(self, order: Mapping[str, object]) -> None:
+        """Make it a mutant; ``{}`` makes it whole again."""
+        self.orders.write(json.dumps(order) + "\n")
+        self.orders.flush()
+        answer = json.loads(self.answers.readline())
+        if not answer["ok"]:
+            raise CannotBreedError(answer["why"])
+
+    def audit(self, checks: Sequence[Check]) -> dict[str, Result]:
+        """Let the auditor meet it with these checks alone."""
+        with open_wire(self.target) as wire:
+            deployment = prepare(self.target, wire, clock=SystemClock(), entropy=SystemEntropy())
+            deployment.operations = tuple(each for each in deployment.operations if each.name in self.reached)
+            return {each.id: run_check(deployment, each, safety=Safety.STATE) for each in checks}
+
+
+@contextlib.contextmanager
+def breeding(folder: Path) -> Iterator[Breeder]:
+    """Start the ecosystem, and stop it in the end."""
+    data, port = folder / "data", free_base_port()
+    log = (folder / "host.log").open("wb")
+    with log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mutants.host", str(data), str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process, process.stdout:
+            assert json.loads(process.stdout.readline() or '{"ok": false}')["ok"], (
+                folder / "host.log"
+            ).read_text()
+            target = target_of_box(DataDirectory.open(data))
+            yield Breeder(process, process.stdin, process.stdout, target, _reached(target))
+            process.stdin.close()
+            assert process.wait(20) == 0, (folder / "host.log").read_text()[-2000:]
+
+
+def _reached(target: Target) -> frozenset[str]:
+    """Return the operations that work while it is whole; a mutant's own answer would be another."""
+    with open_wire(target) as wire:
+        deployment = prepare(target, wire, clock=SystemClock(), entropy=SystemEntropy())
+        reach(deployment)
+        return frozenset(each.name for each in deployment.operations)

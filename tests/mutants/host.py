@@ -1,0 +1,54 @@
+"""Runs the ecosystem as a program that changes while it runs: one JSON object a line tells it what to be.
+
+``{"without": [[pipeline, check], ...], "change": [{"file", "old", "new"}, ...]}`` makes it that mutant and nothing
+else; the answer is ``{"ok": true}``, or ``{"ok": false, "why": ...}`` where the mutant cannot be made.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from laboratory import Laboratory
+from mutants.hot_changes import Change, NotChangedError, Undo, apply_change, take_back
+from trustweft.cli.data_directory import DataDirectory
+from trustweft.runtime.clock import SystemClock
+from trustweft.server.login import rate_limit
+
+# A day of audits from one address is not what the limit is about; the mutants that take it out are told apart by it.
+MANY = 1_000_000
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    data = DataDirectory.open_or_create(Path(sys.argv[1]), base_port=int(sys.argv[2]), clock=SystemClock())
+    rate_limit.PER_ADDRESS = rate_limit.PER_ADDRESS._replace(attempts=MANY)  # type: ignore[misc]
+    with Laboratory(data, SystemClock()) as laboratory:
+        answer({"ok": True})
+        undo: Undo = []
+        for line in sys.stdin:
+            order = json.loads(line)
+            take_back(undo)
+            undo.clear()
+            laboratory.without = frozenset(tuple(each) for each in order.get("without", ()))
+            try:
+                for change in order.get("change", ()):
+                    undo += apply_change(Change(**change))
+            except (NotChangedError, SyntaxError, ImportError) as cause:
+                take_back(undo)
+                undo.clear()
+                answer({"ok": False, "why": str(cause)})
+            else:
+                answer({"ok": True})
+        take_back(undo)
+
+
+def answer(document: dict[str, object]) -> None:
+    """Tell whoever gave the order."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The mutants: each has one flaw, and names the checks that must notice it, or says why nobody can from outside."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["Mutant", "SourceChange", "all_mutants"]
+
+
+class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """In ``file``, below the package, ``old`` becomes ``new``."""
+
+    file: str
+    old: str
+    new: str
+
+
+class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ecosystem with one flaw.
+
+    Attributes:
+        without: pipeline checks that are taken out.
+        change: what the source says instead.
+        trips: checks that must find it.
+        misses: why no audit can see it; then nothing trips.
+        hand_made: a flaw of judgement, not only a check that is gone.
+    """
+
+    id: str
+    flaw: str
+    without: tuple[tuple[str, str], ...] = ()
+    change: tuple[SourceChange, ...] = ()
+    trips: tuple[str, ...] = ()
+    misses: str | None = None
+    hand_made: bool = False
+
+    def order(self) -> dict[str, object]:
+        """Return what makes the running ecosystem this mutant."""
+        return {"without": self.without, "change": [msgspec.structs.asdict(each) for each in self.change]}
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    mutant: tuple[Mutant, ...] = ()
+
+
+@cache
+def all_mutants() -> tuple[Mutant, ...]:
+    """Return every mutant of the tables beside this file."""
+    found: list[Mutant] = []
+    for path in sorted(Path(__file__).parent.glob("*.toml")):
+        found += msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _Table).mutant
+    return tuple(found)
