@@ -17,7 +17,7 @@ import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -39,6 +39,7 @@ __all__ = [
     "go_through_login",
     "push",
     "query_of",
+    "rewritten",
     "serving",
 ]
 
@@ -113,9 +114,13 @@ class Key:
         return answer
 
 
+def _refusal(answer: httpx2.Response) -> RefusedError:
+    return RefusedError(answer.headers.get("trustweft-reason", str(answer.status_code)))
+
+
 def _checked(answer: httpx2.Response) -> httpx2.Response:
     if not answer.is_success:
-        raise RefusedError(answer.headers.get("trustweft-reason", str(answer.status_code)))
+        raise _refusal(answer)
     return answer
 
 
@@ -212,8 +217,8 @@ def go_through_login(trust: ssl.SSLContext, url: str, *, user: tuple[str, str], 
                 continue
             action = re.search(r'action="([^"]+/(login|decision))"', answer.text)
             csrf = re.search(r'name="csrf" value="([^"]+)"', answer.text)
-            assert action is not None, (answer.status_code, answer.headers.get("trustweft-reason"))
-            assert csrf is not None
+            if action is None or csrf is None:  # no page of the login
+                raise _refusal(answer)
             url = urljoin(url, action[1])
             answer = browser.post(
                 url, data={"csrf": csrf[1], **filled[action[2]]}, headers={"sec-fetch-site": "same-origin"}
@@ -271,6 +276,12 @@ def serving(
 def query_of(url: str) -> str:
     """Return the query of an address."""
     return urlsplit(url).query
+
+
+def rewritten(url: str, **parameters: str) -> str:
+    """Return a link with other parameters in its query."""
+    parts = urlsplit(url)
+    return parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), **parameters})).geturl()
 
 
 def code_of(query: str) -> str:

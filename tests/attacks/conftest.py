@@ -32,11 +32,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laborato
 def scene(running: tuple[Laboratory, Ecosystem]) -> Iterator[Scene]:
     """The scene of one attack."""
     laboratory, ecosystem = running
-    laboratory.without = frozenset()
+    laboratory.without, laboratory.instead = frozenset(), {}
     application, people = Application(ecosystem, *register(ecosystem)), People(ecosystem)
     with httpx2.Client(verify=ecosystem.trust) as web:
         yield Scene(laboratory, ecosystem, application, people, what_they_own(application, people), web)
-    laboratory.without = frozenset()
+    laboratory.without, laboratory.instead = frozenset(), {}
     application.close()
 
 
