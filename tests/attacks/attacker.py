@@ -17,7 +17,7 @@ import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,8 +34,12 @@ __all__ = [
     "Post",
     "RefusedError",
     "as_own",
+    "begin_at",
+    "code_of",
     "go_through_login",
+    "push",
     "query_of",
+    "rewritten",
     "serving",
 ]
 
@@ -110,8 +114,34 @@ class Key:
         return answer
 
 
+def _refusal(answer: httpx2.Response) -> RefusedError:
+    return RefusedError(answer.headers.get("trustweft-reason", str(answer.status_code)))
+
+
+def _checked(answer: httpx2.Response) -> httpx2.Response:
+    if not answer.is_success:
+        raise _refusal(answer)
+    return answer
+
+
+def push(http: httpx2.Client, issuer: str, client_id: str, assertion: str, request: Post) -> str:
+    """Push a request in the name of a client; return the link to it.
+
+    Args:
+        http: the attacker's network.
+        issuer: the honest server.
+        client_id: in whose name.
+        assertion: what shall prove it, made or found.
+        request: the rest of the form.
+    """
+    credentials = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+    pushed = _checked(http.post(f"{issuer}/par", data={"response_type": "code", **request, **credentials}))
+    link = {"client_id": client_id, "request_uri": pushed.json()["request_uri"]}
+    return f"{issuer}/authorize?{urlencode(link)}"
+
+
 class MaliciousClient:
-    """A client that the attacker has registered like anybody else.
+    """A client that the attacker has registered like anybody else, or that it poses as.
 
     Args:
         http: the attacker's network.
@@ -125,29 +155,17 @@ class MaliciousClient:
         self._http, self._issuer, self._client_id, self.key, self._home = http, issuer, client_id, key, home
         self._verifier = secrets.token_urlsafe(48)
 
-    def _post(self, path: str, form: Post) -> httpx2.Response:
-        url = self._issuer + path
-        assertion = self.key.assertion(self._client_id, self._issuer, kid="test")
-        whole = {**form, "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
-        answer = self.key.post(self._http, url, whole)
-        if not answer.is_success:
-            raise RefusedError(answer.headers.get("trustweft-reason", str(answer.status_code)))
-        return answer
+    def _assertion(self) -> str:
+        return self.key.assertion(self._client_id, self._issuer, kid="test")
 
-    def push(self) -> str:
-        """Push a request; return the link to it."""
-        challenge = _encoded(hashlib.sha256(self._verifier.encode()).digest())
-        request = {
-            "response_type": "code",
-            "redirect_uri": self._home,
-            "scope": "accounts",
-            "code_challenge": challenge,
+    def push(self, *, challenged: bool = True) -> str:
+        """Push a request, with a challenge or without; return the link to it."""
+        challenge = {
+            "code_challenge": _encoded(hashlib.sha256(self._verifier.encode()).digest()),
             "code_challenge_method": "S256",
         }
-        pushed = self._post("/par", request).json()
-        return f"{self._issuer}/authorize?" + urlencode(
-            {"client_id": self._client_id, "request_uri": pushed["request_uri"]}
-        )
+        request = {"redirect_uri": self._home, "scope": "accounts", **(challenge if challenged else {})}
+        return push(self._http, self._issuer, self._client_id, self._assertion(), request)
 
     def redeem(self, code: str) -> str:
         """Redeem a code; return the access token."""
@@ -156,8 +174,10 @@ class MaliciousClient:
             "code": code,
             "code_verifier": self._verifier,
             "redirect_uri": self._home,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self._assertion(),
         }
-        return str(self._post("/token", form).json()["access_token"])
+        return str(_checked(self.key.post(self._http, f"{self._issuer}/token", form)).json()["access_token"])
 
     def call(self, url: str, token: str) -> httpx2.Response:
         """Call the bank with a token of its own."""
@@ -169,6 +189,17 @@ class MaliciousClient:
                 break
             nonce = answer.headers["dpop-nonce"]
         return answer
+
+
+def begin_at(browser: httpx2.Client, application: str) -> str:
+    """Begin a flow at an application, as anybody may; return the link that the browser is sent to."""
+    page = browser.get(f"{application}/")
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert csrf is not None
+    sent = browser.post(
+        f"{application}/connect", data={"csrf": csrf[1]}, headers={"sec-fetch-site": "same-origin"}
+    )
+    return str(sent.headers["location"])
 
 
 def go_through_login(trust: ssl.SSLContext, url: str, *, user: tuple[str, str], until: str) -> str:
@@ -186,8 +217,8 @@ def go_through_login(trust: ssl.SSLContext, url: str, *, user: tuple[str, str], 
                 continue
             action = re.search(r'action="([^"]+/(login|decision))"', answer.text)
             csrf = re.search(r'name="csrf" value="([^"]+)"', answer.text)
-            assert action is not None, (answer.status_code, answer.headers.get("trustweft-reason"))
-            assert csrf is not None
+            if action is None or csrf is None:  # no page of the login
+                raise _refusal(answer)
             url = urljoin(url, action[1])
             answer = browser.post(
                 url, data={"csrf": csrf[1], **filled[action[2]]}, headers={"sec-fetch-site": "same-origin"}
@@ -245,6 +276,17 @@ def serving(
 def query_of(url: str) -> str:
     """Return the query of an address."""
     return urlsplit(url).query
+
+
+def rewritten(url: str, **parameters: str) -> str:
+    """Return a link with other parameters in its query."""
+    parts = urlsplit(url)
+    return parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), **parameters})).geturl()
+
+
+def code_of(query: str) -> str:
+    """Return the code in the query of a response."""
+    return parse_qs(query)["code"][0]
 
 
 def as_own(metadata: Mapping[str, Any], origin: str) -> dict[str, Any]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.attacker import go_through_login, query_of
+import pytest
+
+from attacks.attacker import RefusedError, go_through_login, query_of
 from attacks.victims import CALLBACK, Application
+from trustweft.client import ServerRefusedError
+from trustweft.runtime.errors import Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import httpx2
 
     from ecosystem import Ecosystem
     from laboratory import Laboratory
 
-__all__ = ["HOME", "People", "Scene", "what_they_own"]
+__all__ = ["HOME", "People", "Scene", "ending", "what_they_own"]
 
 HOME = "https://mine.example/home"  # where the attacker's own client is called back
 
@@ -66,3 +71,24 @@ def what_they_own(application: Application, people: People) -> Mapping[str, Any]
     application.bank_log.clear()
     application.reasons.clear()
     return seen
+
+
+@contextmanager
+def ending(reason: str | None, application: Application) -> Iterator[None]:
+    """Demand that what is done within is refused for a reason, or for None that nothing of it is refused.
+
+    Whoever refuses: the server refuses the attacker or the application, or the application's client a response.
+    """
+    if reason is None:
+        yield
+        return
+    with pytest.raises((RefusedError, ServerRefusedError, Reject)) as refused:
+        yield
+    match refused.value:
+        case RefusedError():
+            found = str(refused.value)
+        case ServerRefusedError():
+            found = application.reasons[-1]
+        case Reject():
+            found = refused.value.reason.id
+    assert found == reason

@@ -17,18 +17,13 @@ import httpx2
 import pytest
 
 from attacks import attacker
-from attacks.attacker import Key, MaliciousClient, RefusedError, go_through_login, query_of, serving
+from attacks.attacker import MaliciousClient, code_of, go_through_login, query_of, serving
 from attacks.scenes import HOME
 from attacks.told import find
 from attacks.victims import Application
 from ecosystem import run_trustweft
 from trustweft.client import ServerRefusedError, core
-from trustweft.crypto import jws
-from trustweft.protocol import client_assertion
-from trustweft.protocol.redirect_uri import verify_registered
 from trustweft.runtime.errors import Reject
-from trustweft.server.checks import authorization_request
-from trustweft.server.grants import authorization_code
 from trustweft.server.records import Redemption
 from trustweft.store.sqlite.grants import Grants
 
@@ -48,34 +43,9 @@ SENDER_CONSTRAINT = frozenset(
 )
 
 
-@pytest.fixture
-def state_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FAPI 2.0 does without the state; our client's check of it would hide what the other checks are for."""
-    monkeypatch.setattr(core, "_check_state", lambda *_, **__: None)
-
-
-def _as_if_registered(presented: str | None, _registered: object, **arguments: Any) -> object:
-    """Take any redirect URI for a registered one."""
-    return verify_registered(presented, (presented,), **arguments)  # type: ignore[arg-type]  # there is one here
-
-
 async def _redeemed(*_: object, **__: object) -> Redemption:
     """Forget that a code was used."""
     return Redemption.REDEEMED
-
-
-class _Credulous:
-    """Reads signed tokens as the server does, and believes them: the client is not authenticated any more."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(jws, name)
-
-    def verify(self, token: jws.Unverified, **_: object) -> dict[str, Any]:
-        return token.unverified_claims()
-
-
-def code_of(query: str) -> str:
-    return parse_qs(query)["code"][0]
 
 
 def crafted(started: StartedAuthorization, query: str) -> str:
@@ -272,42 +242,6 @@ def test_request_leak_is_a_risk_that_the_profile_accepts(scene: Scene) -> None:
     attack.did("callback", "redeem")
     assert scene.application.accounts(session="alice-again") == scene.owned["eve"]
     attack.did("use")
-    assert attack.is_played()
-
-
-@pytest.mark.parametrize(
-    ("kept", "refusal"),
-    [
-        (None, None),
-        ("client authentication", "client-assertion.bad-signature"),
-        ("registered redirect URIs", "redirect-uri.not-registered"),
-    ],
-    ids=["without", "with client authentication", "with registered redirect URIs"],
-)
-def test_chosen_challenge_of_an_unauthenticated_client(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, *, kept: str | None, refusal: str | None
-) -> None:
-    """Eve poses as the client, with a challenge, a redirect URI and a key of her own."""
-    attack = find("pkce-chosen-challenge", AUTHORIZATION, with_=["auth=none"])
-    if kept != "registered redirect URIs":
-        for module in (authorization_request, authorization_code):
-            monkeypatch.setattr(module, "verify_registered", _as_if_registered)
-    if kept != "client authentication":
-        monkeypatch.setattr(client_assertion, "jws", _Credulous())
-    eve = MaliciousClient(scene.web, scene.ecosystem.issuer, scene.application.client_id, Key(), HOME)
-    if refusal is not None:
-        with pytest.raises(RefusedError, match=refusal):
-            eve.push()
-        return
-    link = eve.push()
-    attack.did("pushed")
-    arrived = go_through_login(scene.ecosystem.trust, link, user=scene.people.alice, until=HOME)
-    attack.did("visits", "user")
-    token = eve.redeem(code_of(query_of(arrived)))
-    attack.did("stolen_redeem")
-    answer = eve.call(f"{scene.ecosystem.bank}/accounts", token)
-    attack.did("steal")
-    assert answer.json() == scene.owned["alice"]
     assert attack.is_played()
 
 

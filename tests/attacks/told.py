@@ -11,7 +11,7 @@ from trustweft.threats.ground import GroundProgram, ground
 from trustweft.threats.model import MODEL
 from trustweft.threats.names import name_of
 from trustweft.threats.setting import SMALLEST, Setting
-from trustweft.threats.solve import search
+from trustweft.threats.solve import Searcher
 from trustweft.threats.traces import Trace, _Known
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def find(
     """
     mechanisms = with_mechanisms(frozenset(corpus().bases["fapi2"]) - set(without), with_)
     setting = Setting(mechanisms, frozenset(("a1", *attackers)), SMALLEST)
-    trace = search(setting, goal, forbidden=besides)
+    # A new searcher each time: one that has answered before may return another attack of the same length.
+    trace = Searcher(mechanisms, SMALLEST).attack(setting.attackers, goal, forbidden=besides)
     assert trace is not None
     assert name_of(trace, goal) == name
     rules = ground(program((*MODEL, *setting.rules())), [f"broken({goal.replace('-', '_')})"])
