@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from trustweft.audit.redaction import ShownEvidence
 
-__all__ = ["Chain", "Reached", "Result", "Run"]
+__all__ = ["Chain", "Reached", "Result", "Run", "Seen", "failures"]
 
 _WORST: tuple[Severity, ...] = tuple(Severity)
 
@@ -86,6 +86,24 @@ class Reached(Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
+class Seen(Struct, frozen=True, kw_only=True):
+    """How the auditor's first client came to its token: what the words "we use OAuth" stand for here.
+
+    Attributes:
+        authentication: how it authenticated.
+        pushed: whether its authorization request was pushed.
+        pkce: whether it sent a code challenge.
+        token_type: of the token that it got; empty where it got none.
+        binding: what the token was bound to, ``none`` where to nothing.
+    """
+
+    authentication: str
+    pushed: bool
+    pkce: bool
+    token_type: str
+    binding: str
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """One run of the auditor over one deployment.
 
@@ -106,6 +124,7 @@ class Run(Struct, frozen=True, kw_only=True):
     checks: tuple[Result, ...]
     chains: tuple[Chain, ...]
     reached: Reached
+    seen: Seen | None
 
     def summary(self) -> dict[str, int]:
         """Return how many checks came to each verdict."""

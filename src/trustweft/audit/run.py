@@ -8,15 +8,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from trustweft.audit.chains import chains_of, grade
+from trustweft.audit.check import Inconclusive, NotApplicable
 from trustweft.audit.engine import run_checks
 from trustweft.audit.preflight import open_wire, prepare, reach
-from trustweft.audit.results import Run
+from trustweft.audit.results import Run, Seen
 from trustweft.audit.verdict import Safety
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trustweft.audit.check import Check
+    from trustweft.audit.deployment import Deployment
     from trustweft.audit.engine import Progress
     from trustweft.audit.results import Reached
     from trustweft.audit.target import Target
@@ -63,7 +65,7 @@ def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -
             waits=options.waits,
             progress=options.progress,
         )
-        sent = wire.sent
+        sent, seen = wire.sent, _seen(deployment)
     chains = chains_of(results)
     return Run(
         target=target.issuer,
@@ -76,4 +78,23 @@ def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -
         checks=results,
         chains=chains,
         reached=reached,
+        seen=seen,
+    )
+
+
+def _seen(deployment: Deployment) -> Seen | None:
+    try:
+        party = deployment.party()
+        plan = deployment.plan(party)
+        token_type = deployment.access(party).answer.text("token_type")
+    except NotApplicable:
+        return None
+    except Inconclusive:
+        token_type = ""
+    return Seen(
+        authentication=party.entry.authentication,
+        pushed=plan.pushes,
+        pkce=plan.pkce,
+        token_type=token_type,
+        binding="dpop" if token_type.lower() == "dpop" else "mtls" if plan.binding == "mtls" else "none",
     )

@@ -21,10 +21,12 @@ __all__ = [
     "bullets",
     "chips",
     "document",
+    "fold",
     "heading",
     "joined",
     "paragraph",
     "picture",
+    "preformatted",
     "table",
 ]
 
@@ -84,6 +86,9 @@ class Html(str):
     __slots__ = ()
 
 
+_NOTHING: Final = Html()
+
+
 @dataclass(frozen=True, slots=True)
 class Chapter:
     """One part of a document.
@@ -106,8 +111,12 @@ def document(
     facts: Sequence[tuple[str, str]],
     chapters: Sequence[Chapter],
     language: str = "en",
+    opening: Html = _NOTHING,
 ) -> str:
-    """Return the page: heading, facts about the document, contents, and the chapters with their numbers."""
+    """Return the page: heading, facts about the document, contents, and the chapters with their numbers.
+
+    What a reader must see before anything else is the ``opening``, right below the heading.
+    """
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     about = "".join(f"<dt>{escape(name)}</dt><dd>{_text(value)}</dd>" for name, value in facts)
     contents = "".join(
@@ -118,7 +127,8 @@ def document(
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         f"<title>{escape(title)}</title><style>{STYLE}{_DOCUMENT_STYLE}</style></head><body><main>",
-        f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p><dl class="facts">{about}</dl>',
+        f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>',
+        f'{opening}<dl class="facts">{about}</dl>',
         f'<nav aria-label="Contents"><strong>Contents</strong><ol>{contents}</ol></nav>',
     ]
     parts += [_chapter(number, chapter) for number, chapter in enumerate(chapters, start=1)]
@@ -186,6 +196,16 @@ def picture(drawing: str, *, name: str) -> Html:
 def heading(text: str) -> Html:
     """Return a heading within a chapter."""
     return Html(f"<h3>{_text(text)}</h3>")
+
+
+def fold(summary: str, *body: Html) -> Html:
+    """Return parts that are shown on request."""
+    return Html(f"<details><summary>{_text(summary)}</summary>{''.join(body)}</details>")
+
+
+def preformatted(text: str) -> Html:
+    """Return a text as it stands, in lines that break where they must."""
+    return Html(f"<pre>{escape(text)}</pre>")
 
 
 def joined(*parts: str) -> Html:

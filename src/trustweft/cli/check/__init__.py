@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 COULD_NOT: Final = 2
+_FILE: Final = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
 class CouldNotRun(click.ClickException):
@@ -53,7 +54,7 @@ box_option = click.option(
     invoke_without_command=True,
     epilog=examples(
         "trustweft check",
-        "trustweft check --target bank.toml",
+        "trustweft check --target bank.toml --html report.html --sarif report.sarif",
         "trustweft check --only TK --only DP-07 --level 2",
         "trustweft check --target bank.toml --baseline last.json --json",
     ),
@@ -61,6 +62,9 @@ box_option = click.option(
 @target_option
 @box_option
 @json_option
+@click.option("--html", type=_FILE, help="Write the report as one page to FILE.", metavar="FILE")
+@click.option("--sarif", type=_FILE, help="Write every result as SARIF 2.1.0 to FILE.", metavar="FILE")
+@click.option("--junit", type=_FILE, help="Write every check as a JUnit test case to FILE.", metavar="FILE")
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -94,6 +98,9 @@ def _check(options: dict[str, Any]) -> None:
     from trustweft.audit.results import failures
     from trustweft.audit.verdict import Safety
 
+    for name in ("html", "sarif", "junit"):
+        if options[name] is not None and not options[name].parent.is_dir():
+            raise click.BadParameter(f"there is no folder {options[name].parent}", param_hint=f"--{name}")
     known = _known_failures(options["baseline"])
     target = read(options["file"], options["data"], rate=options["rate"])
     checks = choose(options["only"], options["skip"])
@@ -105,6 +112,7 @@ def _check(options: dict[str, Any]) -> None:
         run = carry_out(
             target, checks, safety=Safety(options["level"]), waits=options["waits"], narrator=narrator
         )
+    _write(run, options, known)
     if options["as_json"]:
         print_json(run.as_document())
     else:
@@ -184,3 +192,14 @@ def _known_failures(baseline: Path | None) -> frozenset[str]:
         return frozenset(each["fingerprint"] for each in checks if each["verdict"] == "FAIL")
     except (OSError, msgspec.MsgspecError, KeyError, TypeError) as cause:
         raise CouldNotRun(f"{baseline} is no result of trustweft check --json: {cause!r}") from cause
+
+
+def _write(run: Run, options: dict[str, Any], known: frozenset[str]) -> None:
+    from trustweft.audit.reports import as_html, as_junit, as_sarif
+
+    if options["html"] is not None:
+        options["html"].write_text(as_html(run), encoding="utf-8")
+    if options["sarif"] is not None:
+        options["sarif"].write_bytes(as_sarif(run, known=known if options["baseline"] else None))
+    if options["junit"] is not None:
+        options["junit"].write_bytes(as_junit(run))
