@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from trustweft.cli.check.box import target_of_box
+from trustweft.cli.check.explain import explain, show_result
 from trustweft.cli.check.narration import Narrator, plan, tell
 from trustweft.cli.data_directory import DataDirectory, default_directory
 from trustweft.cli.output import examples, json_option, print_json
@@ -57,6 +58,9 @@ box_option = click.option(
         "trustweft check --target bank.toml --html report.html --sarif report.sarif",
         "trustweft check --only TK --only DP-07 --level 2",
         "trustweft check --target bank.toml --baseline last.json --json",
+        "trustweft check init https://login.example --output bank.toml",
+        "trustweft check explain TK-01",
+        "trustweft check replay TK-01 --target bank.toml",
     ),
 )
 @target_option
@@ -92,6 +96,75 @@ def command(context: click.Context, /, **options: Any) -> None:
     context.obj = options
     if context.invoked_subcommand is None:
         _check(options)
+
+
+command.add_command(explain)
+
+
+@command.command(
+    epilog=examples("trustweft check replay TK-01", "trustweft check replay TK-01 --target bank.toml --json")
+)
+@click.argument("check", metavar="ID")
+@target_option
+@box_option
+@json_option
+def replay(check: str, file: Path | None, data: Path | None, *, as_json: bool) -> None:
+    """Carry out one check again, with everything fresh, and show each exchange.
+
+    The exit status is 0 where it does not fail, 1 where it does, and 2 where it could not be tried.
+    """
+    from trustweft.audit.verdict import Safety, Verdict
+
+    target = read(file, data)
+    (chosen,) = choose((check,), exactly=True)
+    with Narrator(1, silent=True) as narrator:
+        run = carry_out(target, (chosen,), safety=Safety.STATE, waits=True, narrator=narrator)
+    (result,) = run.checks
+    if as_json:
+        print_json(result)
+    else:
+        show_result(result)
+    if result.verdict is Verdict.FAIL:
+        raise click.exceptions.Exit(1)
+    if result.verdict is Verdict.INCONCLUSIVE:
+        raise click.exceptions.Exit(COULD_NOT)
+
+
+@command.command(
+    epilog=examples(
+        "trustweft check init https://login.example",
+        "trustweft check init https://login.example --output bank.toml",
+    )
+)
+@click.argument("issuer", metavar="ISSUER")
+@click.option("--trust", metavar="FILE", help="PEM file of the authorities that signed its certificate.")
+@click.option(
+    "--output", type=_FILE, help="Write the target file to FILE, which must not exist.", metavar="FILE"
+)
+def init(issuer: str, trust: str | None, output: Path | None) -> None:
+    """Write a first target file from what a server says of itself, and say what it still lacks."""
+    import msgspec
+
+    from trustweft.audit.target import TargetError
+    from trustweft.cli.check.first_target import first_target
+
+    if not issuer.startswith(("https://", "http://")):
+        raise click.BadParameter("an issuer is a URL: https://login.example", param_hint="ISSUER")
+    try:
+        text, missing = first_target(issuer, trust=trust)
+    except (TargetError, msgspec.ValidationError) as cause:
+        raise CouldNotRun(str(cause)) from cause
+    if output is None:
+        click.echo(text)
+    else:
+        try:
+            with output.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as cause:
+            raise CouldNotRun(f"{output}: {cause.strerror}") from cause
+        output.chmod(0o600)
+    for line in ("It still needs:", *(f"  - {each}" for each in missing)):
+        click.echo(line, err=True)
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -142,8 +215,8 @@ def read(file: Path | None, data: Path | None, *, rate: float | None = None) -> 
     return target if rate is None else msgspec.structs.replace(target, rate=rate)
 
 
-def choose(only: Sequence[str], skip: Sequence[str] = ()) -> tuple[Check, ...]:
-    """Return the checks with these ids, or of groups whose name the ids begin with.
+def choose(only: Sequence[str], skip: Sequence[str] = (), *, exactly: bool = False) -> tuple[Check, ...]:
+    """Return the checks with these ids and, unless ``exactly`` these are meant, of groups that ids begin with.
 
     Raises:
         click.BadParameter: nothing is called so.
@@ -151,7 +224,11 @@ def choose(only: Sequence[str], skip: Sequence[str] = ()) -> tuple[Check, ...]:
     from trustweft.audit.registry import all_checks
 
     def named(each: Check, names: Sequence[str]) -> bool:
-        return any(each.id == name.upper() or each.id.startswith(f"{name.upper()}-") for name in names)
+        return any(
+            each.id.upper() == name.upper()
+            or (not exactly and each.id.upper().startswith(f"{name.upper()}-"))
+            for name in names
+        )
 
     for name in (*only, *skip):
         if not any(named(each, (name,)) for each in all_checks()):
