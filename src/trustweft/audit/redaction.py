@@ -82,7 +82,8 @@ def show(evidence: Evidence) -> ShownEvidence:
 
 
 def mask(text: str) -> str:
-    """Return a text without the secrets that stand in it."""
+    """Return a text without the secrets that stand in it, and without what no encoding can hold."""
+    text = text.encode("utf-8", "replace").decode()
     text = _PARAMETER.sub(lambda found: f"{found[1]}={_digest(found[2])}", text)
     text = _MEMBER.sub(lambda found: f'{found[1]}"{_digest(found[2])}"', text)
     text = _FIELD.sub(lambda found: f"{found[1]}{found[2]}{_digest(found[3])}{found[2]}", text)

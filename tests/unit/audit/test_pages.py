@@ -1,0 +1,55 @@
+"""Pages are read as a person would read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from trustweft.audit.pages import read_page
+
+
+def test_a_login_form_shows_where_name_and_password_go() -> None:
+    (form,) = read_page(
+        '<form method="post" action="/login"><input type="hidden" name="csrf" value="t">'
+        '<input name="login"><input type="password" name="pw"><button>Sign in</button></form>'
+    ).forms
+    assert form.username is not None
+    assert form.password is not None
+    assert (form.method, form.action, form.username.name, form.password.name) == (
+        "POST",
+        "/login",
+        "login",
+        "pw",
+    )
+    assert form.filled({"login": "alice", "pw": "x"}, None) == [
+        ("csrf", "t"),
+        ("login", "alice"),
+        ("pw", "x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "buttons",
+    [
+        '<button name="d" value="deny">Cancel</button><button name="d" value="allow">Allow access</button>',
+        '<input type="submit" name="d" value="No"><input type="submit" name="d" value="Yes">',
+        '<button name="x" value="1">Deny</button><button name="x" value="2">Weiter</button>',
+    ],
+)
+def test_of_several_buttons_the_one_that_agrees_is_pressed(buttons: str) -> None:
+    (form,) = read_page(f'<form method="post">{buttons}</form>').forms
+    pressed = form.agreeing_button()
+    assert pressed is not None
+    assert pressed.value in {"allow", "Yes", "2"}
+
+
+def test_a_form_that_can_only_refuse_is_told_apart() -> None:
+    (form,) = read_page('<form method="post"><button>Deny</button></form>').forms
+    assert form.only_refuses
+
+
+def test_boxes_are_ticked_and_of_radio_buttons_one_is_sent() -> None:
+    (form,) = read_page(
+        '<form method="post"><input type="checkbox" name="scope" value="a"><input type="checkbox" name="scope" '
+        'value="b"><input type="radio" name="r" value="1"><input type="radio" name="r" value="2" checked></form>'
+    ).forms
+    assert form.filled({}, None) == [("scope", "a"), ("scope", "b"), ("r", "2")]
