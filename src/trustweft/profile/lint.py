@@ -83,7 +83,8 @@ def judge(profile: Profile, *, today: dt.date) -> Iterator[Finding]:
         today: the day to which its review date is held.
     """
     if profile.extends is not None:
-        yield from (Finding("weaker", text) for text in weaknesses(profile, load_profile(profile.extends)))
+        base = load_profile(profile.extends)
+        yield from (Finding("weaker", weakness.text) for weakness in weaknesses(profile, base))
     yield from (Finding("contradiction", text) for text in _contradictions(profile))
     if profile.review_by < today:
         yield Finding("review", f"it was to be reviewed by {profile.review_by}")

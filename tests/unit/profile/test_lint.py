@@ -62,6 +62,12 @@ def test_a_longer_lifetime_than_the_base_has_is_weaker(tmp_path: Path) -> None:
     assert _texts(path) == ["weaker: access_token_lifetime is 600, and fapi2-security has 300"]
 
 
+def test_dropping_a_specification_that_binds_the_base_is_weaker(tmp_path: Path) -> None:
+    path = _file(tmp_path, "")
+    path.write_text(path.read_text().replace('"fapi2-security"', '"fapi2-message-signing"', 1))
+    assert "weaker: it is not held to FAPI2-MS, and fapi2-message-signing is" in _texts(path)
+
+
 def test_a_later_deadline_than_the_base_has_is_weaker(tmp_path: Path) -> None:
     path = _file(tmp_path, '[offboarding]\ncleanup = { value = 900, why = "our choice: slow" }\n')
     assert _texts(path) == ["weaker: off-boarding: cleanup takes 900 seconds, and 300 in fapi2-security"]
