@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt  # noqa: TC003  # msgspec reads the annotations when the table is decoded
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from trustweft.profile.loading import load_profile
 from trustweft.profile.mechanisms import load_mechanisms
@@ -38,11 +38,16 @@ class Finding(Struct, frozen=True):
 
 
 class Revision(Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest revision of a practice, and what took its place, if anything did."""
+    """The newest revision of a practice, where it is published, and what took its place, if anything did.
+
+    A draft can change without notice, and takes nobody's place.
+    """
 
     practice: str
     title: str
     date: dt.date
+    source: Annotated[str, Meta(pattern=r"^https://")]
+    draft: bool = False
     superseded_by: str | None = None
 
 
@@ -119,8 +124,11 @@ def _contradictions(profile: Profile) -> Iterator[str]:
 
 def _outdated(profile: Profile) -> Iterator[str]:
     for source in profile.sources:
-        newest = revisions().get(source.practice or "")
+        if source.practice is None:
+            continue
+        newest = revisions().get(source.practice)
         if newest is None:
+            yield f"it cites {source.title} as {source.practice}, of which no revision is known"
             continue
         if source.date < newest.date:
             yield f"it cites {source.title} of {source.date}; the newest revision is of {newest.date}"
