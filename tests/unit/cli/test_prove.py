@@ -114,8 +114,8 @@ def test_spin_runs_what_the_command_writes_as_the_command_says(
 @pytest.mark.parametrize(("options", "attacked"), [(ATTACKED, True), (CLOSED, False)])
 def test_clingo_alone_answers_what_the_command_writes(
     options: tuple[str, ...],
-    attacked: bool,
-    tmp_path: Path,  # noqa: FBT001  # a case of the table
+    attacked: bool,  # noqa: FBT001  # a case of the table
+    tmp_path: Path,
 ) -> None:
     file = tmp_path / "model.lp"
     assert prove("fapi2-security", "--emit", "clingo", str(file), *options, "--deep")[0] == 0
