@@ -21,7 +21,7 @@ from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
 from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.resource.checks import PIPELINE
 from trustweft.resource.guard import Guard

@@ -21,7 +21,7 @@ from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.x509 import load_authorities
 from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
