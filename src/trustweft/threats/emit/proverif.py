@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.threats.emit.resolved import name_anonymous, resolved
+from trustweft.threats.emit.resolved import name_anonymous, possible, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ __all__ = ["proverif"]
 
 def proverif(rules: Iterable[Rule], setting: Setting, *, goal: str) -> str:
     """Return the clauses and the query whether ``goal`` can be broken."""
-    kept = [name_anonymous(rule) for rule in resolved(rules, setting)]
+    kept = [name_anonymous(rule) for rule in possible(resolved(rules, setting))]
     clauses = [rule for rule in kept if rule.heads and rule.kind != "limit"]
     atoms = [atom for rule in clauses for atom in (*rule.heads, *_held(rule))]
     predicates = sorted({("broken", 1), *((atom.name, len(atom.arguments)) for atom in atoms)})

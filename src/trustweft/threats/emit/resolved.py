@@ -1,7 +1,7 @@
 """One setting, decided: rules whose mechanisms are off or whose attackers are absent are gone, the rest says no more of it.
 
-What other provers get is therefore the model of one setting, without a word about mechanisms, and without rules that
-wait for what nothing brings about there.
+What other provers get is therefore the model of one setting, without a word about mechanisms; and without rules that wait
+for what nothing brings about there, since some take those for mistakes.
 """
 
 from __future__ import annotations
@@ -16,15 +16,11 @@ if TYPE_CHECKING:
 
     from trustweft.threats.setting import Setting
 
-__all__ = ["name_anonymous", "resolved"]
+__all__ = ["name_anonymous", "possible", "resolved"]
 
 
 def resolved(rules: Iterable[Rule], setting: Setting) -> Iterator[Rule]:
     """Yield the rules that are left in ``setting``, and its scenario as facts."""
-    return _possible(tuple(_left(rules, setting)))
-
-
-def _left(rules: Iterable[Rule], setting: Setting) -> Iterator[Rule]:
     for rule in (*rules, *setting.bound.rules()):
         conditions = [(each, _decided(each, setting)) for each in rule.conditions]
         if all(decision is not False for _, decision in conditions):
@@ -32,8 +28,9 @@ def _left(rules: Iterable[Rule], setting: Setting) -> Iterator[Rule]:
             yield replace(rule, body=left, checks=(), attacker=None)
 
 
-def _possible(rules: tuple[Rule, ...]) -> Iterator[Rule]:
-    """Yield the rules of which every condition can come about, by its name, and of limits the events that can."""
+def possible(model: Iterable[Rule]) -> Iterator[Rule]:
+    """Yield the rules of a whole model of which every condition can come about by its name, and of limits such events."""
+    rules = tuple(model)
     acting = [rule for rule in rules if rule.kind not in {"limit", "forbid"}]
     known: set[str] = set()
     while more := {rule.heads[0].name for rule in acting if _waits_for(rule) <= known} - known:

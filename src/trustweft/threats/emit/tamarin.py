@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Final
 
-from trustweft.threats.emit.resolved import name_anonymous, resolved
+from trustweft.threats.emit.resolved import name_anonymous, possible, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ _COMPARISONS: Final = {
 
 def tamarin(rules: Iterable[Rule], setting: Setting, *, goal: str) -> str:
     """Return the theory, with the lemma that ``goal`` is never broken and the one that the honest flow is possible."""
-    kept = [name_anonymous(rule) for rule in resolved(rules, setting)]
+    kept = [name_anonymous(rule) for rule in possible(resolved(rules, setting))]
     acting = [rule for rule in kept if rule.heads and rule.kind != "limit"]
     atoms = [atom for rule in kept for atom in (*rule.heads, *(each.left for each in rule.body))]
     functions = sorted(
