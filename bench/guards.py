@@ -16,7 +16,7 @@ from bench.sides import NODE_FOLDER, free_port
 from bench.signing import http_request, tampered
 from trustweft.profile import load_profile
 from trustweft.protocol.access_token import Confirmation, NewAccessToken, create_access_token
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.runtime.encoding import encode_base64url
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from trustweft.crypto.keys import KeySet
 from trustweft.net.serving import Listener, serve
 from trustweft.net.telemetry import Telemetry
 from trustweft.profile import load_profile
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.http import HttpRequest
 from trustweft.resource.asgi import AUTHORIZATION, GuardMiddleware
 from trustweft.resource.guard import Guard

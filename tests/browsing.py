@@ -17,7 +17,7 @@ from support.client_hosts import ClientHosts
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import generate_private_key, public_jwk
 from trustweft.profile import load_profile
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.http import HttpRequest, HttpResponse
 from trustweft.protocol.oauth import FORM_CONTENT_TYPE
 from trustweft.protocol.par import create_request_uri

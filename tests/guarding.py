@@ -10,7 +10,8 @@ import msgspec
 from trustweft.crypto.keys import KeySet, LocalSigner, VerificationKey, generate_private_key, thumbprint
 from trustweft.demo.bank_details import detail_types
 from trustweft.protocol.access_token import Confirmation, NewAccessToken, create_access_token
-from trustweft.protocol.dpop import Nonces, create_proof
+from trustweft.protocol.dpop import create_proof
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.http import HttpRequest
 from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.protocol.rar import DetailMember, DetailType

@@ -74,7 +74,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.3.1-8": (Change("client/nonces.py", "return self._nonces.get(origin_of(url))", 'return self._nonces.get(origin_of(url), "made-up")'),),
     "5.3.3.1-9": (Change("client/discovery.py", "        if url is None:\n            raise NO_ENDPOINT.reject(name)", '        url = url or f"{self._configuration.issuer}/{name}"'),),
     "5.3.3.1-10": (Change("client/configuration.py", "        check_issuer_identifier(self.issuer)\n        match", "        match"),),
-    "5.3.3.1-11": (Change("protocol/metadata.py", '    if not _is_https(issuer) or document.get("issuer") != issuer:', "    if not _is_https(issuer):"),),
+    "5.3.3.1-11": (Change("protocol/metadata.py", '    if not is_https(issuer) or document.get("issuer") != issuer:', "    if not is_https(issuer):"),),
     "5.3.3.1-12": (Change("demo/moneyview.py", "        if not expected or not hmac.compare_digest(", "        if expected and not hmac.compare_digest("), Change("demo/moneyview.py", '            raise FORGED.reject("session")', "            session = self._sessions.begin()")),
     "5.3.3.1-p2": (Change("client/server_time.py", "self._offsets.get(origin_of(url), 0.0)", "next(iter(self._offsets.values()), 0.0)"),),
     "5.3.3.2-1": (Change("client/core.py", "    if error is not None:\n        raise AuthorizationDeniedError", "    if False:\n        raise AuthorizationDeniedError"),),

@@ -21,8 +21,8 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.4-5.1": (Change("protocol/mtls.py", "    if seen != expected:", "    if False:"), Change("protocol/mtls.py", "        raise NO_CERTIFICATE.reject()", "        return")),
     "5.3.4-5.2": (Change("protocol/dpop.py", '    if claims.get("htm") != method:', "    if False:"),),
     "5.4.1-1.1": (Change("protocol/access_token.py", "        if parsed.type != TOKEN_TYPE:", "        if False:"),),
-    "5.4.1-4": (Change("protocol/dpop.py", "        if len(secret) < hashlib.sha256().digest_size or not 0", "        if not 0"),),
-    "6.2-1": (Change("protocol/dpop.py", "        if nonce is None:\n            raise NONCE_REQUIRED", "        if nonce is None:\n            return\n            raise NONCE_REQUIRED"),),
+    "5.4.1-4": (Change("protocol/dpop_nonces.py", "        if len(secret) < hashlib.sha256().digest_size or not 0", "        if not 0"),),
+    "6.2-1": (Change("protocol/dpop_nonces.py", "        if nonce is None:\n            raise NONCE_REQUIRED", "        if nonce is None:\n            return\n            raise NONCE_REQUIRED"),),
     "6.2-2": (Change("resource/checks.py", "        raise dpop.REPLAYED.reject(", "        dpop.REPLAYED.reject("),),
     "6.8-1": (Change("resource/tokens.py", "        if keys is not self._keys:", "        if self._keys is None:"),),
 }  # fmt: skip

@@ -109,7 +109,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.2.1-8": (Change("protocol/client_assertion.py", "    if presented != issuer:", "    if issuer not in presented:"),),
     "5.3.2.1-9": (Change("server/grants/refresh_token.py", "return None if rotation is None else _replace(exchange, window=rotation.window_seconds)", "return _replace(exchange, window=60)"),),
     "5.3.2.1-p3": (Change("server/grants/refresh_token.py", "until=exchange.now + window)", "until=exchange.now)"),),
-    "5.3.2.1-10": (Change("protocol/dpop.py", "        if nonce not in self._around(now):", "        if False:"),),
+    "5.3.2.1-10": (Change("protocol/dpop_nonces.py", "        if nonce not in self._around(now):", "        if False:"),),
     "5.3.2.1-11": (Change("server/endpoints/interaction.py", "exchange.now + exchange.deployment.profile.limits.authorization_code_lifetime", "exchange.now + 120"),),
     "5.3.2.1-12": (Change("server/grants/authorization_code.py", "    if bound_to is not None and exchange.confirmation.jkt != bound_to:", "    if False:"),),
     "5.3.2.1-13": (Change("protocol/signed_token.py", "time is not None and time > latest:", "time is not None and time > latest + 600:"),),

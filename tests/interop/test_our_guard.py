@@ -23,7 +23,7 @@ from served import served
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.net.fetch import Fetcher
 from trustweft.profile import load_profile
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection
 from trustweft.resource.issuer_keys import RemoteKeys

@@ -16,9 +16,9 @@ from trustweft.protocol.rar import (
     DetailMember,
     DetailType,
     create_authorization_detail,
-    is_narrower,
     parse_authorization_details,
 )
+from trustweft.protocol.rar_order import is_narrower
 from trustweft.runtime.errors import Reject
 from trustweft.web.wording import printable
 

@@ -20,16 +20,14 @@ from trustweft.protocol.access_token import (
 from trustweft.protocol.bearer import create_authorization, read_challenges, read_presented_token
 from trustweft.protocol.http import HttpRequest
 from trustweft.protocol.introspection import create_response, read_response
-from trustweft.protocol.metadata import (
-    ResourceDescription,
-    ServerDescription,
-    create_resource_metadata,
-    create_server_metadata,
-    read_resource_metadata,
-    read_server_metadata,
-)
+from trustweft.protocol.metadata import ServerDescription, create_server_metadata, read_server_metadata
 from trustweft.protocol.oidc import ExpectedIdToken, NewIdToken, create_id_token, verify_id_token
 from trustweft.protocol.registration import read_client_metadata
+from trustweft.protocol.resource_metadata import (
+    ResourceDescription,
+    create_resource_metadata,
+    read_resource_metadata,
+)
 from trustweft.runtime.errors import Reject
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from trustweft.crypto.revocation_lists import ListedAuthority, RevocationLists
 from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.profile import load_profile
 from trustweft.protocol.access_token import Confirmation
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.entropy import SystemEntropy

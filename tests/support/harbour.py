@@ -13,7 +13,7 @@ from support.requests import access_token, protected_request
 from support.wire import Answer, Sent, send
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.demo.bank_data import CUSTOMERS
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection

@@ -26,7 +26,7 @@ from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener, serve
 from trustweft.profile import load_profile
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.protocol.pkce import CodeVerifier, create_challenge
 from trustweft.resource.guard import Guard

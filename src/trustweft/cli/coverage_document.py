@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trustweft.coverage import Row
-    from trustweft.profile.crosswalk import Crosswalk, Group
+    from trustweft.profile.crosswalk import Crosswalk, Group, Scheme
 
 __all__ = ["coverage_page", "crosswalk_parts"]
 
@@ -95,18 +95,14 @@ def crosswalk_parts(crosswalk: Crosswalk, groups: Sequence[Group], rows: Sequenc
         ),
         table(headings, cells),
         *left,
-        paragraph(
-            joined(
-                *(
-                    _untouched(scheme.id, scheme.title, scheme.source, groups, rows)
-                    for scheme in crosswalk.scheme
-                )
-            )
-        ),
+        paragraph(joined(*(_untouched(scheme, groups, rows) for scheme in crosswalk.scheme))),
     ]
 
 
-def _untouched(identifier: str, title: str, source: str, groups: Sequence[Group], rows: Sequence[Row]) -> str:
-    names = {group.id for group in groups if identifier not in group.touched}
+def _untouched(scheme: Scheme, groups: Sequence[Group], rows: Sequence[Row]) -> str:
+    names = {group.id for group in groups if scheme.id not in group.touched}
     count = sum(row.mechanism in names for row in rows)
-    return f"{title} ({source}) does not touch {count} of {len(rows)} requirements."
+    return (
+        f"{scheme.title} ({scheme.source}) does not touch {count} of {len(rows)} requirements. "
+        f"Its controls were compared with {scheme.compared}."
+    )

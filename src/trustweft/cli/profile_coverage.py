@@ -176,6 +176,7 @@ def _print_crosswalk(
     for scheme in table.scheme:
         untouched = sum(count[group.id] for group in groups if scheme.id not in group.touched)
         click.echo(f"{scheme.title} does not touch {untouched} of them. Read: {scheme.source}.")
+        click.echo(f"  Its controls were compared with {scheme.compared}.")
     click.echo(
         "What each control asks for, and what it does not, is in the page that --html writes, and in --json."
     )

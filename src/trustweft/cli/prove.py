@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _COULD_NOT: Final = 2
+_LANGUAGES: Final = ("promela", "tamarin", "proverif", "clingo")
 _SHORT: Final = {
     "authorization": "authorization",
     "authentication": "authentication",
@@ -29,6 +31,22 @@ _SHORT: Final = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What the command line says; the fields are the command's parameters."""
+
+    profile: str | None
+    page: Path | None
+    attackers: str | None
+    without: tuple[str, ...]
+    more: tuple[str, ...]
+    emitted: tuple[str, Path] | None
+    goal: str | None
+    explain: str | None
+    as_json: bool
+    deep: bool
+
+
 @click.command(
     name="prove",
     epilog=examples(
@@ -36,6 +54,7 @@ _SHORT: Final = {
         "trustweft prove fapi2-security --without iss",
         "trustweft prove my-profile.toml --html proof.html --deep",
         "trustweft prove fapi2-security --attackers a1,a4",
+        "trustweft prove fapi2-security --emit promela model.pml --goal authentication",
         "trustweft prove --explain mix-up",
     ),
 )
@@ -56,43 +75,72 @@ _SHORT: Final = {
     "--without", multiple=True, metavar="MECHANISM", help="Switch a mechanism off, and what requires it."
 )
 @click.option("--with", "more", multiple=True, metavar="MECHANISM", help="Switch a mechanism on.")
+@click.option(
+    "--emit",
+    "emitted",
+    nargs=2,
+    type=(click.Choice(_LANGUAGES), click.Path(path_type=Path)),
+    metavar="PROVER PLACE",
+    help=f"Write the model for another prover ({', '.join(_LANGUAGES)}) to a file, or for each goal to a folder;"
+    " nothing is searched, with half as many sessions.",
+)
+@click.option("--goal", metavar="GOAL", help="Write the model for this goal alone (default: authorization).")
 @click.option("--explain", metavar="ATTACK", help="Tell one known attack, found by search now.")
-def command(
-    profile: str | None,
-    page: Path | None,
-    attackers: str | None,
-    without: tuple[str, ...],
-    more: tuple[str, ...],
-    explain: str | None,
-    *,
-    as_json: bool,
-    deep: bool,
-) -> None:
+def command(**given: Any) -> None:
     """Search a profile for attacks by every combination of attackers, and tell what closes each.
 
     The exit status is 0 where nothing goes beyond what the profile accepts, 1 where something does, and 2 where
     nothing can be said: nobody could log in, or the profile cannot be read.
     """
     _require_engine()
-    if explain is not None:
-        _explain(explain, as_json=as_json)
+    asked = _Asked(**given)
+    if asked.explain is not None:
+        _explain(asked.explain, as_json=asked.as_json)
         return
-    if profile is None:
-        raise click.UsageError("Name a profile, or the file of one.")
-    if page is not None and not page.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {page.parent}", param_hint="--html")
+    subject = _asked_subject(asked)
     from trustweft.threats.matrix import DEFAULT_ATTACKERS
+
+    attackers = _attackers(asked.attackers) if asked.attackers else DEFAULT_ATTACKERS
+    if asked.emitted is None:
+        _search(subject, attackers, asked)
+    else:
+        from trustweft.cli.prove_emit import emit
+
+        language, place = asked.emitted
+        emit(
+            subject,
+            language,
+            place,
+            attackers=attackers,
+            goal=asked.goal,
+            deep=asked.deep,
+            as_json=asked.as_json,
+        )
+
+
+def _asked_subject(asked: _Asked) -> Subject:
+    """Return what is examined, once it is certain that the options go together."""
+    if asked.profile is None:
+        raise click.UsageError("Name a profile, or the file of one.")
+    if asked.goal is not None and asked.emitted is None:
+        raise click.UsageError("--goal is for --emit: a search looks at every goal.")
+    if asked.page is not None and asked.emitted is not None:
+        raise click.UsageError("--emit writes a model, and searches nothing that --html could show.")
+    if asked.page is not None and not asked.page.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {asked.page.parent}", param_hint="--html")
+    return _subject(asked.profile, without=asked.without, more=asked.more)
+
+
+def _search(subject: Subject, attackers: tuple[str, ...], asked: _Asked) -> None:
     from trustweft.threats.proof import prove
     from trustweft.threats.setting import DEEP, DEFAULT
 
-    chosen = _attackers(attackers) if attackers else DEFAULT_ATTACKERS
-    subject = _subject(profile, without=without, more=more)
-    proof = prove(subject, attackers=chosen, bound=DEEP if deep else DEFAULT)
-    if page is not None:
+    proof = prove(subject, attackers=attackers, bound=DEEP if asked.deep else DEFAULT)
+    if asked.page is not None:
         from trustweft.threats.document import as_page
 
-        page.write_text(as_page(proof), encoding="utf-8")
-    if as_json:
+        asked.page.write_text(as_page(proof), encoding="utf-8")
+    if asked.as_json:
         print_json(proof.as_document())
     else:
         _tell(proof)

@@ -93,7 +93,7 @@ class ClientCore:
         "RFC9700-2.1.1-p1",
         "RFC9700-2.1.1-p2.1",
         "RFC9700-4.4.2-p2",
-        "RFC9700-UPDATE-2.2.2-p3.2",
+        "RFC9700-UPDATE-2.2.2-p2.2",
     )
     def begin(
         self, *, authorization_details: Sequence[Mapping[str, object]] = ()
@@ -152,8 +152,8 @@ class ClientCore:
         "RFC9207-2.4-p1.1",
         "RFC9207-2.4-p1.5",
         "RFC9207-4-p4.2",
-        "RFC9700-UPDATE-2.2.2-p3.3",
-        "RFC9700-UPDATE-2.2.2-p3.4",
+        "RFC9700-UPDATE-2.2.2-p2.3",
+        "RFC9700-UPDATE-2.2.2-p2.4",
     )
     def finish(self, pending: PendingAuthorization, query: bytes) -> Flow[TokenSet]:
         """Turn the authorization response into tokens.

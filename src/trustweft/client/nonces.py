@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from trustweft.client.wire import header_values, origin_of
-from trustweft.protocol.dpop import NONCE_HEADER, read_nonce_header
+from trustweft.protocol.dpop_nonces import NONCE_HEADER, read_nonce_header
 from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:

@@ -36,8 +36,8 @@ from trustweft.demo.bank_permissions import Permissions
 from trustweft.net.asgi import DISCONNECTED
 from trustweft.protocol.bearer import INSUFFICIENT_DETAILS
 from trustweft.protocol.http import HttpResponse, json_response
-from trustweft.protocol.metadata import ResourceDescription
 from trustweft.protocol.oauth import INVALID_REQUEST, error_fields, parse_query
+from trustweft.protocol.resource_metadata import ResourceDescription
 from trustweft.resource.asgi import AUTHORIZATION, PARTICIPANT, GuardMiddleware, failure
 from trustweft.resource.guard import REASON_HEADER
 from trustweft.resource.metadata import publish_metadata

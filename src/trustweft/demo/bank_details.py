@@ -9,12 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.demo.bank_data import CURRENCY
-from trustweft.protocol.rar import (
-    AuthorizationDetail,
-    DetailMember,
-    DetailType,
-    create_authorization_detail,
-)
+from trustweft.protocol.rar import AuthorizationDetail, DetailMember, DetailType, create_authorization_detail
 
 if TYPE_CHECKING:
     from trustweft.demo.bank_ledger import PaymentOrder

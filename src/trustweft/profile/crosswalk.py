@@ -26,11 +26,17 @@ _Control = Annotated[str, Meta(pattern=r"^(CC|C|A|P|A\.)?[0-9]+(\.[0-9]+)*$")]
 
 
 class Scheme(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A scheme that certificates are issued under, and the edition that was read."""
+    """A scheme that certificates are issued under.
+
+    Attributes:
+        source: its edition.
+        compared: what the numbers of the controls were compared with, where the edition itself was not at hand.
+    """
 
     id: _Identifier
     title: str
     source: str
+    compared: Annotated[str, Meta(min_length=10)]
 
 
 class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from trustweft.profile.schema import Profile
 
-__all__ = ["DEFAULT", "HONOURED", "check_implemented", "not_implemented", "unbuilt_specifications"]
+__all__ = [
+    "DEFAULT",
+    "HONOURED",
+    "check_implemented",
+    "not_implemented",
+    "unbuilt_mechanisms",
+    "unbuilt_specifications",
+]
 
 DEFAULT: Final = "fapi2-security"
 _FLOOR: Final = "FAPI2-SP"
@@ -98,11 +105,14 @@ def not_implemented(profile: Profile, *, without: Collection[str] = ()) -> tuple
         for name in names
         if name not in HONOURED and not _fulfils(name, done=default.value(name), asked=profile.value(name))
     )
-    missing = (
-        each for each in profile.mechanisms.on if each in _MECHANISMS_NOT_BUILT and each not in without
-    )
+    missing = (each for each in unbuilt_mechanisms(profile) if each not in without)
     mechanisms = tuple(f"the mechanism {each} is on, which is not built yet" for each in missing)
     return (*fixed, *_not_built(profile), *_too_weak(profile), *mechanisms)
+
+
+def unbuilt_mechanisms(profile: Profile) -> tuple[str, ...]:
+    """Return the mechanisms that a profile switches on and no participant has: whoever starts does without them."""
+    return tuple(each for each in profile.mechanisms.on if each in _MECHANISMS_NOT_BUILT)
 
 
 def unbuilt_specifications(profile: Profile) -> tuple[str, ...]:

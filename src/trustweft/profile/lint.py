@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt  # noqa: TC003  # msgspec reads the annotations when the table is decoded
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from trustweft.profile.loading import load_profile
 from trustweft.profile.mechanisms import load_mechanisms
@@ -38,11 +38,16 @@ class Finding(Struct, frozen=True):
 
 
 class Revision(Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest revision of a practice, and what took its place, if anything did."""
+    """The newest revision of a practice, where it is published, and what took its place, if anything did.
+
+    A draft can change without notice, and takes nobody's place.
+    """
 
     practice: str
     title: str
     date: dt.date
+    source: Annotated[str, Meta(pattern=r"^https://")]
+    draft: bool = False
     superseded_by: str | None = None
 
 
@@ -83,7 +88,8 @@ def judge(profile: Profile, *, today: dt.date) -> Iterator[Finding]:
         today: the day to which its review date is held.
     """
     if profile.extends is not None:
-        yield from (Finding("weaker", text) for text in weaknesses(profile, load_profile(profile.extends)))
+        base = load_profile(profile.extends)
+        yield from (Finding("weaker", weakness.text) for weakness in weaknesses(profile, base))
     yield from (Finding("contradiction", text) for text in _contradictions(profile))
     if profile.review_by < today:
         yield Finding("review", f"it was to be reviewed by {profile.review_by}")
@@ -118,8 +124,11 @@ def _contradictions(profile: Profile) -> Iterator[str]:
 
 def _outdated(profile: Profile) -> Iterator[str]:
     for source in profile.sources:
-        newest = revisions().get(source.practice or "")
+        if source.practice is None:
+            continue
+        newest = revisions().get(source.practice)
         if newest is None:
+            yield f"it cites {source.title} as {source.practice}, of which no revision is known"
             continue
         if source.date < newest.date:
             yield f"it cites {source.title} of {source.date}; the newest revision is of {newest.date}"

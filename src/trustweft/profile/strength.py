@@ -1,20 +1,52 @@
-"""Which of two values is weaker: how a profile that extends another is held to it.
+"""Which of two values is weaker: how a profile that extends another is held to it, and how two are compared.
 
 The direction of each limit is data; a limit that is neither weaker nor stronger when it changes has none.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
 
 from trustweft.profile.mechanisms import KINDS, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from trustweft.profile.governance import Deadline
     from trustweft.profile.schema import Profile
 
-__all__ = ["uses_dpop", "weaknesses"]
+__all__ = ["Part", "Weakness", "uses_dpop", "weaknesses"]
+
+Part = Literal[
+    "about",
+    "specifications",
+    "mechanisms",
+    "limits",
+    "duties",
+    "on-boarding",
+    "off-boarding",
+    "responsibilities",
+    "interactions",
+    "accepted risks",
+    "requirements",
+]
+
+
+class Weakness(Struct, frozen=True):
+    """One point in which a profile is weaker than another.
+
+    Attributes:
+        part: the part of a profile in which it lies.
+        name: what it is there: a limit, a duty, a mechanism, the kind of a graded one, or an id.
+        text: what is weaker, as a sentence without a stop.
+    """
+
+    part: Part
+    name: str
+    text: str
+
 
 # More of it is weaker: whoever steals something can use it longer, and more is allowed.
 _MORE_IS_WEAKER: Final = frozenset(
@@ -70,15 +102,21 @@ def uses_dpop(profile: Profile) -> bool:
     return "sc=dpop" in (*profile.mechanisms.on, *profile.mechanisms.choices)
 
 
-def weaknesses(profile: Profile, base: Profile) -> Iterator[str]:
-    """Yield each point in which ``profile`` is weaker than ``base``, as a sentence without a stop."""
+def weaknesses(profile: Profile, base: Profile) -> Iterator[Weakness]:
+    """Yield each point in which ``profile`` is weaker than ``base``."""
+    held_to = {each.id for each in profile.specifications}
+    for each in base.specifications:
+        if each.id not in held_to:
+            text = f"it is not held to {each.id}, and {base.name} is"
+            yield Weakness("specifications", each.id, text)
     for name in base.limits.__struct_fields__:
         ours, theirs = getattr(profile.limits, name), getattr(base.limits, name)
         if _weaker(name, ours, theirs):
-            yield f"{name} is {_shown(ours)}, and {base.name} has {_shown(theirs)}"
+            text = f"{name} is {_shown(ours)}, and {base.name} has {_shown(theirs)}"
+            yield Weakness("limits", name, text)
     for name in base.duties.__struct_fields__:
         if getattr(base.duties, name) and not getattr(profile.duties, name):
-            yield f"{name} is no duty here, and is one in {base.name}"
+            yield Weakness("duties", name, f"{name} is no duty here, and is one in {base.name}")
     yield from _weaker_mechanisms(profile, base)
     yield from _opened(profile, base)
     yield from _later_deadlines(profile, base)
@@ -102,16 +140,16 @@ def _grade(name: str, values: object) -> int:
     return min((_GRADES[name].get(str(value), 0) for value in named), default=0)
 
 
-def _weaker_mechanisms(profile: Profile, base: Profile) -> Iterator[str]:
+def _weaker_mechanisms(profile: Profile, base: Profile) -> Iterator[Weakness]:
     graded = tuple(f"{kind}=" for kind in KINDS)
     for name in base.mechanisms.on:
         moot = name in _OPENS or (name.startswith("dpop") and not uses_dpop(profile))
         if name not in profile.mechanisms.on and not moot and not name.startswith(graded):
-            yield f"the mechanism {name} is off, and on in {base.name}"
+            yield Weakness("mechanisms", name, f"the mechanism {name} is off, and on in {base.name}")
     for kind, order in KINDS.items():
         ours, theirs = (_weakest(kind, order, each) for each in (profile, base))
         if order.index(ours) < order.index(theirs):
-            yield f"{kind} is {ours}, and {theirs} in {base.name}"
+            yield Weakness("mechanisms", kind, f"{kind} is {ours}, and {theirs} in {base.name}")
 
 
 def _weakest(kind: str, order: tuple[str, ...], profile: Profile) -> str:
@@ -119,38 +157,49 @@ def _weakest(kind: str, order: tuple[str, ...], profile: Profile) -> str:
     return min(values_of(kind, (*profile.mechanisms.on, *profile.mechanisms.choices)), key=order.index)
 
 
-def _opened(profile: Profile, base: Profile) -> Iterator[str]:
+def _opened(profile: Profile, base: Profile) -> Iterator[Weakness]:
     for name, guard in _WAYS_IN.items():
         open_here, open_there = (
             name in each.mechanisms.on and guard not in each.mechanisms.on for each in (profile, base)
         )
         if open_here and not open_there:
-            yield f"the mechanism {name} is on{f' without {guard}' if guard else ''}, and not in {base.name}"
+            without = f" without {guard}" if guard else ""
+            text = f"the mechanism {name} is on{without}, and not in {base.name}"
+            yield Weakness("mechanisms", name, text)
 
 
-def _later_deadlines(profile: Profile, base: Profile) -> Iterator[str]:
-    for title, ours, theirs in (
+def _later_deadlines(profile: Profile, base: Profile) -> Iterator[Weakness]:
+    both: tuple[tuple[Part, Mapping[str, Deadline], Mapping[str, Deadline]], ...] = (
         ("on-boarding", profile.onboarding, base.onboarding),
         ("off-boarding", profile.offboarding, base.offboarding),
-    ):
+    )
+    for part, ours, theirs in both:
         for name, deadline in theirs.items():
-            if name in ours and ours[name].value > deadline.value:
-                yield f"{title}: {name} takes {ours[name].value} seconds, and {deadline.value} in {base.name}"
+            here = ours[name].value if name in ours else None
+            if (said := _later(here, deadline.value)) is not None:
+                yield Weakness(part, name, f"{part}: {name} {said} in {base.name}")
 
 
-def _later_responsibilities(profile: Profile, base: Profile) -> Iterator[str]:
-    ours = {each.id: each.deadline for each in profile.responsibilities}
+def _later_responsibilities(profile: Profile, base: Profile) -> Iterator[Weakness]:
+    ours = {each.id: each for each in profile.responsibilities}
     for each in base.responsibilities:
-        if each.deadline is None or each.id not in ours:
-            continue
-        deadline = ours[each.id]
-        if deadline is None:
-            yield f"responsibility: {each.id} has no deadline, and {each.deadline} seconds in {base.name}"
-        elif deadline > each.deadline:
-            yield f"responsibility: {each.id} takes {deadline} seconds, and {each.deadline} in {base.name}"
+        if each.id not in ours:
+            text = f"responsibility: {each.id} is nobody's, and {each.who}'s in {base.name}"
+            yield Weakness("responsibilities", each.id, text)
+        elif (
+            each.deadline is not None and (said := _later(ours[each.id].deadline, each.deadline)) is not None
+        ):
+            yield Weakness("responsibilities", each.id, f"responsibility: {each.id} {said} in {base.name}")
 
 
-def _further_risks(profile: Profile, base: Profile) -> Iterator[str]:
+def _later(ours: int | None, theirs: int) -> str | None:
+    """Say how ``ours`` is later than a deadline of ``theirs`` seconds; None where it is not."""
+    if ours is None:
+        return f"has no deadline, and {theirs} seconds"
+    return f"takes {ours} seconds, and {theirs}" if ours > theirs else None
+
+
+def _further_risks(profile: Profile, base: Profile) -> Iterator[Weakness]:
     """Yield risks accepted beyond those of ``base``; a base that accepts none has not weighed its risks."""
     for risk in profile.residuals if base.residuals else ():
         accepted = any(
@@ -159,7 +208,8 @@ def _further_risks(profile: Profile, base: Profile) -> Iterator[str]:
             for other in base.residuals
         )
         if not accepted:
-            yield f"it accepts {risk.attack} ({risk.goal}) by {', '.join(risk.attackers)}, and {base.name} does not"
+            text = f"it accepts {risk.attack} ({risk.goal}) by {', '.join(risk.attackers)}, and {base.name} does not"
+            yield Weakness("accepted risks", f"{risk.attack}, {risk.goal}", text)
 
 
 def _shown(value: object) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 from trustweft.crypto.jws import MAXIMUM_TOKEN
-from trustweft.protocol.rar import is_narrower
+from trustweft.protocol.rar_order import is_narrower
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reason, reason
 

@@ -1,4 +1,4 @@
-"""Metadata: authorization servers (RFC 8414, OpenID Connect Discovery 1.0), protected resources (RFC 9728).
+"""Metadata of authorization servers (RFC 8414, OpenID Connect Discovery 1.0).
 
 The order of the checks on what a server says of itself, here and in the tests: (1) issuer (2) endpoints
 (3) what the profile needs it to support (4) algorithms. What we do not know is left out.
@@ -11,56 +11,39 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from trustweft.crypto.algorithms import ALGORITHMS
-from trustweft.protocol.url import parse_url
+from trustweft.protocol.metadata_members import (
+    ENDPOINT,
+    ERROR,
+    MALFORMED,
+    UNSUPPORTED,
+    allowed_algorithms,
+    is_https,
+    texts_of,
+)
 from trustweft.protocol.well_known import WellKnown, resource_well_known_url, well_known_urls
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = [
     "ClientNeeds",
-    "ResourceDescription",
-    "ResourceMetadata",
     "ServerDescription",
     "ServerMetadata",
     "WellKnown",
-    "create_resource_metadata",
     "create_server_metadata",
-    "read_resource_metadata",
     "read_server_metadata",
     "resource_well_known_url",
     "well_known_urls",
 ]
 
-_MAXIMUM_LIST: Final = 1_000
-
-_ERROR: Final = "invalid_metadata"  # no code of an RFC: the refusal stays on the reader's side
-ISSUER = reason("metadata.issuer", error=_ERROR, public="The metadata belongs to another issuer.", status=502)
-ENDPOINT = reason(
-    "metadata.endpoint",
-    error=_ERROR,
-    public="An endpoint of the metadata is missing or is no https URL.",
-    status=502,
-)
-MALFORMED = reason(
-    "metadata.malformed", error=_ERROR, public="A member of the metadata has the wrong type.", status=502
-)
-UNSUPPORTED = reason(
-    "metadata.unsupported",
-    error=_ERROR,
-    public="The metadata does not offer what FAPI 2.0 requires.",
-    status=502,
-)
+ISSUER = reason("metadata.issuer", error=ERROR, public="The metadata belongs to another issuer.", status=502)
 NO_ALGORITHM = reason(
     "metadata.algorithm",
-    error=_ERROR,
+    error=ERROR,
     public="The metadata offers none of the allowed signature algorithms.",
     status=502,
-)
-RESOURCE = reason(
-    "metadata.resource", error=_ERROR, public="The metadata belongs to another resource.", status=502
 )
 
 
@@ -130,33 +113,6 @@ class ServerMetadata(Struct, frozen=True, kw_only=True):
     authorization_details_types: tuple[str, ...] = ()
 
 
-class ResourceDescription(Struct, frozen=True, kw_only=True):
-    """What a protected resource says of itself.
-
-    Attributes:
-        certificate_bound_access_tokens: whether it also takes tokens that are bound to a client certificate.
-    """
-
-    resource: str
-    authorization_servers: tuple[str, ...]
-    scopes: tuple[str, ...]
-    name: str | None = None
-    documentation: str | None = None
-    signing_algorithms: tuple[str, ...] = ALGORITHMS
-    certificate_bound_access_tokens: bool = False
-    authorization_details_types: tuple[str, ...] = ()
-
-
-class ResourceMetadata(Struct, frozen=True, kw_only=True):
-    """What a client may believe of a protected resource: read and verified."""
-
-    resource: str
-    authorization_servers: tuple[str, ...]
-    scopes: tuple[str, ...]
-    dpop_algorithms: tuple[str, ...]
-    authorization_details_types: tuple[str, ...] = ()
-
-
 @enforces(
     "FAPI2-SP-5.3.2.1-1",
     "FAPI2-SP-5.2.2.1-2",
@@ -184,7 +140,7 @@ def create_server_metadata(server: ServerDescription) -> dict[str, object]:
     endpoints = {name: url for name, url in endpoints.items() if url is not None}
     aliases = dict(server.mtls_endpoint_aliases)
     for url in (server.issuer, *endpoints.values(), *aliases.values()):
-        if not _is_https(url):
+        if not is_https(url):
             raise ValueError(f"{url} is no https URL without fragment")
     document: dict[str, object] = {"issuer": server.issuer, **endpoints}
     document |= _oauth_members(server) | _authentication_members(server)
@@ -279,8 +235,8 @@ def read_server_metadata(
         for name in (*_REQUIRED_ENDPOINTS, *_OPTIONAL_ENDPOINTS)
     }
     _check_supported(document, needs)  # (3)
-    dpop = _algorithms(document, "dpop_signing_alg_values_supported")  # (4)
-    assertion = _algorithms(document, "token_endpoint_auth_signing_alg_values_supported")
+    dpop = allowed_algorithms(document, "dpop_signing_alg_values_supported")  # (4)
+    assertion = allowed_algorithms(document, "token_endpoint_auth_signing_alg_values_supported")
     if (needs.dpop and not dpop) or ("private_key_jwt" in needs.authentication_methods and not assertion):
         raise NO_ALGORITHM.reject()
     return ServerMetadata(
@@ -292,25 +248,25 @@ def read_server_metadata(
         introspection_endpoint=endpoints["introspection_endpoint"],
         revocation_endpoint=endpoints["revocation_endpoint"],
         userinfo_endpoint=endpoints["userinfo_endpoint"],
-        scopes=_texts(document, "scopes_supported"),
-        grant_types=_texts(document, "grant_types_supported", ("authorization_code", "implicit")),
+        scopes=texts_of(document, "scopes_supported"),
+        grant_types=texts_of(document, "grant_types_supported", ("authorization_code", "implicit")),
         assertion_algorithms=assertion,
         dpop_algorithms=dpop,
-        id_token_algorithms=_algorithms(document, "id_token_signing_alg_values_supported"),
+        id_token_algorithms=allowed_algorithms(document, "id_token_signing_alg_values_supported"),
         mtls_endpoint_aliases=_aliases(document),
-        authorization_details_types=_texts(document, "authorization_details_types_supported"),
+        authorization_details_types=texts_of(document, "authorization_details_types_supported"),
     )
 
 
 @enforces("FAPI2-SP-5.3.3.1-11", "RFC9207-2.4-p2.1", "RFC9700-UPDATE-2.1.2.1-p1.2")
 def _check_issuer(document: Mapping[str, object], issuer: str) -> None:
     # Octet for octet: RFC 8414 section 3.3 knows no normalisation.
-    if not _is_https(issuer) or document.get("issuer") != issuer:
+    if not is_https(issuer) or document.get("issuer") != issuer:
         raise ISSUER.reject(f"{document.get('issuer')!r:.200}")
 
 
 def _check_supported(document: Mapping[str, object], needs: ClientNeeds) -> None:
-    methods = _texts(document, "token_endpoint_auth_methods_supported", ("client_secret_basic",))
+    methods = texts_of(document, "token_endpoint_auth_methods_supported", ("client_secret_basic",))
     if set(needs.authentication_methods).isdisjoint(methods):
         raise UNSUPPORTED.reject(f"no {' or '.join(needs.authentication_methods)} at the token endpoint")
     if needs.certificate_bound and document.get("tls_client_certificate_bound_access_tokens") is not True:
@@ -322,7 +278,7 @@ def _check_supported(document: Mapping[str, object], needs: ClientNeeds) -> None
 @enforces("RFC9700-4.7.1-1")
 def _check_code_flow(document: Mapping[str, object]) -> None:
     for member, needed, default in _REQUIRED_VALUES:
-        if needed not in _texts(document, member, default):
+        if needed not in texts_of(document, member, default):
             raise UNSUPPORTED.reject(f"{member} lacks {needed}")
     # Without iss in its answers a client cannot tell servers apart (FAPI 2.0 section 5.3.3.2 item 5).
     if document.get("authorization_response_iss_parameter_supported") is not True:
@@ -331,7 +287,7 @@ def _check_code_flow(document: Mapping[str, object]) -> None:
 
 def _endpoint(document: Mapping[str, object], member: str) -> str:
     url = document.get(member)
-    if not isinstance(url, str) or not _is_https(url):
+    if not isinstance(url, str) or not is_https(url):
         raise ENDPOINT.reject(f"{member}: {url!r:.200}")
     return url
 
@@ -343,80 +299,3 @@ def _aliases(document: Mapping[str, object]) -> dict[str, str]:
         raise MALFORMED.reject("mtls_endpoint_aliases")
     known = (*_REQUIRED_ENDPOINTS[1:3], *_OPTIONAL_ENDPOINTS)
     return {member: _endpoint(aliases, member) for member in known if member in aliases}
-
-
-def _algorithms(document: Mapping[str, object], member: str) -> tuple[str, ...]:
-    """Return those that are allowed; others may be offered to clients of other profiles."""
-    return tuple(name for name in _texts(document, member) if name in ALGORITHMS)
-
-
-def _texts(document: Mapping[str, object], member: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-    if member not in document:
-        return default
-    values = document[member]
-    if (
-        not isinstance(values, list)
-        or len(values) > _MAXIMUM_LIST
-        or not all(isinstance(value, str) for value in values)
-    ):
-        raise MALFORMED.reject(member)
-    return tuple(values)
-
-
-def _is_https(url: str) -> bool:
-    parts = parse_url(url)
-    return parts is not None and parts.scheme == "https" and parts.fragment is None
-
-
-def create_resource_metadata(resource: ResourceDescription) -> dict[str, object]:
-    """Return the metadata document of a protected resource (RFC 9728 section 2).
-
-    Raises:
-        ValueError: an algorithm is not allowed, or a URL is not https.
-    """
-    if not set(resource.signing_algorithms) <= set(ALGORITHMS):
-        raise ValueError("an algorithm that FAPI 2.0 does not allow is never advertised")
-    for url in (resource.resource, *resource.authorization_servers):
-        if not _is_https(url):
-            raise ValueError(f"{url} is no https URL without fragment")
-    document: dict[str, object] = {
-        "resource": resource.resource,
-        "authorization_servers": list(resource.authorization_servers),
-        "scopes_supported": list(resource.scopes),
-        "bearer_methods_supported": ["header"],
-        "dpop_signing_alg_values_supported": list(resource.signing_algorithms),
-        # Section 2: whether DPoP is needed "always".
-        "dpop_bound_access_tokens_required": not resource.certificate_bound_access_tokens,
-        "tls_client_certificate_bound_access_tokens": resource.certificate_bound_access_tokens,
-    }
-    if resource.authorization_details_types:
-        document["authorization_details_types_supported"] = list(resource.authorization_details_types)
-    if resource.name is not None:
-        document["resource_name"] = resource.name
-    if resource.documentation is not None:
-        document["resource_documentation"] = resource.documentation
-    return document
-
-
-def read_resource_metadata(document: Mapping[str, object], *, resource: str) -> ResourceMetadata:
-    """Read the metadata that was fetched for ``resource`` (RFC 9728 section 3.3).
-
-    Which authorization server to trust is not read from here: that comes from the client's configuration.
-
-    Raises:
-        Reject: ``metadata.*``.
-    """
-    if not _is_https(resource) or document.get("resource") != resource:
-        raise RESOURCE.reject(f"{document.get('resource')!r:.200}")
-    servers: Sequence[str] = _texts(document, "authorization_servers")
-    if not all(_is_https(server) for server in servers):
-        raise ENDPOINT.reject("authorization_servers")
-    if "header" not in _texts(document, "bearer_methods_supported", ("header",)):
-        raise UNSUPPORTED.reject("bearer_methods_supported lacks header")
-    return ResourceMetadata(
-        resource=resource,
-        authorization_servers=tuple(servers),
-        scopes=_texts(document, "scopes_supported"),
-        dpop_algorithms=_algorithms(document, "dpop_signing_alg_values_supported"),
-        authorization_details_types=_texts(document, "authorization_details_types_supported"),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.protocol.bearer import INSUFFICIENT_SCOPE, create_challenge
-from trustweft.protocol.dpop import NONCE_HEADER
+from trustweft.protocol.dpop_nonces import NONCE_HEADER
 from trustweft.protocol.http import HttpResponse, json_response
 from trustweft.protocol.oauth import error_fields
 from trustweft.resource.checks import PIPELINE

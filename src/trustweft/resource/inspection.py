@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from trustweft.profile import Profile
     from trustweft.protocol.access_token import AccessToken
     from trustweft.protocol.bearer import PresentedToken
-    from trustweft.protocol.dpop import Nonces, Proof
+    from trustweft.protocol.dpop import Proof
+    from trustweft.protocol.dpop_nonces import Nonces
     from trustweft.protocol.http import HttpRequest
     from trustweft.protocol.rar import AuthorizationDetail, DetailType
     from trustweft.resource.storage import ReplayMemory, RevocationSource

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from trustweft.crypto import jws
 from trustweft.crypto.keys import NO_KEY, KeySet
 from trustweft.net.remote_keys import MAXIMUM_DOCUMENT, Fetch, KeyRefresh, RefreshedKeys, body_of
-from trustweft.protocol import metadata
+from trustweft.protocol import metadata, metadata_members
 from trustweft.protocol.oauth import SERVER_ERROR, TEMPORARILY_UNAVAILABLE
 from trustweft.protocol.url import parse_url
 from trustweft.runtime.errors import Reject, reason
@@ -149,5 +149,5 @@ class RemoteKeys:
         uri = document.get("jwks_uri")
         url = parse_url(uri) if isinstance(uri, str) else None
         if not isinstance(uri, str) or url is None or url.scheme != "https":
-            raise metadata.ENDPOINT.reject(f"jwks_uri: {uri!r:.200}")
+            raise metadata_members.ENDPOINT.reject(f"jwks_uri: {uri!r:.200}")
         return uri

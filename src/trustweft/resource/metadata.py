@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trustweft.protocol.http import HttpResponse
-from trustweft.protocol.metadata import create_resource_metadata, resource_well_known_url
+from trustweft.protocol.metadata import resource_well_known_url
+from trustweft.protocol.resource_metadata import create_resource_metadata
 
 if TYPE_CHECKING:
-    from trustweft.protocol.metadata import ResourceDescription
+    from trustweft.protocol.resource_metadata import ResourceDescription
 
 __all__ = ["PublishedMetadata", "publish_metadata"]
 

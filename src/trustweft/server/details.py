@@ -15,12 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from jsonschema_rs import Draft202012Validator, ReferencingError, RegexOptions, ValidationError
 
-from trustweft.protocol.rar import (
-    INVALID_AUTHORIZATION_DETAILS,
-    audiences_of,
-    check_locations,
-    flatten,
-)
+from trustweft.protocol.rar import INVALID_AUTHORIZATION_DETAILS, audiences_of, check_locations
+from trustweft.protocol.rar_order import flatten
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 from trustweft.server.pages import DetailRow, RequestedDetail

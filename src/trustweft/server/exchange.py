@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from trustweft.protocol.access_token import AccessToken, Confirmation
     from trustweft.protocol.bearer import PresentedToken
     from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
-    from trustweft.protocol.dpop import Nonces, Proof
+    from trustweft.protocol.dpop import Proof
+    from trustweft.protocol.dpop_nonces import Nonces
     from trustweft.protocol.http import HttpRequest, HttpResponse
     from trustweft.protocol.oauth import Form
     from trustweft.protocol.par import RequestUri

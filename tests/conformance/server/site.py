@@ -35,7 +35,7 @@ from trustweft.demo.bank_details import detail_types
 from trustweft.net.fetch import Fetcher
 from trustweft.net.serving import Listener, serve
 from trustweft.profile import load_profile
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection

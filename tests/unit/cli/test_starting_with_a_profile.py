@@ -58,14 +58,16 @@ def directory(tmp_path: Path) -> DataDirectory:
     return made
 
 
-async def assembled(directory: DataDirectory, environment: dict[str, str]) -> dict[str, Assembled]:
+async def assembled(
+    directory: DataDirectory, environment: dict[str, str], around: Surroundings = AROUND
+) -> dict[str, Assembled]:
     """Assemble every participant from its settings, and close it again."""
     found = {}
     for name, kind, assemble in PARTICIPANTS:
         path = directory.file(f"{name}/{name}.toml")
         known = environment if name == "server" else {k: v for k, v in environment.items() if "KEYS" not in k}
         settings = read_settings(path, kind, environment=known).value
-        found[name] = assemble(settings, base=path.parent, surroundings=AROUND)
+        found[name] = assemble(settings, base=path.parent, surroundings=around)
         for close in reversed(found[name].close):
             await close()
     return found
@@ -94,6 +96,36 @@ async def test_national_profiles_run_as_far_as_their_mechanisms_are_built(
     without = '["jar", "jarm", "dcr", "dcr_auth"]'
     found = await assembled(directory, environment | {"TRUSTWEFT_WITHOUT_MECHANISMS": without})
     assert set(found) == {"server", "resource", "client"}
+
+
+class Listening(SilentObserver):
+    """Remembers what happened."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.heard: list[tuple[str, str, dict[str, str | float]]] = []
+
+    def happened(self, participant: str, event: str, **facts: str | float) -> None:
+        """Remember it."""
+        self.heard.append((participant, event, facts))
+
+
+async def test_each_participant_says_once_what_it_runs_without(directory: DataDirectory) -> None:
+    """What is done without and is asked for; what nobody asked for is not missed, and silence is having it all."""
+    observer = Listening()
+    around = Surroundings(SystemClock(), SystemEntropy(), observer)
+    environment = {
+        "TRUSTWEFT_PROFILE": "fapi2-message-signing",
+        "TRUSTWEFT_WITHOUT_MECHANISMS": '["jar", "jarm", "introspection_jwt", "ciba"]',
+    }
+    await assembled(directory, environment, around)
+    missing = {"profile": "fapi2-message-signing", "mechanisms": "jar, jarm, introspection_jwt"}
+    assert [each for each in observer.heard if each[1] == "runs without"] == [
+        (participant, "runs without", missing) for participant in ("server", "resource", "client")
+    ]
+    observer.heard.clear()
+    await assembled(directory, {}, around)
+    assert [each for each in observer.heard if each[1] == "runs without"] == []
 
 
 async def test_an_applied_profile_goes_over_that_of_the_settings(

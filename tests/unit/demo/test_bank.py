@@ -14,7 +14,7 @@ from trustweft.demo.bank import OPERATIONS
 from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.demo.bank_details import needed_for_payment
 from trustweft.demo.bank_ledger import PaymentOrder
-from trustweft.protocol.metadata import read_resource_metadata
+from trustweft.protocol.resource_metadata import read_resource_metadata
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.errors import all_reasons
 

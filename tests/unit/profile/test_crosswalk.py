@@ -12,6 +12,7 @@ TABLE = """
 id = "soc-2"
 title = "SOC 2"
 source = "an edition"
+compared = "a list of its controls"
 [[group]]
 id = "tls"
 touched = { soc-2 = ["CC6.7"] }
@@ -65,3 +66,15 @@ def test_a_group_stands_once() -> None:
     group = TABLE[TABLE.index("[[group]]") :]
     with pytest.raises(ProfileError, match="tls occurs twice"):
         read_crosswalk((TABLE + group).encode())
+
+
+def test_each_scheme_says_what_its_numbers_were_compared_with() -> None:
+    """None of the originals is free to read, so nobody should take the numbers for read there."""
+    assert all("public" in scheme.compared for scheme in load_crosswalk().scheme)
+
+
+def test_no_control_is_named_that_another_has_replaced() -> None:
+    """PCI DSS 6.4.1 gave way to 6.4.2 on 2025-03-31."""
+    named = {control for group in load_crosswalk().group for control in group.touched.get("pci-dss", ())}
+    assert "6.4.2" in named
+    assert "6.4.1" not in named

@@ -62,6 +62,12 @@ def test_a_longer_lifetime_than_the_base_has_is_weaker(tmp_path: Path) -> None:
     assert _texts(path) == ["weaker: access_token_lifetime is 600, and fapi2-security has 300"]
 
 
+def test_dropping_a_specification_that_binds_the_base_is_weaker(tmp_path: Path) -> None:
+    path = _file(tmp_path, "")
+    path.write_text(path.read_text().replace('"fapi2-security"', '"fapi2-message-signing"', 1))
+    assert "weaker: it is not held to FAPI2-MS, and fapi2-message-signing is" in _texts(path)
+
+
 def test_a_later_deadline_than_the_base_has_is_weaker(tmp_path: Path) -> None:
     path = _file(tmp_path, '[offboarding]\ncleanup = { value = 900, why = "our choice: slow" }\n')
     assert _texts(path) == ["weaker: off-boarding: cleanup takes 900 seconds, and 300 in fapi2-security"]
@@ -101,6 +107,27 @@ def test_a_practice_that_moved_on_is_told(tmp_path: Path) -> None:
     ]
 
 
+def _citing(path: Path, practice: str, date: str) -> list[str]:
+    cited = f'sources = [{{ title = "A draft", url = "https://openid.net/x", date = {date}, practice = "{practice}" }}]'
+    path.write_text(path.read_text().replace('version = "1"\n', f'version = "1"\n{cited}\n'))
+    return _texts(path)
+
+
+@pytest.mark.parametrize(
+    ("practice", "newest"), [("FAPI2-HS", "2026-09-17"), ("RFC9700-UPDATE", "2026-07-06")]
+)
+def test_a_draft_that_moved_on_is_told(tmp_path: Path, practice: str, newest: str) -> None:
+    told = f"outdated: it cites A draft of 2026-06-12; the newest revision is of {newest}"
+    assert _citing(_file(tmp_path, ""), practice, "2026-06-12") == [told]
+    assert _citing(_file(tmp_path, ""), practice, newest) == []
+
+
+def test_a_practice_that_nobody_knows_is_told_and_not_taken_for_new(tmp_path: Path) -> None:
+    assert _citing(_file(tmp_path, ""), "FAPI2-SPP", "2025-02-22") == [
+        "outdated: it cites A draft as FAPI2-SPP, of which no revision is known"
+    ]
+
+
 def test_a_practice_that_was_replaced_is_told() -> None:
     texts = [
         finding.text
@@ -120,7 +147,7 @@ def test_a_duty_for_which_nobody_answers_is_told(tmp_path: Path) -> None:
 
 def test_each_practice_that_was_replaced_names_one_that_is_known() -> None:
     for revision in revisions().values():
-        assert revision.superseded_by is None or revision.superseded_by in revisions()
+        assert revision.superseded_by is None or not revisions()[revision.superseded_by].draft
 
 
 def _mechanisms(*further: str, choices: tuple[str, ...] = ()) -> str:

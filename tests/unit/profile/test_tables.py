@@ -15,6 +15,7 @@ from trustweft.profile import (
     load_specification,
     specification_ids,
 )
+from trustweft.profile.lint import revisions
 
 ROWS = {specification: load_requirements(specification) for specification in specification_ids()}
 ALL = {row.id: row for rows in ROWS.values() for row in rows}
@@ -82,10 +83,20 @@ def test_what_takes_the_place_of_a_clause_is_a_clause_of_another_specification()
 
 @pytest.mark.parametrize("draft", ["FAPI2-HS", "RFC9700-UPDATE"])
 def test_a_draft_is_pinned_and_called_a_draft(draft: str) -> None:
-    """Its text can change without notice: the status names the commit that was read."""
+    """Its text can change without notice: the status names the commit or the revision that was read."""
     specification = load_specification(draft)
-    assert re.fullmatch(r"Draft .+ commit [0-9a-f]{40}", specification.status)
+    assert re.fullmatch(r"Draft (.+ commit [0-9a-f]{40}|draft-.+-[0-9]{2})", specification.status)
     assert specification.status.rpartition(" ")[2] in specification.url
+    assert revisions()[draft].draft
+
+
+def test_each_table_was_read_in_the_newest_revision_that_is_known() -> None:
+    """The list of revisions and the tables cannot say different things; RFCs are dated by their month."""
+    for name, newest in revisions().items():
+        if name in ROWS:
+            specification = load_specification(name)
+            assert specification.date[:7] == f"{newest.date:%Y-%m}", name
+            assert specification.url == newest.source
 
 
 def test_message_signing_and_http_signatures_say_that_they_are_not_built() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trustweft.protocol.dpop import NONCE_HEADER, Nonces, read_nonce_header
+from trustweft.protocol.dpop_nonces import NONCE_HEADER, Nonces, read_nonce_header
 from trustweft.runtime.errors import Reject
 
 NOW = 1_800_000_000.0  # a multiple of the step of 60

@@ -10,17 +10,19 @@ import pytest
 
 from trustweft.protocol.metadata import (
     ClientNeeds,
-    ResourceDescription,
-    ResourceMetadata,
     ServerDescription,
     ServerMetadata,
     WellKnown,
-    create_resource_metadata,
     create_server_metadata,
-    read_resource_metadata,
     read_server_metadata,
     resource_well_known_url,
     well_known_urls,
+)
+from trustweft.protocol.resource_metadata import (
+    ResourceDescription,
+    ResourceMetadata,
+    create_resource_metadata,
+    read_resource_metadata,
 )
 from trustweft.runtime.errors import Reject
 

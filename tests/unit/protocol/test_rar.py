@@ -15,13 +15,11 @@ from trustweft.protocol.rar import (
     DetailType,
     audiences_of,
     check_locations,
-    check_narrower,
-    flatten,
     holds_at,
-    is_narrower,
     parse_authorization_details,
     read_authorization_details,
 )
+from trustweft.protocol.rar_order import check_narrower, flatten, is_narrower
 from trustweft.runtime.errors import Reject
 from trustweft.server.checks.details import WIDER
 

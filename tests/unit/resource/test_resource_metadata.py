@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from trustweft.protocol.metadata import ResourceDescription, read_resource_metadata
+from trustweft.protocol.resource_metadata import ResourceDescription, read_resource_metadata
 from trustweft.resource.metadata import publish_metadata
 
 

@@ -14,7 +14,7 @@ from trustweft.cli.assembly.parts import (
     resolve,
     tls_policy,
 )
-from trustweft.cli.assembly.profiles import profile_in_force
+from trustweft.cli.assembly.profiles import profile_in_force, tell_missing
 from trustweft.client import (
     AsyncClient,
     ClientConfiguration,
@@ -42,6 +42,7 @@ ASSERTION_ALGORITHMS: Final = ("ES256",)  # as registered
 def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surroundings) -> Assembled:
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
     profile = profile_in_force(settings, base=base).current
+    tell_missing(profile, participant="client", observer=surroundings.observer)
     moneyview, limits, policy = settings.moneyview, profile.limits, tls_policy(profile)
     keys = KeyRing.load_or_create(
         resolve(base, moneyview.assertion_keys), algorithms=ASSERTION_ALGORITHMS, now=surroundings.clock.now()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from trustweft.cli.assembly.parts import resolve
 from trustweft.cli.settings import ServerSettings
 from trustweft.profile import ProfileError, is_profile_file
+from trustweft.profile.implemented import unbuilt_mechanisms
 from trustweft.profile.in_force import ProfileInForce
 from trustweft.profile.live import in_one_line
 from trustweft.runtime.files import KeyFileError
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from trustweft.profile import Profile
     from trustweft.runtime.observability import Observer
 
-__all__ = ["INTERVAL", "PRESENCE", "ProfileWatch", "check_fits", "profile_in_force", "watch_profile"]
+__all__ = [
+    "INTERVAL",
+    "PRESENCE",
+    "ProfileWatch",
+    "check_fits",
+    "profile_in_force",
+    "tell_missing",
+    "watch_profile",
+]
 
 INTERVAL: Final = (
     0.25  # our choice: a profile is in force everywhere within a second, and a look takes microseconds
@@ -59,6 +68,16 @@ def profile_in_force(settings: _Settings, *, base: Path) -> ProfileInForce:
         without=settings.without_mechanisms,
         fits=lambda profile: check_fits(profile, settings),
     )
+
+
+def tell_missing(profile: Profile, *, participant: str, observer: Observer) -> None:
+    """Have it logged which mechanisms of its profile a participant runs without; nothing where it has them all.
+
+    That it may is a setting, and whoever reads only the log would take the profile's name for all that it asks for.
+    """
+    missing = unbuilt_mechanisms(profile)
+    if missing:
+        observer.happened(participant, "runs without", profile=profile.name, mechanisms=", ".join(missing))
 
 
 def check_fits(profile: Profile, settings: _Settings) -> None:
@@ -143,6 +162,7 @@ class ProfileWatch:
             at_once=in_one_line([each for each in replaced.changes if each.at_once]),
             at_next_start=in_one_line([each for each in replaced.changes if not each.at_once]),
         )
+        tell_missing(self._profiles.current, participant=self._participant, observer=self._observer)
 
     def _tell(self, presence: Presence) -> None:
         """Tell what is in force, where that is something else than before."""

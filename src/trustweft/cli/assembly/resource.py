@@ -15,13 +15,13 @@ from trustweft.cli.assembly.parts import (
     resolve,
     tls_policy,
 )
-from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
+from trustweft.cli.assembly.profiles import profile_in_force, tell_missing, watch_profile
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
 from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.protocol.metadata import resource_well_known_url
 from trustweft.resource.checks import PIPELINE
 from trustweft.resource.guard import Guard
@@ -64,6 +64,7 @@ def assemble_resource(
     """
     resource, clock = settings.resource, surroundings.clock
     profiles = profile_in_force(settings, base=base)
+    tell_missing(profiles.current, participant="resource", observer=surroundings.observer)
     limits = profiles.current.limits
     replays = SqliteStore.open(resolve(base, settings.storage.path))
     secret = load_or_create_secret(resolve(base, resource.nonce_secret_file), entropy=surroundings.entropy)

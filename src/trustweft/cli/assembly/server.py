@@ -15,13 +15,13 @@ from trustweft.cli.assembly.parts import (
     resolve,
     tls_policy,
 )
-from trustweft.cli.assembly.profiles import profile_in_force, watch_profile
+from trustweft.cli.assembly.profiles import profile_in_force, tell_missing, watch_profile
 from trustweft.crypto.key_watch import KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.x509 import load_authorities
 from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
-from trustweft.protocol.dpop import Nonces
+from trustweft.protocol.dpop_nonces import Nonces
 from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.client_certificates import ClientCertificates
@@ -74,6 +74,7 @@ def assemble_server(
     own_store = store is None
     store = SqliteStore.open(resolve(base, settings.storage.path)) if store is None else store
     profiles = profile_in_force(settings, base=base)
+    tell_missing(profiles.current, participant="server", observer=surroundings.observer)
     policy = tls_policy(profiles.current)
     revocation = revocation_lists(
         settings.certificate_revocation, base=base, surroundings=surroundings, policy=policy

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 import msgspec
 
-from trustweft.protocol.dpop import NONCE_HEADER
+from trustweft.protocol.dpop_nonces import NONCE_HEADER
 
 if TYPE_CHECKING:
     import ssl

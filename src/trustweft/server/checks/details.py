@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.protocol.rar import (
-    INVALID_AUTHORIZATION_DETAILS,
-    check_narrower,
-    parse_authorization_details,
-)
+from trustweft.protocol.rar import INVALID_AUTHORIZATION_DETAILS, parse_authorization_details
+from trustweft.protocol.rar_order import check_narrower
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.threats.emit.resolved import name_anonymous, resolved
+from trustweft.threats.emit.resolved import name_anonymous, possible, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +21,10 @@ __all__ = ["proverif"]
 
 def proverif(rules: Iterable[Rule], setting: Setting, *, goal: str) -> str:
     """Return the clauses and the query whether ``goal`` can be broken."""
-    kept = [name_anonymous(rule) for rule in resolved(rules, setting)]
+    kept = [name_anonymous(rule) for rule in possible(resolved(rules, setting))]
     clauses = [rule for rule in kept if rule.heads and rule.kind != "limit"]
     atoms = [atom for rule in clauses for atom in (*rule.heads, *_held(rule))]
-    predicates = sorted({(atom.name, len(atom.arguments)) for atom in atoms})
+    predicates = sorted({("broken", 1), *((atom.name, len(atom.arguments)) for atom in atoms)})
     functions = sorted(
         {pair for atom in atoms for argument in atom.arguments for pair in _functions(argument)}
     )
@@ -59,10 +59,9 @@ def _clause(rule: Rule) -> str:
 def _condition(condition: Condition) -> str:
     if condition.kind == "holds":
         return _fact(condition.left)
-    if condition.right is None:
-        raise ValueError(f"{condition}: nothing but the setting can be absent")
-    sign = "<>" if condition.kind == "different" else "="
-    return f"{_term(condition.left)} {sign} {_term(condition.right)}"
+    if condition.kind != "different" or condition.right is None:
+        raise ValueError(f"{condition}: of two terms, clauses can only say that they differ")
+    return f"{_term(condition.left)} <> {_term(condition.right)}"
 
 
 def _fact(atom: Term) -> str:

@@ -1,6 +1,7 @@
 """One setting, decided: rules whose mechanisms are off or whose attackers are absent are gone, the rest says no more of it.
 
-What other provers get is therefore the model of one setting, without a word about mechanisms.
+What other provers get is therefore the model of one setting, without a word about mechanisms; and without rules that wait
+for what nothing brings about there, since some take those for mistakes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from trustweft.threats.setting import Setting
 
-__all__ = ["name_anonymous", "resolved"]
+__all__ = ["name_anonymous", "possible", "resolved"]
 
 
 def resolved(rules: Iterable[Rule], setting: Setting) -> Iterator[Rule]:
@@ -25,6 +26,23 @@ def resolved(rules: Iterable[Rule], setting: Setting) -> Iterator[Rule]:
         if all(decision is not False for _, decision in conditions):
             left = tuple(each for each, decision in conditions if decision is None)
             yield replace(rule, body=left, checks=(), attacker=None)
+
+
+def possible(model: Iterable[Rule]) -> Iterator[Rule]:
+    """Yield the rules of a whole model of which every condition can come about by its name, and of limits such events."""
+    rules = tuple(model)
+    acting = [rule for rule in rules if rule.kind not in {"limit", "forbid"}]
+    known: set[str] = set()
+    while more := {rule.heads[0].name for rule in acting if _waits_for(rule) <= known} - known:
+        known |= more
+    for rule in rules:
+        heads = tuple(head for head in rule.heads if head.name in known)
+        if _waits_for(rule) <= known and (heads or rule.kind == "forbid"):
+            yield replace(rule, heads=heads)
+
+
+def _waits_for(rule: Rule) -> set[str]:
+    return {condition.left.name for condition in rule.conditions if condition.kind == "holds"}
 
 
 def _decided(condition: Condition, setting: Setting) -> bool | None:

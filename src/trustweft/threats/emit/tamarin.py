@@ -1,11 +1,15 @@
-"""The model of one setting as a theory for Tamarin: what happened stays, as persistent facts; once is a restriction."""
+"""The model of one setting as a theory for Tamarin: what happened stays, as persistent facts; once is a restriction.
+
+That something holds is a fact ``Is...``, that it came about an action ``Did...``: Tamarin takes one name for one kind of
+fact, and has names of its own, such as ``K`` for what the adversary knows.
+"""
 
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Final
 
-from trustweft.threats.emit.resolved import name_anonymous, resolved
+from trustweft.threats.emit.resolved import name_anonymous, possible, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,29 +19,32 @@ if TYPE_CHECKING:
 
 __all__ = ["tamarin"]
 
-_COMPARISONS: Final = """restriction equal: "All x y #i. Equal(x, y) @ #i ==> x = y"
-restriction different: "All x y #i. Different(x, y) @ #i ==> not (x = y)"
-"""
+_COMPARISONS: Final = {
+    "equal": 'restriction equal: "All x y #i. Equal(x, y) @ #i ==> x = y"',
+    "different": 'restriction different: "All x y #i. Different(x, y) @ #i ==> not (x = y)"',
+}
 
 
 def tamarin(rules: Iterable[Rule], setting: Setting, *, goal: str) -> str:
     """Return the theory, with the lemma that ``goal`` is never broken and the one that the honest flow is possible."""
-    kept = [name_anonymous(rule) for rule in resolved(rules, setting)]
+    kept = [name_anonymous(rule) for rule in possible(resolved(rules, setting))]
     acting = [rule for rule in kept if rule.heads and rule.kind != "limit"]
     atoms = [atom for rule in kept for atom in (*rule.heads, *(each.left for each in rule.body))]
     functions = sorted(
         {pair for atom in atoms for argument in atom.arguments for pair in _functions(argument)}
     )
+    compared = {condition.kind for rule in acting for condition in rule.body}
     lines = [
         "theory Trustweft begin",
         f"/* {goal}; {', '.join(sorted(setting.attackers))}; {setting.bound} */",
-        f"functions: {', '.join(f'{name}/{arity}' for name, arity in functions)}",
-        _COMPARISONS,
+        *([f"functions: {', '.join(f'{name}/{arity}' for name, arity in functions)}"] if functions else []),
+        *(text for kind, text in _COMPARISONS.items() if kind in compared),
+        "",
         *map(_rule, acting),
         *(line for rule in kept if rule.kind == "limit" for line in _once(rule)),
         *(_never(rule) for rule in kept if rule.kind == "forbid"),
-        f"lemma never: \"not (Ex #i. Broken('{goal.replace('-', '_')}') @ #i)\"",
-        "lemma honest: exists-trace \"Ex #i. Honest('whole') @ #i\"",
+        f"lemma never: \"not (Ex #i. DidBroken('{goal.replace('-', '_')}') @ #i)\"",
+        "lemma honest: exists-trace \"Ex #i. DidHonest('whole') @ #i\"",
         "end",
         "",
     ]
@@ -54,10 +61,11 @@ def _identifier(rule: Rule) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    needs = ", ".join(f"!{_fact(each.left)}" for each in rule.body if each.kind == "holds")
+    needs = ", ".join(_fact(each.left) for each in rule.body if each.kind == "holds")
     compared = [_comparison(each) for each in rule.body if each.kind in {"equal", "different"}]
-    head = _fact(rule.heads[0])
-    return f"rule {_identifier(rule)}: [ {needs} ] --[ {', '.join([head, *compared])} ]-> [ !{head} ]"
+    head = rule.heads[0]
+    actions = ", ".join([_action(head), *compared])
+    return f"rule {_identifier(rule)}: [ {needs} ] --[ {actions} ]-> [ {_fact(head)} ]"
 
 
 def _comparison(condition: Condition) -> str:
@@ -72,7 +80,7 @@ def _once(rule: Rule) -> Iterator[str]:
     case = {name for condition in rule.body for name in condition.left.variables()}
     pairs = combinations_with_replacement(range(len(rule.heads)), 2)
     for number, (first, second) in enumerate(pairs):
-        one, other = _fact(rule.heads[first]), _fact(_renamed(rule.heads[second], case))
+        one, other = _action(rule.heads[first]), _action(_renamed(rule.heads[second], case))
         names = {*rule.heads[first].variables(), *_renamed(rule.heads[second], case).variables()}
         bound = " ".join(sorted(name.lower() for name in names))
         conclusion = "#i = #j" if first == second else "F"
@@ -90,12 +98,20 @@ def _renamed(term: Term, kept: set[str]) -> Term:
 def _never(rule: Rule) -> str:
     events = [each.left for each in rule.body if each.kind == "holds"]
     bound = " ".join(sorted({name.lower() for event in events for name in event.variables()}))
-    moments = [f"{_fact(event)} @ #i{number}" for number, event in enumerate(events)]
+    moments = [f"{_action(event)} @ #i{number}" for number, event in enumerate(events)]
     times = " ".join(f"#i{number}" for number in range(len(events)))
     return f'restriction {_identifier(rule)}: "not (Ex {bound} {times}. {" & ".join(moments)})"'
 
 
 def _fact(atom: Term) -> str:
+    return f"!Is{_applied(atom)}"
+
+
+def _action(atom: Term) -> str:
+    return f"Did{_applied(atom)}"
+
+
+def _applied(atom: Term) -> str:
     return f"{atom.name[0].upper()}{atom.name[1:]}({', '.join(map(_term, atom.arguments))})"
 
 
