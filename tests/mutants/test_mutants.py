@@ -10,6 +10,8 @@ from mutants.breeding import breeding
 from mutants.table import Mutant, all_mutants
 from trustweft.audit.registry import all_checks
 from trustweft.audit.verdict import Verdict
+from trustweft.resource.checks import PIPELINE
+from trustweft.server.pipelines import PIPELINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 CHECKS = {each.id: each for each in all_checks()}
 FOUND = {Verdict.FAIL, Verdict.SUSPECTED}
+FEWEST_CHECKS = 150  # that at least one mutant trips
+FEWEST_HAND_MADE = 60
 SEEN = [each for each in all_mutants() if each.misses is None]
 
 
@@ -36,3 +40,34 @@ def test_each_flaw_is_found_by_its_check(mutant: Mutant, breeder: Breeder) -> No
         each.id: f"{each.verdict}: {each.reason}" for each in results.values() if each.verdict not in FOUND
     }
     assert silent == {}
+
+
+def test_the_whole_ecosystem_raises_no_alarm(breeder: Breeder) -> None:
+    breeder.become({})
+    found = {
+        name: f"{each.verdict}: {each.reason}"
+        for name, each in breeder.audit(all_checks()).items()
+        if each.verdict in FOUND
+    }
+    assert found == {}
+
+
+def test_every_check_of_a_pipeline_has_a_mutant_without_it() -> None:
+    checks = {(name, each.__name__) for name, pipeline in PIPELINES.items() for each in pipeline}
+    checks |= {("guard", each.__name__) for each in PIPELINE}
+    covered = {pair for mutant in all_mutants() for pair in mutant.without if len(mutant.without) == 1}
+    assert checks - covered == set()
+    assert covered - checks == set()
+
+
+def test_every_check_of_the_auditor_is_tripped_by_a_mutant_or_is_told_apart() -> None:
+    tripped = {check for mutant in all_mutants() for check in mutant.trips}
+    assert tripped - set(CHECKS) == set()
+    assert len(tripped) >= FEWEST_CHECKS
+    assert len({mutant.id for mutant in all_mutants()}) == len(all_mutants())
+
+
+def test_few_mutants_are_out_of_sight_and_many_are_made_by_hand() -> None:
+    unseen = [each.id for each in all_mutants() if each.misses is not None]
+    assert len(unseen) <= 0.05 * len(all_mutants()), unseen
+    assert sum(each.hand_made for each in all_mutants()) >= FEWEST_HAND_MADE

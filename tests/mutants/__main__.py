@@ -1,0 +1,75 @@
+"""Every mutant against every check: `python -m mutants`, which writes `docs/auditor-mutants.md`; about an hour."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mutants.breeding import CannotBreedError, breeding
+from mutants.page import Meeting, as_page
+from mutants.table import all_mutants
+from trustweft.audit.registry import all_checks
+from trustweft.audit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "auditor-mutants.md"
+FOUND: Final = frozenset({Verdict.FAIL, Verdict.SUSPECTED})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Breed each mutant, let all checks meet it, write the page; return 0 if at least 95 % are found by their check."""
+    parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
+    parser.add_argument("mutants", nargs="*", help="ids; all where none is named")
+    parser.add_argument("--own", action="store_true", help="only the checks that a mutant names")
+    parser.add_argument("--no-page", action="store_true", help="leave the page as it is")
+    options = parser.parse_args(arguments)
+    chosen = [each for each in all_mutants() if not options.mutants or each.id in options.mutants]
+    meetings: list[Meeting] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="trustweft-mutants-") as folder,
+        breeding(Path(folder)) as breeder,
+    ):
+        breeder.become({})
+        checks = all_checks()
+        whole = breeder.audit(checks)
+        quiet = {name: each.verdict for name, each in whole.items()}
+        noisy = {name for name, verdict in quiet.items() if verdict in FOUND}
+        for mutant in chosen:
+            began = time.monotonic()
+            try:
+                breeder.become(mutant.order())
+            except CannotBreedError as cause:
+                say(f"{mutant.id}: CANNOT BE BRED: {cause}")
+                meetings.append(Meeting(mutant, frozenset(), str(cause)))
+                continue
+            met = [each for each in checks if not options.own or each.id in mutant.trips]
+            tripped = {
+                name
+                for name, each in breeder.audit(met).items()
+                if each.verdict in FOUND and name not in noisy
+            }
+            meetings.append(Meeting(mutant, frozenset(tripped)))
+            say(f"{meetings[-1]}  ({time.monotonic() - began:.1f} s)")
+    if not options.no_page:
+        PAGE.write_text(as_page(meetings, checks=len(checks)), encoding="utf-8")
+    found = sum(each.found for each in meetings)
+    say(
+        f"{found} of {len(meetings)} mutants are found by their check; false alarms on the whole one: {sorted(noisy)}"
+    )
+    return 0 if found >= 0.95 * len(meetings) and not noisy else 1
+
+
+def say(text: str) -> None:
+    """Tell whoever waits."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
