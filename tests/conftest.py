@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ecosystem import running_ecosystem
+from peers import Peers, create_authority
 from tools import NODE_FOLDER, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ecosystem import Ecosystem
+    from peers import Authority
 
 
 @pytest.fixture
@@ -35,3 +38,17 @@ def node() -> str:
     need("npm", package="npm")
     done = subprocess.run([NODE_FOLDER / "ensure_node.sh"], check=True, capture_output=True, text=True)
     return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A throw-away certificate authority."""
+    return create_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def peers(node: str, authority: Authority, tmp_path: Path) -> Iterator[Peers]:
+    """Starts scripts, and stops them with the test."""
+    started = Peers(node, authority, tmp_path)
+    yield started
+    started.stop()
