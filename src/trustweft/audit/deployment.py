@@ -88,7 +88,12 @@ class Deployment:
         """
         if party.entry.redirect_uri is None:
             raise NotApplicable(f"client {party.client_id} has no redirect_uri in the target file")
-        return UserAgent(self.wire, recipe=self.target.login, redirect_uri=party.entry.redirect_uri)
+        return UserAgent(
+            self.wire,
+            recipe=self.target.login,
+            redirect_uri=party.entry.redirect_uri,
+            trust=self.target.trust,
+        )
 
     def flow(
         self,

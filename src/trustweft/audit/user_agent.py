@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
+import msgspec
 
+from trustweft.audit.check import Inconclusive
+from trustweft.audit.chromium import visit_by_chromium
 from trustweft.audit.exchange import Exchange, Request, origin_of
+from trustweft.audit.login_command import callback_by_command
 from trustweft.audit.pages import Button, Form, Page, read_page
 
 if TYPE_CHECKING:
@@ -72,6 +77,17 @@ class Visit:
         return read_page(self.last.page())
 
 
+class _SavedCookie(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+    domain: str
+    path: str = "/"
+
+
+class _SavedState(msgspec.Struct, frozen=True):
+    cookies: tuple[_SavedCookie, ...]
+
+
 class UserAgent:
     """One browser with its own cookies.
 
@@ -79,12 +95,16 @@ class UserAgent:
         wire: the way out.
         recipe: for pages that do not explain themselves.
         redirect_uri: where the browser stops; nothing has to answer there.
+        trust: PEM file of authorities that Chromium has to trust, where it walks.
     """
 
-    def __init__(self, wire: Wire, *, recipe: LoginRecipe, redirect_uri: str) -> None:
+    def __init__(
+        self, wire: Wire, *, recipe: LoginRecipe, redirect_uri: str, trust: str | None = None
+    ) -> None:
         self._wire = wire
         self._recipe = recipe
         self._redirect_uri = redirect_uri
+        self._trust = trust
         self.cookies = httpx2.Cookies(CookieJar())
 
     def send(self, request: Request) -> Exchange:
@@ -111,8 +131,36 @@ class UserAgent:
         return self._follow(Visit(), form_submission(page, form, values, press))
 
     def log_in(self, url: str, user: User) -> Visit:
-        """Open a URL and do whatever the pages ask for, as ``user``, until the client is called or nothing helps."""
+        """Open a URL and do whatever the pages ask for, as ``user``, until the client is called or nothing helps.
+
+        Raises:
+            Inconclusive: the login command or Chromium cannot do it.
+        """
+        if self._recipe.kind == "command":
+            address = callback_by_command(self._recipe.command, url, user)
+            return Visit([self._shown(url)], _callback(address, 200) if self._is_callback(address) else None)
+        if self._recipe.kind == "browser":
+            walked = visit_by_chromium(
+                url, user, recipe=self._recipe, redirect_uri=self._redirect_uri, trust=self._trust
+            )
+            callback = self._callback_by(walked.called) if walked.called is not None else None
+            return Visit(walked.exchanges or [self._shown(url)], callback)
+        if user.cookies is not None:
+            self._restore(Path(user.cookies))
         return self.go_on(self.open(url), user)
+
+    def _shown(self, url: str) -> Exchange:
+        """Return a stand-in for pages that somebody else saw."""
+        return Exchange(request=Request(method="GET", url=url), status=0, headers=(), body=b"", seconds=0.0)
+
+    def _restore(self, path: Path) -> None:
+        """Take over the cookies of a saved browser state (Playwright's ``storage_state``)."""
+        try:
+            cookies = msgspec.json.decode(path.read_bytes(), type=_SavedState).cookies
+        except (OSError, msgspec.MsgspecError) as cause:
+            raise Inconclusive(f"{path} is no saved browser state: {type(cause).__name__}") from cause
+        for each in cookies:
+            self.cookies.set(each.name, each.value, domain=each.domain, path=each.path)
 
     def go_on(self, visit: Visit, user: User) -> Visit:
         """Do what the page asks for, as ``user``, until the client is called or nothing helps."""

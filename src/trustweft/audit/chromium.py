@@ -1,0 +1,170 @@
+"""Pages with scripts, walked by Chromium: it fills the same fields and presses the same buttons as the form reader."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from trustweft.audit.check import Inconclusive
+from trustweft.audit.exchange import Exchange, Request
+from trustweft.audit.pages import read_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trustweft.audit.target import LoginRecipe, User
+
+__all__ = ["ChromiumVisit", "visit_by_chromium"]
+
+PAGE_MILLISECONDS: Final = 10_000
+SETTLE_MILLISECONDS: Final = 5_000
+MAXIMUM_STEPS: Final = 12
+
+
+class ChromiumVisit:
+    """Where Chromium went: the documents that it was shown, and the address that the client was called with."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+        self.called: Request | None = None
+
+
+def visit_by_chromium(
+    url: str, user: User, *, recipe: LoginRecipe, redirect_uri: str, trust: str | None
+) -> ChromiumVisit:
+    """Let Chromium open a URL and do whatever the pages ask for, until the client is called or nothing helps.
+
+    Raises:
+        Inconclusive: there is no Chromium, or no way to make it trust the authorities of the target.
+    """
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError as cause:
+        raise Inconclusive("pages with scripts need Chromium: install trustweft[audit]") from cause
+    visit = ChromiumVisit()
+    with _home(trust) as home, sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+                env={**os.environ, "HOME": home},
+                args=["--no-sandbox"] if os.geteuid() == 0 else [],
+            )
+            context = browser.new_context(storage_state=user.cookies)
+            page = context.new_page()
+            page.set_default_timeout(PAGE_MILLISECONDS)
+            page.on("response", lambda answer: _keep(visit, answer))
+            called = redirect_uri.partition("?")[0]
+            context.route(
+                lambda address: address.partition("#")[0].partition("?")[0] == called,
+                lambda route: _call(visit, route),
+            )
+            _walk(page, visit, url, user, recipe)
+            browser.close()
+        except Error as cause:
+            raise Inconclusive(f"Chromium could not go on: {str(cause).splitlines()[0]}") from cause
+    return visit
+
+
+def _walk(page: Any, visit: ChromiumVisit, url: str, user: User, recipe: LoginRecipe) -> None:
+    page.goto(url, wait_until="domcontentloaded")
+    seen: set[str] = set()
+    for _ in range(MAXIMUM_STEPS):
+        page.wait_for_timeout(100)  # a script may fill the page a moment later
+        page.wait_for_load_state("networkidle", timeout=SETTLE_MILLISECONDS)
+        if visit.called is not None:
+            return
+        content = page.content()
+        if content in seen or not _act(page, content, user, recipe):
+            return
+        seen.add(content)
+
+
+def _act(page: Any, content: str, user: User, recipe: LoginRecipe) -> bool:
+    """Do what the page asks for; return whether there was anything to do."""
+    for step in recipe.steps:
+        if step.when in content:
+            for name, value in step.fields.items():
+                filled = value.replace("{username}", user.username).replace("{password}", user.password)
+                page.locator(f'[name="{name}"]').first.fill(filled)
+            if step.press is not None:
+                page.get_by_text(step.press, exact=True).or_(
+                    page.locator(f'[name="{step.press}"]')
+                ).first.click()
+            return True
+    secret = page.locator('input[type="password"]:visible')
+    names = page.locator('input[type="text"]:visible, input[type="email"]:visible, input:not([type]):visible')
+    if names.count():
+        names.first.fill(user.username)
+    if secret.count():
+        secret.first.fill(user.password)
+    for box in page.locator('input[type="checkbox"]:visible').all():
+        box.check()
+    return _press(page, content)
+
+
+def _press(page: Any, content: str) -> bool:
+    for form in read_page(content).forms:
+        button = form.agreeing_button()
+        if button is None:
+            continue
+        named = page.get_by_role("button", name=button.text.strip(), exact=True)
+        if button.text.strip() and named.count():
+            named.first.click()
+            return True
+        submit = page.locator('button[type="submit"]:visible, input[type="submit"]:visible')
+        if submit.count():
+            submit.first.click()
+            return True
+    loose = page.locator("button:visible")
+    if not loose.count():
+        return False
+    loose.first.click()
+    return True
+
+
+def _call(visit: ChromiumVisit, route: Any) -> None:
+    """Keep how the client was called, and answer in its place."""
+    request = route.request
+    form = tuple((request.post_data_json or {}).items()) if request.method == "POST" else None
+    visit.called = Request(method=request.method, url=request.url, form=form)
+    route.fulfill(status=204)
+
+
+def _keep(visit: ChromiumVisit, answer: Any) -> None:
+    if answer.request.resource_type != "document" or not urlsplit(answer.url).scheme.startswith("http"):
+        return
+    visit.exchanges.append(
+        Exchange(
+            request=Request(method=answer.request.method, url=answer.url),
+            status=answer.status,
+            headers=tuple((name.lower(), value) for name, value in answer.headers.items()),
+            body=b"",
+            seconds=0.0,
+        )
+    )
+
+
+@contextmanager
+def _home(trust: str | None) -> Iterator[str]:
+    """Make a home directory whose certificate database trusts the target's authorities."""
+    with tempfile.TemporaryDirectory(prefix="trustweft-chromium-") as home:
+        if trust is not None:
+            certutil = shutil.which("certutil")
+            if certutil is None:
+                raise Inconclusive(
+                    "Chromium trusts the target's authorities by certutil: install libnss3-tools"
+                )
+            database = Path(home) / ".pki" / "nssdb"
+            database.mkdir(parents=True)
+            place = ("-d", f"sql:{database}")
+            subprocess.run([certutil, "-N", "--empty-password", *place], check=True)  # noqa: S603
+            subprocess.run(  # noqa: S603
+                [certutil, "-A", "-t", "C,,", "-n", "target", "-i", trust, *place], check=True
+            )
+        yield home
