@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from trustweft.audit.plan import Plan, make_plan
 from trustweft.audit.user_agent import UserAgent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from trustweft.audit.api import Operation
     from trustweft.audit.discovery import Discovery
@@ -39,6 +40,7 @@ class Deployment:
         users: people who can log in; checks between people need two.
         operations: of the protected APIs.
         claims_fapi: whether the clauses of FAPI bind it.
+        wait: lets so many seconds pass, for checks that wait until something expires.
     """
 
     target: Target
@@ -50,6 +52,7 @@ class Deployment:
     claims_fapi: bool
     clock: Clock
     entropy: Entropy
+    wait: Callable[[float], None] = time.sleep
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

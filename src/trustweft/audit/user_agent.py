@@ -16,6 +16,7 @@ from trustweft.audit.chromium import visit_by_chromium
 from trustweft.audit.exchange import Exchange, Request, origin_of
 from trustweft.audit.login_command import callback_by_command
 from trustweft.audit.pages import Button, Form, Page, read_page
+from trustweft.audit.wire import Unreachable
 
 if TYPE_CHECKING:
     from trustweft.audit.target import LoginRecipe, User
@@ -212,7 +213,12 @@ class UserAgent:
             callback = self._callback_by(request)
             if callback is not None:
                 return Visit(exchanges, callback)
-            exchange = self.send(request)
+            try:
+                exchange = self.send(request)
+            except Unreachable:
+                if not exchanges:
+                    raise
+                break  # the redirect to where nobody answers stays the last answer, as one to a stranger does
             exchanges.append(exchange)
             if exchange.status not in _REDIRECTS or not exchange.location:
                 break
