@@ -37,6 +37,7 @@ class Deployment:
 
     Attributes:
         parties: the clients; checks between clients need two.
+        resource_servers: as which tokens can be introspected.
         users: people who can log in; checks between people need two.
         operations: of the protected APIs.
         claims_fapi: whether the clauses of FAPI bind it.
@@ -47,6 +48,7 @@ class Deployment:
     wire: Wire
     discovery: Discovery
     parties: tuple[Party, ...]
+    resource_servers: tuple[Party, ...] = ()
     users: tuple[User, ...]
     operations: tuple[Operation, ...]
     claims_fapi: bool

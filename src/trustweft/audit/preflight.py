@@ -34,7 +34,7 @@ def open_wire(target: Target) -> Wire:
     """
     certificates = {
         entry.client_id: client_context(_trust(target), entry)
-        for entry in target.clients
+        for entry in (*target.clients, *target.resource_servers)
         if entry.certificate is not None
     }
     return Wire(_trust(target), certificates=certificates, hosts=target.allowed_hosts(), rate=target.rate)
@@ -64,14 +64,16 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
             f"{target.issuer} publishes no metadata; name authorization_endpoint and token_endpoint in [endpoints]"
         )
     _allow_endpoints(wire, discovery)
-    parties = tuple(
-        load_party(entry, issuer=target.issuer, clock=clock, entropy=entropy) for entry in target.clients
+    parties, resource_servers = (
+        tuple(load_party(entry, issuer=target.issuer, clock=clock, entropy=entropy) for entry in entries)
+        for entries in (target.clients, target.resource_servers)
     )
     deployment = Deployment(
         target=target,
         wire=wire,
         discovery=discovery,
         parties=parties,
+        resource_servers=resource_servers,
         users=target.users,
         operations=(),
         claims_fapi=_claims_fapi(target, discovery),

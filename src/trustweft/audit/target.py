@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,6 +22,7 @@ __all__ = [
     "LoginStep",
     "OperationEntry",
     "RelyingParty",
+    "ResourceServerEntry",
     "Target",
     "TargetError",
     "User",
@@ -97,6 +98,16 @@ class ClientEntry(_Strict, frozen=True, kw_only=True):
     binding: Binding | None = None
     grant_types: tuple[str, ...] = ("authorization_code",)
     parameters: dict[str, str] = {}
+
+
+class ResourceServerEntry(ClientEntry, frozen=True, kw_only=True):
+    """A resource server, as which the auditor asks the authorization server about tokens (RFC 7662).
+
+    Attributes:
+        audience: its resource identifier, as it stands in the ``aud`` of tokens; for telling whose tokens it may see.
+    """
+
+    audience: str | None = None
 
 
 class User(_Strict, frozen=True, kw_only=True):
@@ -221,6 +232,7 @@ class Target(_Strict, frozen=True, kw_only=True):
     canary_host: str | None = None
     endpoints: Endpoints = Endpoints()
     clients: Annotated[tuple[ClientEntry, ...], msgspec.Meta(max_length=4)] = ()
+    resource_servers: Annotated[tuple[ResourceServerEntry, ...], msgspec.Meta(max_length=4)] = ()
     users: Annotated[tuple[User, ...], msgspec.Meta(max_length=4)] = ()
     login: LoginRecipe = LoginRecipe()
     apis: tuple[Api, ...] = ()
@@ -237,6 +249,9 @@ class Target(_Strict, frozen=True, kw_only=True):
         )
         named = {(urlsplit(url).hostname or "").lower() for url in urls if url}
         return frozenset(named | {host.lower() for host in self.hosts})
+
+
+_Entry = TypeVar("_Entry", bound=ClientEntry)
 
 
 def read_target(path: Path) -> Target:
@@ -261,16 +276,15 @@ def _with_files(target: Target, folder: Path, path: Path) -> Target:
     def located(name: str | None) -> str | None:
         return name if name is None or "://" in name else str(folder / name)
 
-    clients = tuple(
-        msgspec.structs.replace(
+    def credentials(entry: _Entry) -> _Entry:
+        return msgspec.structs.replace(
             entry,
             key=located(entry.key),
             certificate=located(entry.certificate),
             secret=_secret(entry.secret, located(entry.secret_file), path),
             secret_file=None,
         )
-        for entry in target.clients
-    )
+
     users = tuple(
         msgspec.structs.replace(
             user,
@@ -282,7 +296,12 @@ def _with_files(target: Target, folder: Path, path: Path) -> Target:
     )
     apis = tuple(msgspec.structs.replace(api, openapi=located(api.openapi)) for api in target.apis)
     return msgspec.structs.replace(
-        target, trust=located(target.trust), clients=clients, users=users, apis=apis
+        target,
+        trust=located(target.trust),
+        clients=tuple(map(credentials, target.clients)),
+        resource_servers=tuple(map(credentials, target.resource_servers)),
+        users=users,
+        apis=apis,
     )
 
 

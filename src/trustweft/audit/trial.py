@@ -110,12 +110,20 @@ class Trial:
         through = [self._label(each) for each in attempts if accepted(each)]
         if through:
             return failed(f"{failure} Accepted: {'; '.join(dict.fromkeys(through))}.")
+        self.need_clear(attempts)
+        return passed(success)
+
+    def need_clear(self, attempts: Sequence[Exchange]) -> None:
+        """Leave the check where an answer says nothing about the attack.
+
+        Raises:
+            Inconclusive: one has the status 429 or 5xx.
+        """
         unclear = [each for each in attempts if each.broke or each.status == TOO_MANY]
         if unclear:
             raise Inconclusive(
                 f"{self._label(unclear[0])}: answered with {unclear[0].status}, which refuses nothing"
             )
-        return passed(success)
 
     def tokens_refused(self, attempts: Sequence[Exchange], *, failure: str, success: str) -> Outcome:
         """Say whether the token endpoint gave a token for any of the attacks."""

@@ -106,6 +106,9 @@ class Wire:
         """
         self.allow(request.url)
         self._pace.wait()
+        return self._send(request)
+
+    def _send(self, request: Request) -> Exchange:
         headers = list(request.headers)
         if request.form is not None and request.header("content-type") is None:
             headers.append(("content-type", FORM_TYPE))
@@ -133,14 +136,21 @@ class Wire:
         return exchange
 
     def race(self, requests: Sequence[Request]) -> list[Exchange | Unreachable]:
-        """Send requests at the same moment; return what became of each, in their order."""
+        """Send requests at the same moment; return what became of each, in their order.
+
+        Each waits for its turn before, so that the pace is kept on the whole and does not spread them.
+        """
         barrier = threading.Barrier(len(requests))
         results: list[Exchange | Unreachable] = [Unreachable("not sent")] * len(requests)
+
+        for request in requests:
+            self.allow(request.url)
+            self._pace.wait()
 
         def run(index: int) -> None:
             barrier.wait()
             try:
-                results[index] = self.send(requests[index])
+                results[index] = self._send(requests[index])
             except Unreachable as cause:
                 results[index] = cause
 

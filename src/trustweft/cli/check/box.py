@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trustweft.audit.target import Api, ClientEntry, RelyingParty, Target, User
+from trustweft.audit.target import Api, ClientEntry, RelyingParty, ResourceServerEntry, Target, User
 from trustweft.cli.first_start import DemoCredentials
 from trustweft.runtime.files import KeyFileError, read_private_file
 
@@ -52,6 +52,11 @@ def target_of_box(data: DataDirectory) -> Target:
                 redirect_uri=callback,
                 scope="openid accounts",
                 grant_types=("authorization_code", "refresh_token"),
+            ),
+        ),
+        resource_servers=(
+            ResourceServerEntry(
+                client_id="bank", key=str(data.file("client-keys/bank.json")), audience=bank, grant_types=()
             ),
         ),
         users=tuple(User(username=user.username, password=user.password) for user in people.users),
