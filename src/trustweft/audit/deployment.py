@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from trustweft.audit.api import Operation
     from trustweft.audit.discovery import Discovery
+    from trustweft.audit.harvest import Harvest
+    from trustweft.audit.openapi import Template
     from trustweft.audit.parties import Party
     from trustweft.audit.target import Target, User
     from trustweft.audit.wire import Wire
@@ -37,7 +39,9 @@ class Deployment:
     Attributes:
         parties: the clients; checks between clients need two.
         users: people who can log in; checks between people need two.
-        operations: of the protected APIs.
+        operations: of the protected APIs, with values of the first user.
+        templates: what their documents describe.
+        harvests: by username, what each user's own answers made of the templates.
         claims_fapi: whether the clauses of FAPI bind it.
     """
 
@@ -50,6 +54,8 @@ class Deployment:
     claims_fapi: bool
     clock: Clock
     entropy: Entropy
+    templates: tuple[Template, ...] = ()
+    harvests: dict[str, Harvest] = field(default_factory=dict)
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
