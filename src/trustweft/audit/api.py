@@ -9,6 +9,7 @@ from trustweft.audit.exchange import Request
 
 if TYPE_CHECKING:
     from trustweft.audit.exchange import Pairs
+    from trustweft.audit.openapi import Template
     from trustweft.audit.target import Api, OperationEntry
 
 __all__ = ["SAFE_METHODS", "Operation", "named_operations"]
@@ -25,8 +26,10 @@ class Operation:
         name: method and path as the API describes them.
         scope: that it needs; None where it is not known.
         public: it needs no token.
-        owner: name of the user whose data it shows; None for the first.
+        owner: name of the user whose data it shows; None where nobody says.
         described: what the OpenAPI document says of it; empty where nothing.
+        template: what it was made from; None where the target file spells it out.
+        places: names and values of its path parameters.
     """
 
     api: Api
@@ -39,6 +42,8 @@ class Operation:
     public: bool = False
     owner: str | None = None
     described: dict[str, object]
+    template: Template | None = None
+    places: Pairs = ()
 
     @property
     def safe(self) -> bool:
@@ -61,7 +66,7 @@ def _named(api: Api, entry: OperationEntry) -> Operation:
         headers = (*headers, ("content-type", entry.content_type))
     return Operation(
         api=api,
-        name=f"{entry.method} {entry.path}",
+        name=f"{entry.method.upper()} {entry.path}",
         method=entry.method.upper(),
         url=api.url.rstrip("/") + entry.path,
         headers=headers,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from trustweft.audit.api import Operation
     from trustweft.audit.discovery import Discovery
+    from trustweft.audit.harvest import Harvest
+    from trustweft.audit.openapi import Template
     from trustweft.audit.parties import Party
     from trustweft.audit.target import Target, User
     from trustweft.audit.wire import Wire
@@ -39,7 +41,9 @@ class Deployment:
         parties: the clients; checks between clients need two.
         resource_servers: as which tokens can be introspected.
         users: people who can log in; checks between people need two.
-        operations: of the protected APIs.
+        operations: of the protected APIs, with values of the first user.
+        templates: what their documents describe.
+        harvests: by username, what each user's own answers made of the templates.
         claims_fapi: whether the clauses of FAPI bind it.
         wait: lets so many seconds pass, for checks that wait until something expires.
     """
@@ -55,6 +59,8 @@ class Deployment:
     clock: Clock
     entropy: Entropy
     wait: Callable[[float], None] = time.sleep
+    templates: tuple[Template, ...] = ()
+    harvests: dict[str, Harvest] = field(default_factory=dict)
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -1,157 +1,238 @@
-"""Operations from an OpenAPI document: those whose parameters the document, the target file or other answers explain."""
+"""Operations from an OpenAPI document: templates, and what they become once values for their places are known."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import msgspec
 
 from trustweft.audit.api import Operation
-from trustweft.audit.check import Inconclusive
-from trustweft.audit.exchange import Request
-from trustweft.audit.target import TargetError
+from trustweft.audit.exchange import FORM_TYPE
+from trustweft.audit.openapi_document import load_document
+from trustweft.audit.schema_values import example_of, written_example
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from trustweft.audit.deployment import Deployment
+    from trustweft.audit.exchange import Pairs
+    from trustweft.audit.openapi_document import Document, Node
     from trustweft.audit.target import Api
 
-__all__ = ["described_operations"]
+__all__ = ["Parameter", "Template", "described_templates"]
 
-_METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 _PLACE: Final = re.compile(r"\{([^}]+)\}")
+# What carries credentials is ours to fill in, and what belongs to the connection is the wire's.
+_NOT_OURS: Final = frozenset({"authorization", "dpop", "cookie", "host", "content-length", "content-type"})
 
 
-def described_operations(api: Api, deployment: Deployment) -> tuple[Operation, ...]:
-    """Return the operations of the API's document; none where it names no document.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter of an operation.
+
+    Attributes:
+        place: ``path``, ``query``, ``header`` or ``cookie``.
+        value: what the target file or the document gives for it; None where neither does.
+    """
+
+    name: str
+    place: str
+    required: bool
+    schema: dict[str, Any]
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """An operation as the document describes it; ``fill`` makes a request of it.
+
+    Attributes:
+        path: with its places in braces.
+        base: of the URL.
+        scope: that it needs; None where it is not known.
+        public: the document says that it needs no token.
+        body: an example, made from the schema where the document gives none; None where there is no body.
+        body_schema: of the body, its references followed at the top.
+        answer_schema: of a good answer in JSON; empty where the document does not say.
+    """
+
+    api: Api
+    document: Document
+    path: str
+    method: str
+    base: str
+    parameters: tuple[Parameter, ...]
+    scope: str | None
+    public: bool
+    body: Any
+    content_type: str
+    body_schema: dict[str, Any]
+    answer_schema: dict[str, Any]
+    described: dict[str, object]
+
+    @property
+    def name(self) -> str:
+        """Method and path."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of its path parameters, in order."""
+        return tuple(_PLACE.findall(self.path))
+
+    def given(self, name: str) -> str | None:
+        """Return the value that target file or document give for a path parameter."""
+        return next(
+            (each.value for each in self.parameters if each.name == name and each.place == "path"), None
+        )
+
+    def fill(self, values: Mapping[str, str]) -> Operation | None:
+        """Return the operation with these values in its path; None where one is missing or an obligation unknown."""
+        places = self.places
+        if any(name not in values for name in places):
+            return None
+        needed = [
+            each
+            for each in self.parameters
+            if each.required and each.place in ("query", "header") and each.name.lower() not in _NOT_OURS
+        ]
+        if any(each.value is None for each in needed):
+            return None
+        real = _PLACE.sub(lambda found: quote(values[found[1]], safe=""), self.path)
+        query = [(each.name, each.value or "") for each in needed if each.place == "query"]
+        headers: Pairs = tuple((each.name, each.value or "") for each in needed if each.place == "header")
+        body = self._octets()
+        return Operation(
+            api=self.api,
+            name=self.name,
+            method=self.method,
+            url=self.base + real + (f"?{urlencode(query)}" if query else ""),
+            headers=(*headers, ("content-type", self.content_type)) if body else headers,
+            body=body,
+            scope=self.scope,
+            public=self.public,
+            described=self.described,
+            template=self,
+            places=tuple((name, values[name]) for name in places),
+        )
+
+    def _octets(self) -> bytes:
+        if self.body is None:
+            return b""
+        if self.content_type == FORM_TYPE and isinstance(self.body, dict):
+            return urlencode(self.body).encode()
+        return msgspec.json.encode(self.body)
+
+
+def described_templates(api: Api, deployment: Deployment) -> tuple[Template, ...]:
+    """Return what the API's document describes; nothing where the target file names no document.
 
     Raises:
         TargetError: the document cannot be read.
     """
     if api.openapi is None:
         return ()
-    document = _load(api.openapi, deployment)
-    return tuple(_operations(api, document))
+    return tuple(_templates(api, load_document(api.openapi, deployment)))
 
 
-def _load(place: str, deployment: Deployment) -> dict[str, Any]:
-    try:
-        if "://" in place:
-            octets = deployment.wire.send(Request(method="GET", url=place)).body
-        else:
-            octets = Path(place).read_bytes()
-        return msgspec.json.decode(octets, type=dict[str, Any])
-    except (OSError, Inconclusive, msgspec.MsgspecError) as cause:
-        raise TargetError(f"{place} is no OpenAPI document that can be read: {cause}") from cause
-
-
-def _operations(api: Api, document: dict[str, Any]) -> Iterator[Operation]:
-    for path, item in document.get("paths", {}).items():
-        for method in _METHODS:
-            described = item.get(method)
-            if isinstance(described, dict):
-                operation = _operation(api, document, path, method, item, described)
-                if operation is not None:
-                    yield operation
-
-
-def _operation(
-    api: Api,
-    document: dict[str, Any],
-    path: str,
-    method: str,
-    item: dict[str, Any],
-    described: dict[str, Any],
-) -> Operation | None:
-    """Return the operation with real values, or None where one of them is not known."""
-    parameters = [
-        _resolve(document, each) for each in (*item.get("parameters", ()), *described.get("parameters", ()))
-    ]
-    values = {each["name"]: value for each in parameters if (value := _value(api, each)) is not None}
-    if any(name not in values for name in _PLACE.findall(path)):
-        return None
-    query = {
-        each["name"]: values[each["name"]]
-        for each in parameters
-        if each.get("in") == "query" and each.get("required") and each["name"] in values
-    }
-    real = _PLACE.sub(lambda found: quote(values[found[1]], safe=""), path)
-    url = _base(api, document) + real + (f"?{urlencode(query)}" if query else "")
-    body, content_type = _body(document, described)
-    security = described.get("security", document.get("security"))
-    return Operation(
-        api=api,
-        name=f"{method.upper()} {path}",
-        method=method.upper(),
-        url=url,
-        headers=(("content-type", content_type),) if body else (),
-        body=body,
-        scope=_scope(security),
-        public=security in ([], [{}]),
-        described=described,
+def _templates(api: Api, document: Document) -> Iterator[Template]:
+    # Where some operation says what it needs, one that says nothing needs nothing; where none does, nobody knows.
+    speaks = "security" in document.root or any(
+        "security" in described for *_, described in document.operations()
     )
-
-
-def _base(api: Api, document: dict[str, Any]) -> str:
-    servers = document.get("servers")
-    if isinstance(servers, list) and servers and isinstance(servers[0].get("url"), str):
-        joined = urljoin(api.url.rstrip("/") + "/", servers[0]["url"])
-        if joined.startswith(api.url.rstrip("/")):
-            return str(joined).rstrip("/")
-    return api.url.rstrip("/")
-
-
-def _value(api: Api, parameter: dict[str, Any]) -> str | None:
-    schema = parameter.get("schema", {})
-    examples = parameter.get("examples") or {}
-    candidates = (
-        api.parameters.get(parameter.get("name", "")),
-        parameter.get("example"),
-        next((each.get("value") for each in examples.values() if isinstance(each, dict)), None),
-        schema.get("example"),
-        next(iter(schema.get("examples") or schema.get("enum") or ()), None),
-        schema.get("default"),
-    )
-    return next((str(each) for each in candidates if each is not None), None)
-
-
-def _body(document: dict[str, Any], described: dict[str, Any]) -> tuple[bytes, str]:
-    content = _resolve(document, described.get("requestBody", {})).get("content", {})
-    for content_type, media in content.items():
-        schema = _resolve(document, media.get("schema", {}))
-        examples = media.get("examples") or {}
-        example = media.get(
-            "example",
-            next(
-                (each.get("value") for each in examples.values() if isinstance(each, dict)),
-                schema.get("example", next(iter(schema.get("examples") or ()), None)),
-            ),
+    for path, method, item, described in document.operations():
+        security = described.get("security", document.root.get("security"))
+        body, content_type, body_schema = _body(document, described)
+        yield Template(
+            api=api,
+            document=document,
+            path=path,
+            method=method.upper(),
+            base=_base(api, item, described, document.root),
+            parameters=_parameters(api, document, item, described),
+            scope=_scope(security),
+            public=security == [] or (isinstance(security, list) and {} in security)
+            if security is not None
+            else speaks,
+            body=body,
+            content_type=content_type,
+            body_schema=body_schema,
+            answer_schema=_answer_schema(document, described),
+            described=described,
         )
-        if example is not None and "json" in content_type:
-            return msgspec.json.encode(example), content_type
-    return b"", "application/json"
+
+
+def _base(api: Api, *levels: Node) -> str:
+    """Return what paths are appended to: the target's URL, and the path that the document puts before all others."""
+    own = api.url.rstrip("/")
+    servers = next((each["servers"] for each in reversed(levels[:-1]) if each.get("servers")), None)
+    servers = servers or levels[-1].get("servers")
+    first = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
+    url = first.get("url")
+    if not isinstance(url, str):
+        return own
+    variables = first.get("variables") or {}
+    url = _PLACE.sub(lambda found: str((variables.get(found[1]) or {}).get("default", "")), url)
+    joined = urljoin(own + "/", url).rstrip("/")
+    if joined == own or joined.startswith(own + "/"):
+        return joined
+    # A document that names another host was written elsewhere; the path is the API's all the same.
+    return own if urlsplit(own).path else own + urlsplit(joined).path.rstrip("/")
+
+
+def _parameters(api: Api, document: Document, item: Node, described: Node) -> tuple[Parameter, ...]:
+    found: dict[tuple[str, str], Parameter] = {}
+    for each in (*(item.get("parameters") or ()), *(described.get("parameters") or ())):
+        parameter = document.resolve(each)
+        name, place = str(parameter.get("name", "")), str(parameter.get("in", ""))
+        schema = document.schema(parameter.get("schema", {}))
+        value = api.parameters.get(name)
+        if value is None:
+            value = _text(written_example(parameter))
+        if value is None:
+            value = _text(written_example(schema))
+        if value is None and place != "path":
+            value = _text(example_of(document, schema))
+        found[name, place] = Parameter(
+            name=name, place=place, required=bool(parameter.get("required")), schema=schema, value=value
+        )
+    return tuple(found.values())
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, dict | list):
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _body(document: Document, described: Node) -> tuple[Any, str, dict[str, Any]]:
+    content = document.resolve(described.get("requestBody", {})).get("content") or {}
+    chosen = next((each for each in content if "json" in each), None) or next(
+        (each for each in content if each == FORM_TYPE), None
+    )
+    if chosen is None:
+        return None, "application/json", {}
+    media = document.resolve(content[chosen])
+    schema = document.schema(media.get("schema", {}))
+    written = written_example(media)
+    return example_of(document, schema) if written is None else written, chosen, schema
+
+
+def _answer_schema(document: Document, described: Node) -> dict[str, Any]:
+    responses = described.get("responses") or {}
+    for status, answer in responses.items():
+        if str(status).startswith("2"):
+            for content_type, media in (document.resolve(answer).get("content") or {}).items():
+                if "json" in content_type:
+                    return document.schema(document.resolve(media).get("schema", {}))
+    return {}
 
 
 def _scope(security: object) -> str | None:
-    if not isinstance(security, list):
+    if not isinstance(security, list) or not security or not isinstance(security[0], dict):
         return None
-    scopes = [
-        scope for each in security if isinstance(each, dict) for names in each.values() for scope in names
-    ]
+    scopes = [scope for names in security[0].values() for scope in names if isinstance(scope, str)]
     return " ".join(dict.fromkeys(scopes)) or None
-
-
-def _resolve(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    seen = 0
-    while isinstance(node.get("$ref"), str) and seen < len(document) + 20:
-        found: Any = document
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            found = (
-                found.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(found, dict) else {}
-            )
-        node, seen = found if isinstance(found, dict) else {}, seen + 1
-    return node

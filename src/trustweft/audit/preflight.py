@@ -10,7 +10,9 @@ from trustweft.audit.api import Operation, named_operations
 from trustweft.audit.check import Inconclusive, NotApplicable
 from trustweft.audit.deployment import Deployment
 from trustweft.audit.discovery import Discovery, discover
-from trustweft.audit.openapi import described_operations
+from trustweft.audit.forging import read_parts
+from trustweft.audit.harvest import harvest
+from trustweft.audit.openapi import described_templates
 from trustweft.audit.parties import client_context, load_party
 from trustweft.audit.results import Reached
 from trustweft.audit.target import TargetError
@@ -19,6 +21,7 @@ from trustweft.audit.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from trustweft.audit.access import Access
     from trustweft.audit.target import Target
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
@@ -81,11 +84,8 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
         entropy=entropy,
     )
     for api in target.apis:
-        deployment.operations = (
-            *deployment.operations,
-            *named_operations(api),
-            *described_operations(api, deployment),
-        )
+        deployment.operations = (*deployment.operations, *named_operations(api))
+        deployment.templates = (*deployment.templates, *described_templates(api, deployment))
     return deployment
 
 
@@ -105,7 +105,9 @@ def reach(deployment: Deployment) -> Reached:
         except (Inconclusive, NotApplicable) as cause:
             missing.append(f"user {user.username} cannot log in: {cause}")
     missing += _too_few(deployment)
+    unknown = _harvest(deployment)
     working, unreached = _probe(deployment)
+    unreached |= unknown
     deployment.operations = tuple(working)
     return Reached(
         operations=tuple(each.name for each in working),
@@ -114,6 +116,40 @@ def reach(deployment: Deployment) -> Reached:
         users=tuple(users),
         missing=tuple(missing),
     )
+
+
+def _harvest(deployment: Deployment) -> dict[str, str]:
+    """Make operations of what the documents describe, with each user's own values; return what stays unknown."""
+    for user in deployment.users[:2]:
+        try:
+            access = deployment.access(None, user)
+        except (Inconclusive, NotApplicable):
+            continue
+        names = (user.username, *_subject(access))
+        deployment.harvests[user.username] = harvest(deployment, deployment.templates, access, names=names)
+    own = next(iter(deployment.harvests.values()), None) or harvest(
+        deployment, deployment.templates, _own(deployment)
+    )
+    first = {each.name: each for each in reversed(own.operations)}
+    deployment.operations += tuple(first[each.name] for each in deployment.templates if each.name in first)
+    return {
+        each.name: f"no value is known for {', '.join(each.places) or 'what it demands'}"
+        for each in deployment.templates
+        if each.name not in first
+    }
+
+
+def _own(deployment: Deployment) -> Access | None:
+    try:
+        return deployment.access()
+    except (Inconclusive, NotApplicable):
+        return None
+
+
+def _subject(access: Access) -> tuple[str, ...]:
+    _, claims = read_parts(access.id_token or access.token)
+    subject = claims.get("sub")
+    return (subject,) if isinstance(subject, str) else ()
 
 
 def _probe(deployment: Deployment) -> tuple[list[Operation], dict[str, str]]:

@@ -1,0 +1,237 @@
+"""Identifiers of a user's own objects, learnt from what the API answers to that user: lists first, then what they lead to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from trustweft.audit.check import Inconclusive, NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from trustweft.audit.access import Access
+    from trustweft.audit.api import Operation
+    from trustweft.audit.deployment import Deployment
+    from trustweft.audit.openapi import Template
+
+__all__ = ["Harvest", "harvest", "json_of", "records_of"]
+
+MAXIMUM_CALLS: Final = 60  # for one user
+MAXIMUM_VALUES: Final = 3  # of one place
+ROUNDS: Final = 4  # lists, what they lead to, and so on
+MAXIMUM_DEPTH: Final = 6
+MAXIMUM_RECORDS: Final = 200
+_USUAL: Final = (
+    "id",
+    "uuid",
+    "guid",
+    "uid",
+    "key",
+    "slug",
+    "reference",
+    "code",
+    "number",
+    "username",
+    "name",
+)
+_SELVES: Final = frozenset({"me", "self", "profile", "whoami", "userinfo", "dashboard"})
+_PEOPLE: Final = frozenset({"user", "customer", "member", "account", "profile", "owner", "person", "patient"})
+_NOUN: Final = re.compile(r"(.+?)[_-]?(?:id|uuid|guid|key|no|number|name|title|slug|vin)$", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Harvest:
+    """What one user's answers told.
+
+    Attributes:
+        operations: with real values of this user in their places; several of one template where several are known.
+        answers: by the name of the operation, what it answered to this user.
+    """
+
+    operations: list[Operation] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, name: str) -> tuple[Operation, ...]:
+        """Return the operations that were made of one template."""
+        return tuple(each for each in self.operations if each.name == name)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One answer: which path gave it, with which values in its places."""
+
+    path: str
+    places: Mapping[str, str]
+    document: Any
+
+
+def harvest(
+    deployment: Deployment, templates: Sequence[Template], access: Access | None, *, names: Sequence[str] = ()
+) -> Harvest:
+    """Return what the templates become with this user's values.
+
+    Args:
+        deployment: whose API is asked.
+        templates: of all its APIs.
+        access: the user's token; without one only what is public is asked.
+        names: by which the user is known: a username, a subject.
+    """
+    found = Harvest()
+    answers: list[_Answer] = []
+    asked: set[str] = set()
+    for _ in range(ROUNDS):
+        before = len(asked)
+        for template in templates:
+            if template.method != "GET":
+                continue
+            for values in _values(template, answers, names)[:MAXIMUM_VALUES]:
+                operation = template.fill(values)
+                if operation is None or operation.url in asked or len(asked) >= MAXIMUM_CALLS:
+                    continue
+                asked.add(operation.url)
+                document = _ask(deployment, operation, access)
+                if document is not None:
+                    answers.append(_Answer(template.path, values, document))
+                    found.answers.setdefault(operation.name, document)
+        if len(asked) == before:
+            break
+    for template in templates:
+        made = [template.fill(values) for values in _values(template, answers, names)[:MAXIMUM_VALUES]]
+        found.operations += [each for each in made if each is not None]
+    return found
+
+
+def _ask(deployment: Deployment, operation: Operation, access: Access | None) -> Any:
+    try:
+        if access is None or operation.public:
+            exchange = deployment.wire.send(operation.request())
+        else:
+            exchange = deployment.send_call(deployment.calling(operation, access), access)
+    except (Inconclusive, NotApplicable):
+        return None
+    return json_of(exchange.body) if exchange.ok else None
+
+
+def json_of(octets: bytes) -> Any:
+    """Return JSON as data, None where it is none."""
+    try:
+        return msgspec.json.decode(octets)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _values(template: Template, answers: Sequence[_Answer], names: Sequence[str]) -> list[dict[str, str]]:
+    """Return values for all places of a template, those of one object together; one empty set where it has none."""
+    sets: list[dict[str, str]] = [{}]
+    for place in template.places:
+        longer = []
+        for chosen in sets:
+            longer += [
+                {**chosen, place: value} for value in _candidates(template, place, chosen, answers, names)
+            ]
+        sets = longer[: MAXIMUM_VALUES * 2]
+    return sets
+
+
+def _candidates(
+    template: Template,
+    place: str,
+    chosen: Mapping[str, str],
+    answers: Sequence[_Answer],
+    names: Sequence[str],
+) -> list[str]:
+    prefix, _, _ = template.path.partition("{" + place + "}")
+    collection = prefix.rstrip("/")
+    noun = _noun(place, collection)
+    listed = [
+        value
+        for answer in answers
+        if answer.path.rstrip("/") == collection and _agrees(answer.places, chosen)
+        for record in records_of(answer.document)
+        if (value := _identifier(record, place, noun, usual=True)) is not None
+    ]
+    elsewhere = [
+        value
+        for answer in answers
+        if _agrees(answer.places, chosen)
+        for record in records_of(answer.document)
+        if (value := _identifier(record, place, noun, usual=_is_self(answer, noun))) is not None
+    ]
+    named = (
+        list(names) if noun in _PEOPLE and place.lower().endswith(("name", "user", "login", "email")) else []
+    )
+    given = template.given(place)
+    return list(dict.fromkeys([*listed, *elsewhere, *named, *([given] if given is not None else ())]))
+
+
+def _agrees(places: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
+    return all(chosen.get(name, value) == value for name, value in places.items())
+
+
+def _is_self(answer: _Answer, noun: str) -> bool:
+    return noun in _PEOPLE and answer.path.rstrip("/").rpartition("/")[2].lower() in _SELVES
+
+
+def _noun(place: str, collection: str) -> str:
+    """Return what the place is an identifier of: ``account`` for ``account_id``, and for ``id`` after ``/accounts``."""
+    found = _NOUN.fullmatch(place)
+    if found:
+        return _plain(found[1])
+    if _plain(place) not in _USUAL:
+        return _plain(place)
+    last = collection.rpartition("/")[2].lower()
+    return _plain(last[:-3] + "y" if last.endswith("ies") else last.removesuffix("s"))
+
+
+def _identifier(record: Mapping[str, Any], place: str, noun: str, *, usual: bool) -> str | None:
+    """Return the member that identifies this object; ``usual`` where the object itself is meant by ``id``."""
+    plain = {_plain(name): value for name, value in record.items()}
+    exact = [name for name in (_plain(place), noun + "id", noun + "uuid") if name != "id"]
+    for name in (*exact, *(_USUAL if usual else ())):
+        value = plain.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
+            return str(value)
+    own = plain.get(noun)
+    if isinstance(own, dict):
+        return _identifier(own, place, noun, usual=True)
+    return None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[_\-\s]", "", name).lower()
+
+
+def records_of(document: Any, *, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the objects in a JSON document, those of its lists first; a list of plain values as objects with an id."""
+    yield from _bounded(_walk(document, depth))
+
+
+def _bounded(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for number, record in enumerate(records):
+        if number >= MAXIMUM_RECORDS:
+            return
+        yield record
+
+
+def _walk(document: Any, depth: int) -> Iterator[dict[str, Any]]:
+    if depth > MAXIMUM_DEPTH:
+        return
+    if isinstance(document, list):
+        for each in document:
+            if isinstance(each, str | int) and not isinstance(each, bool):
+                yield {"id": each}
+            else:
+                yield from _walk(each, depth + 1)
+    elif isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+        for value in lists:
+            if any(isinstance(each, dict) for each in value):
+                yield from _walk(value, depth + 1)
+        yield document
+        for value in document.values():
+            if isinstance(value, dict):
+                yield from _walk(value, depth + 1)
