@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from functools import cache
 from importlib.resources import files
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from trustweft.profile import Level, Participant, Requirement
 
-__all__ = ["BINDING", "Row", "attacks_closed", "auditor_exists", "cover", "find_enforcements", "holes_of"]
+__all__ = ["BINDING", "Row", "attacks_closed", "cover", "find_enforcements", "holes_of"]
 
 BINDING: Final = frozenset({"shall", "shall not"})
 _ASKING: Final = BINDING | {
@@ -40,7 +39,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
     Attributes:
         enforced_by: functions, as ``module.function``.
-        audited_by: checks of the auditor; None where there is no auditor yet.
+        audited_by: checks of the auditor; None where nobody has said which.
         closes: attacks that succeed without it; None where nobody has said which.
         operational: why people satisfy it, and no software.
         not_modelled: why the prover knows no attack against it.
@@ -79,7 +78,7 @@ def cover(
 
     Args:
         specification: its short id, for example ``FAPI2-SP``.
-        audits: the checks that test each requirement, by its id; None while there is no auditor.
+        audits: the checks that test each requirement, by its id; None where they are not known.
         attacks: the attacks that each requirement closes, by its id; None where they are not known.
 
     Raises:
@@ -96,11 +95,6 @@ def cover(
 def holes_of(rows: Sequence[Row], levels: Collection[str] = BINDING) -> tuple[Row, ...]:
     """Return the rows with a hole among those of the given levels."""
     return tuple(row for row in rows if row.holes and row.level in levels)
-
-
-def auditor_exists() -> bool:
-    """Tell whether this version has an auditor, whose column would have to be filled."""
-    return find_spec(f"{_PACKAGE}.audit") is not None
 
 
 def attacks_closed() -> dict[str, tuple[str, ...]]:
