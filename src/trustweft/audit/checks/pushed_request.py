@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import good_request, judge_replies, open_and_finish
-from trustweft.audit.check import check
+from trustweft.audit.check import NotApplicable, check
 from trustweft.audit.forging import forge
 from trustweft.audit.parties import assertion_parameters, basic
 from trustweft.audit.verdict import Reach, Role, Severity
@@ -103,7 +103,7 @@ def wrong_credentials_push_nothing(trial: Trial) -> Outcome:
     flow = pushing_flow(trial)
     party = _confidential(trial, flow)
     control_push(trial)
-    attack = _with_wrong_credentials(trial, party, flow.pushed_request())
+    attack = _with_wrong_credentials(party, flow.pushed_request())
     return trial.judge(
         [trial.attack("The same with wrong credentials", attack)],
         accepted=pushed,
@@ -112,7 +112,7 @@ def wrong_credentials_push_nothing(trial: Trial) -> Outcome:
     )
 
 
-def _with_wrong_credentials(trial: Trial, party: Party, request: Request) -> Request:
+def _with_wrong_credentials(party: Party, request: Request) -> Request:
     match party.entry.authentication:
         case "private_key_jwt" if party.key is not None:
             algorithm = party.algorithm if party.algorithm in ("ES256", "PS256") else "ES256"
@@ -124,8 +124,9 @@ def _with_wrong_credentials(trial: Trial, party: Party, request: Request) -> Req
             return request.with_header("authorization", basic(party.client_id, party.entropy.token()))
         case "client_secret_post":
             return request.with_parameters(("client_secret", party.entropy.token()))
-    trial.need(False, "what this client authenticates with is forged by the checks of client authentication")
-    return request
+    raise NotApplicable(
+        "what this client authenticates with is forged by the checks of client authentication"
+    )
 
 
 @check(

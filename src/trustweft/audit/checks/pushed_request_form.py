@@ -175,7 +175,10 @@ def malformed_requests_break_nothing(trial: Trial) -> Outcome:
             ("Invalid UTF-8", raw(sent + b"&state=\xff\xfe&x=%ff%fe")),
             ("Broken percent-encoding", raw(sent + b"&display=%zz%")),
             ("A JSON array", raw(b"[1,2,3]", "application/json")),
-            ("Arrays as parameters", good.with_parameters(("scope[]", "openid"), ("redirect_uri[a][b]", "x"))),
+            (
+                "Arrays as parameters",
+                good.with_parameters(("scope[]", "openid"), ("redirect_uri[a][b]", "x")),
+            ),
             ("Nothing", raw(b"")),
             ("A form that says it is JSON", raw(sent, "application/json")),
             ("A charset that nobody knows", raw(sent, f"{FORM_TYPE}; charset=no-such")),
