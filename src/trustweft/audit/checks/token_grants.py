@@ -108,8 +108,9 @@ def grant_types_are_registered(trial: Trial) -> Outcome:
         trial.deployment.access(party).answer,
         good=lambda each: each.issued,
     )
-    scope = party.entry.narrow_scope or party.entry.scope
-    attack = ask(trial, "client_credentials", party, ("grant_type", "client_credentials"), ("scope", scope))
+    attack = ask(
+        trial, "client_credentials", party, ("grant_type", "client_credentials"), ("scope", own_scope(party))
+    )
     return trial.tokens_refused(
         [attack],
         failure="A client got a token by a grant that it is not registered for.",
