@@ -9,7 +9,7 @@ from trustweft.audit.check import check, failed, passed
 from trustweft.audit.exchange import form_request
 from trustweft.audit.flow import bound
 from trustweft.audit.forging import forge, forge_with_secret, read_parts
-from trustweft.audit.redemption import redeem_changed, redeemed_as_it_should
+from trustweft.audit.redemption import redeem_changed
 from trustweft.audit.target import ClientEntry
 from trustweft.audit.verdict import Reach, Role, Severity
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  # a grant type
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a kind of token
+PERSONAL: Final = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 UNKNOWN_SCOPE: Final = "trustweft-unknown-scope"
 
 
@@ -107,8 +108,9 @@ def grant_types_are_registered(trial: Trial) -> Outcome:
         trial.deployment.access(party).answer,
         good=lambda each: each.issued,
     )
-    scope = party.entry.narrow_scope or party.entry.scope
-    attack = ask(trial, "client_credentials", party, ("grant_type", "client_credentials"), ("scope", scope))
+    attack = ask(
+        trial, "client_credentials", party, ("grant_type", "client_credentials"), ("scope", own_scope(party))
+    )
     return trial.tokens_refused(
         [attack],
         failure="A client got a token by a grant that it is not registered for.",
@@ -241,8 +243,7 @@ def tokens_are_bound(trial: Trial) -> Outcome:
         )
     else:
         url = deployment.plan(party).endpoint("token_endpoint", party)
-        scope = party.entry.narrow_scope or party.entry.scope
-        request = form_request(url, ("grant_type", "client_credentials"), ("scope", scope))
+        request = form_request(url, ("grant_type", "client_credentials"), ("scope", own_scope(party)))
         attack = trial.attack("Client credentials without a proof", party.authenticate(request))
     return trial.tokens_refused(
         [attack],
@@ -297,7 +298,7 @@ def scope_is_known(trial: Trial) -> Outcome:
     deployment = trial.deployment
     party = deployment.party()
     trial.control("A good token request", deployment.own_access(party).answer, good=lambda each: each.issued)
-    scope = f"{party.entry.narrow_scope or party.entry.scope} {UNKNOWN_SCOPE}"
+    scope = f"{own_scope(party)} {UNKNOWN_SCOPE}"
     attack = ask(
         trial,
         "client_credentials with an unknown scope",
@@ -311,6 +312,12 @@ def scope_is_known(trial: Trial) -> Outcome:
         failure="The token has a scope that nobody defined.",
         success="The unknown scope was not granted.",
     )
+
+
+def own_scope(party: Party) -> str:
+    """Return the scope that a client can ask for itself: without what OpenID Connect asks about a person."""
+    scope = (party.entry.narrow_scope or party.entry.scope).split()
+    return " ".join(each for each in scope if each not in PERSONAL)
 
 
 def granted_scope(answer: Exchange, asked: str) -> tuple[str, ...]:
