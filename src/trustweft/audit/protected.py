@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange, Request
     from trustweft.audit.trial import Trial
 
-__all__ = ["EVERY", "SAMPLE", "Attack", "attack_each", "protected", "send_fresh", "userinfo"]
+__all__ = ["EVERY", "SAMPLE", "Attack", "attack_each", "protected", "send_fresh", "userinfo", "with_token"]
 
 EVERY: Final = 24  # operations for an attack of one or two requests
 SAMPLE: Final = 3  # operations for a pack of many
@@ -91,6 +92,13 @@ def send_fresh(deployment: Deployment, build: Callable[[], Request]) -> Exchange
     if "use_dpop_nonce" in asks or exchange.text("error") == "use_dpop_nonce":
         return deployment.wire.send(build())
     return exchange
+
+
+def with_token(
+    deployment: Deployment, operation: Operation, access: Access, token: str
+) -> Callable[[], Request]:
+    """Return what makes the request with another token in place of the real one; a proof fits that other token."""
+    return lambda: deployment.calling(operation, replace(access, token=token))
 
 
 def attack_each(
