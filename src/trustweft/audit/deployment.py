@@ -44,6 +44,7 @@ class Deployment:
         operations: of the protected APIs, with values of the first user.
         templates: what their documents describe.
         harvests: by username, what each user's own answers made of the templates.
+        answers_anybody: by URL, whether an operation answers without a token; filled as it is asked.
         claims_fapi: whether the clauses of FAPI bind it.
         wait: lets so many seconds pass, for checks that wait until something expires.
     """
@@ -61,6 +62,7 @@ class Deployment:
     wait: Callable[[float], None] = time.sleep
     templates: tuple[Template, ...] = ()
     harvests: dict[str, Harvest] = field(default_factory=dict)
+    answers_anybody: dict[str, bool] = field(default_factory=dict)
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -54,6 +54,7 @@ class Template:
         base: of the URL.
         scope: that it needs; None where it is not known.
         public: the document says that it needs no token.
+        declared: the document says somewhere what operations need, so that its silence means something.
         body: an example, made from the schema where the document gives none; None where there is no body.
         body_schema: of the body, its references followed at the top.
         answer_schema: of a good answer in JSON; empty where the document does not say.
@@ -67,6 +68,7 @@ class Template:
     parameters: tuple[Parameter, ...]
     scope: str | None
     public: bool
+    declared: bool
     body: Any
     content_type: str
     body_schema: dict[str, Any]
@@ -157,6 +159,7 @@ def _templates(api: Api, document: Document) -> Iterator[Template]:
             public=security == [] or (isinstance(security, list) and {} in security)
             if security is not None
             else speaks,
+            declared=speaks,
             body=body,
             content_type=content_type,
             body_schema=body_schema,

@@ -1,0 +1,69 @@
+"""Compares answers: whether an attack was given what its control was given, by the values in both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from trustweft.audit.harvest import json_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trustweft.audit.exchange import Exchange
+
+__all__ = ["leaves", "served", "values_of"]
+
+SHORTEST: Final = 3  # shorter values are in any answer
+SMALLEST: Final = 100
+_LENGTHS_APART: Final = 0.1  # two pages of one address differ by less: a date, a token
+
+
+def leaves(document: Any) -> Iterator[tuple[str, str]]:
+    """Yield name and value of everything plain in a JSON document; values of a list have the list's name."""
+    yield from _leaves("", document)
+
+
+def _leaves(name: str, document: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(document, dict):
+        for member, value in document.items():
+            yield from _leaves(member, value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _leaves(name, value)
+    elif document is not None:
+        yield name, str(document)
+
+
+def values_of(exchange: Exchange) -> frozenset[str]:
+    """Return the values in a JSON answer that are long enough to tell one answer from another."""
+    return frozenset(value for _, value in leaves(json_of(exchange.body)) if _telling(value))
+
+
+def _telling(value: str) -> bool:
+    if value in ("True", "False"):
+        return False
+    try:
+        return abs(float(value)) >= SMALLEST
+    except ValueError:
+        return len(value) >= SHORTEST
+
+
+def served(attack: Exchange, control: Exchange) -> bool:
+    """Whether the attack got what the control got: 2xx, and not an error that merely has such a status."""
+    if not attack.ok:
+        return False
+    wanted, document = values_of(control), json_of(control.body)
+    if not control.body or control.request.method == "HEAD" or attack.request.method == "HEAD":
+        return True
+    if wanted:
+        return len(wanted & values_of(attack)) * 2 >= len(wanted)
+    if document is not None:
+        return _shape(document) == _shape(json_of(attack.body))
+    sizes = len(attack.body), len(control.body)
+    return (attack.header("content-type") or "").split(";")[0] == (
+        control.header("content-type") or ""
+    ).split(";")[0] and abs(sizes[0] - sizes[1]) <= _LENGTHS_APART * max(sizes)
+
+
+def _shape(document: Any) -> object:
+    return frozenset(document) if isinstance(document, dict) else type(document)
