@@ -11,6 +11,7 @@ from trustweft.audit.access import Access, read_access
 from trustweft.audit.check import Inconclusive, NotApplicable
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import Flow, bound, new_verifier
+from trustweft.audit.once import Once
 from trustweft.audit.plan import Plan, make_plan
 from trustweft.audit.user_agent import UserAgent
 
@@ -47,6 +48,7 @@ class Deployment:
         answers_anybody: by URL, whether an operation answers without a token; filled as it is asked.
         claims_fapi: whether the clauses of FAPI bind it.
         wait: lets so many seconds pass, for checks that wait until something expires.
+        once: what checks find out together.
     """
 
     target: Target
@@ -63,6 +65,7 @@ class Deployment:
     templates: tuple[Template, ...] = ()
     harvests: dict[str, Harvest] = field(default_factory=dict)
     answers_anybody: dict[str, bool] = field(default_factory=dict)
+    once: Once = field(default_factory=Once)
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -160,6 +161,25 @@ class Wire:
         for thread in threads:
             thread.join()
         return results
+
+    def connect(self, url: str) -> socket.socket:
+        """Open a connection for what is no HTTP request: to the same hosts, and no faster.
+
+        Raises:
+            HostNotAllowed: the host is none that the target names.
+            Unreachable: nobody listens.
+        """
+        self.allow(url)
+        self._pace.wait()
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            connection = socket.create_connection((parts.hostname or "", port), TIMEOUT_SECONDS)
+        except OSError as cause:
+            raise Unreachable(f"no answer from {origin_of(url)}: {cause!r}"[:300]) from cause
+        with self._lock:
+            self.sent += 1
+        return connection
 
     def allow(self, url: str) -> None:
         """Make sure that a URL leads to a host that may be asked.
