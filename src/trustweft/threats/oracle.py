@@ -45,7 +45,7 @@ class Oracle:
     ) -> None:
         self._mechanisms = mechanisms
         self._candidates = candidates
-        self._control = clingo.Control(["--warn=none", "--opt-mode=opt"])
+        self._control = clingo.Control(["--warn=none", "--opt-mode=opt", "--opt-strategy=usc"])
         lines = [*_open(mechanisms, candidates), *_closure(candidates, registry)]
         lines += [f"{{ attacker({each}) }}." for each in ATTACKERS]
         lines += [f":- watch({name}), not broken({name})." for name in map(_name, _WATCHED)]
@@ -106,7 +106,7 @@ def attackers_needed(setting: Setting, goal: str, trace: Trace) -> frozenset[str
     lines += [f":- not broken({_name(goal)}).", "attacker(a1)."]
     lines += [f"{{ attacker({each}) }}." for each in sorted(setting.attackers - {"a1"})]
     lines.append("#minimize { 1,A : attacker(A) }. #show. #show attacker/1.")
-    control = clingo.Control(["--warn=none", "--opt-mode=opt"])
+    control = clingo.Control(["--warn=none", "--opt-mode=opt", "--opt-strategy=usc"])
     alone = Setting(setting.mechanisms, frozenset(), setting.bound)
     control.add("base", [], program((*MODEL, *alone.rules())) + "\n".join(lines))
     control.ground([("base", [])])

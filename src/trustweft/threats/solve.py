@@ -36,7 +36,7 @@ class Searcher:
         self._mechanisms = mechanisms
         self._recorder = Recorder()
         self._blocks: set[str] = set()
-        self._control = clingo.Control(["--warn=none", "--opt-mode=opt"])
+        self._control = clingo.Control(["--warn=none", "--opt-mode=opt", "--opt-strategy=usc"])
         self._control.register_observer(self._recorder)
         text = program((*rules, *bound.rules(), *switches(mechanisms), *_questions(rules)))
         self._control.add("base", [], text + _watched(rules))
