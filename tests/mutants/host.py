@@ -13,11 +13,16 @@ from pathlib import Path
 from laboratory import Laboratory
 from mutants.hot_changes import Change, NotChangedError, Undo, apply_change, take_back
 from trustweft.cli.data_directory import DataDirectory
+from trustweft.resource.checks import PIPELINE
 from trustweft.runtime.clock import SystemClock
 from trustweft.server.login import rate_limit
+from trustweft.server.pipelines import PIPELINES
 
 # A day of audits from one address is not what the limit is about; the mutants that take it out are told apart by it.
 MANY = 1_000_000
+KNOWN = {(name, each.__name__) for name, pipeline in PIPELINES.items() for each in pipeline} | {
+    ("guard", each.__name__) for each in PIPELINE
+}
 
 
 def main() -> None:
@@ -33,6 +38,8 @@ def main() -> None:
             undo.clear()
             laboratory.without = frozenset(tuple(each) for each in order.get("without", ()))
             try:
+                if laboratory.without - KNOWN:
+                    raise NotChangedError(f"no pipeline has {sorted(laboratory.without - KNOWN)}")
                 for change in order.get("change", ()):
                     undo += apply_change(Change(**change))
             except (NotChangedError, SyntaxError, ImportError) as cause:
