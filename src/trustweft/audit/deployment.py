@@ -145,7 +145,10 @@ class Deployment:
         flow = Flow(
             wire=self.wire, plan=plan, party=party, browser=browser, verifier=verifier, parameters=parameters
         )
-        return flow.with_parameters(changes or {})
+        flow.with_parameters(changes or {})
+        if "openid" not in flow.parameters.get("scope", "").split() and "nonce" not in (changes or {}):
+            flow.parameters.pop("nonce", None)  # OpenID Connect's, and there are servers that refuse it without
+        return flow
 
     def send_bound(self, request: Request, party: Party, *, signer: LocalSigner | None = None) -> Exchange:
         """Send a request for tokens, once more where the server asks for its nonce (RFC 9449 section 8)."""

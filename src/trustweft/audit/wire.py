@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections import deque
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -226,6 +227,8 @@ def _client(context: ssl.SSLContext) -> httpx2.Client:
         follow_redirects=False,
         trust_env=False,
     )
+    # The library would keep cookies for all browsers together: each `UserAgent` keeps its own.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
     client.headers.clear()
     client.headers["user-agent"] = "trustweft-check"
     client.headers["accept"] = "*/*"
