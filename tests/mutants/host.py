@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from laboratory import Laboratory
+from laboratory import Check, Laboratory
 from mutants.hot_changes import Change, NotChangedError, Undo, apply_change, take_back
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.resource.checks import PIPELINE
@@ -38,8 +38,7 @@ def main() -> None:
             undo.clear()
             laboratory.without = frozenset(tuple(each) for each in order.get("without", ()))
             try:
-                if laboratory.without - KNOWN:
-                    raise NotChangedError(f"no pipeline has {sorted(laboratory.without - KNOWN)}")
+                check_known(laboratory.without)
                 for change in order.get("change", ()):
                     undo += apply_change(Change(**change))
             except (NotChangedError, SyntaxError, ImportError) as cause:
@@ -49,6 +48,12 @@ def main() -> None:
             else:
                 answer({"ok": True})
         take_back(undo)
+
+
+def check_known(without: frozenset[Check]) -> None:
+    """Make sure that there is such a check: one that is not there cannot be taken out."""
+    if without - KNOWN:
+        raise NotChangedError(f"no pipeline has {sorted(without - KNOWN)}")
 
 
 def answer(document: dict[str, object]) -> None:
