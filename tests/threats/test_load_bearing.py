@@ -17,6 +17,7 @@ NO_MEASURES = {
     "sc=none",
     "aud=endpoint",
     "refresh",
+    "second_client",
     "dcr",
     "ciba",
     "device",

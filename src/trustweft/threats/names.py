@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["name_of"]
 
 
+_HONEST_CLIENTS: Final = ("c", "d")
+
+
 class _Told:
     """A trace with what the table asks about it."""
 
@@ -69,7 +72,20 @@ class _Told:
         return pairs
 
     def foreign_redirect(self) -> bool:
-        return any(visit.arguments[1] == "c" and visit.arguments[2] == "ra" for visit in self.visits.values())
+        return any(
+            visit.arguments[1] in _HONEST_CLIENTS and visit.arguments[2] == "ra"
+            for visit in self.visits.values()
+        )
+
+    def posed_as_second(self) -> bool:
+        return any(event.arguments[1] == "d" for event in self.trace.named("stolen_redeem"))
+
+    def foreign_code(self) -> bool:
+        """Say whether a code was redeemed by another client than the one that it was issued to."""
+        at = {event.arguments[0]: event.arguments[1] for event in self.trace.named("opens")}
+        redeemed = [(e.arguments[0], at.get(e.arguments[1], "c")) for e in self.trace.named("redeem")]
+        redeemed += [(e.arguments[0], e.arguments[1]) for e in self.trace.named("stolen_redeem")]
+        return any(self.visits[visit].arguments[1] != client for visit, client in redeemed)
 
     def naive(self) -> bool:
         """Say whether a victim's session took a response to be from a server that it had not started with."""
@@ -150,6 +166,8 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("coat", lambda told: told.delivered_to("coat") is not None),
     ("proof-replay", lambda told: told.stolen("proof")),
     ("token-replay", lambda told: told.stolen("bearer")),
+    ("foreign-code", _Told.foreign_code),
+    ("public-second-client", _Told.posed_as_second),
     ("naive-rp", lambda told: told.session_integrity and told.naive()),
     ("mix-up-chosen-challenge", lambda told: _delivered(told, chosen=True)),
     ("mix-up", lambda told: _delivered(told, chosen=False)),

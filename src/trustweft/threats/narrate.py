@@ -6,7 +6,7 @@ flow they are from: "the code of Alice's login 1", "the challenge of the attacke
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from trustweft.report.sequence import Message, draw_sequence
@@ -40,16 +40,24 @@ GOALS: Final[Mapping[str, str]] = {
 ALICE: Final = "Alice's browser"
 ATTACKER: Final = "Attacker"
 CLIENT: Final = "Client"
+SECOND: Final = "Second client"
 HONEST: Final = "Honest server"
 FOREIGN: Final = "Attacker's server"
 RESOURCE: Final = "Resource server"
-_LANES: Final = (ALICE, ATTACKER, CLIENT, FOREIGN, HONEST, RESOURCE)
+_LANES: Final = (ALICE, ATTACKER, CLIENT, SECOND, FOREIGN, HONEST, RESOURCE)
 _SERVERS: Final = {
     "has": "the honest server",
     "aas": "the attacker's server",
     "coat": "the attacker's configuration of the honest server",
 }
-_WHO: Final = {"c": "the client", "mc": "the attacker's own client", "alice": "Alice", "eve": "the attacker"}
+_WHO: Final = {
+    "c": "the client",
+    "d": "the second client",
+    "mc": "the attacker's own client",
+    "alice": "Alice",
+    "eve": "the attacker",
+}
+_REDIRECTS: Final = {"rc": "c", "rd": "d"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,17 @@ class Line:
 
 def narrate(trace: Trace) -> list[Line]:
     """Tell the trace, one line for each event."""
-    return [_TELLERS.get(event.name, _untold)(event) for event in trace.events]
+    second = {event.arguments[0] for event in trace.named("opens") if event.arguments[1] == "d"}
+    return [
+        _at_second(line) if second & set(event.arguments) else line
+        for event, line in ((event, _TELLERS.get(event.name, _untold)(event)) for event in trace.events)
+    ]
+
+
+def _at_second(line: Line) -> Line:
+    """Return the line of a flow at the second client."""
+    ends = {CLIENT: SECOND}
+    return replace(line, source=ends.get(line.source, line.source), target=ends.get(line.target, line.target))
 
 
 def draw(title: str, trace: Trace) -> str:
@@ -131,9 +149,8 @@ def _redirect(text: str) -> str:
     if text == "ra":
         return "a redirect URI of the attacker"
     term = parse(text)
-    if term.arguments:
-        return f"the client's redirect URI for {_SERVERS[term.arguments[0].name]}"
-    return "the client's redirect URI"
+    whose = f"{_WHO[_REDIRECTS[term.name]]}'s redirect URI"
+    return f"{whose} for {_SERVERS[term.arguments[0].name]}" if term.arguments else whose
 
 
 def _parameters(redirect: str, state: str, challenge: str, nonce: str) -> str:
@@ -240,8 +257,17 @@ def _redeem(event: Event) -> Line:
     return Line(source=CLIENT, target=HONEST, text=text)
 
 
+def _opens(event: Event) -> Line:
+    session, client = event.arguments
+    who = "Alice" if _alices(session) else "The attacker"
+    text = f"{who} opens {_WHO[client]}, for flow {session[1:]}."
+    return Line(source=_browser(session), target=CLIENT, text=text, hostile=not _alices(session))
+
+
 def _stolen_redeem(event: Event) -> Line:
-    text = f"The attacker poses as the client, redeems the code of {_login(event.arguments[0])} and receives the token."
+    visit, client = event.arguments
+    way = "uses his own client" if client == "mc" else f"poses as {_WHO[client]}"
+    text = f"The attacker {way}, redeems the code of {_login(visit)} and receives the token."
     return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
 
 
@@ -334,6 +360,7 @@ def _untold(event: Event) -> Line:
 
 
 _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
+    "opens": _opens,
     "start": _start,
     "misdirected": _misdirected,
     "borrowed": _borrowed,

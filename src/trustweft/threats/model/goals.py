@@ -26,13 +26,15 @@ def goals_for(mechanisms: Collection[str]) -> tuple[str, ...]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I,_)", "user(I,alice)"),
+    # What a user gave to a malicious client is not stolen from her.
+    derive("goal.given", "goal", "given(I)", "user(I,alice)", "response(I,_,_,X,_,_)", "honest_client(X)"),
+    derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I,_)", "given(I)"),
     derive(
         "goal.resource-in-attackers-session",
         "goal",
         "broken(authorization)",
         "use(S,_,I)",
-        "user(I,alice)",
+        "given(I)",
         "session(S,eve)",
     ),
     derive("goal.taken-for-user", "goal", "broken(authorization)", "impersonate(alice)"),
@@ -56,6 +58,14 @@ RULES: Final[tuple[Rule, ...]] = (
         "session(S,alice)",
     ),
     derive("sanity.two-at-once", "goal", "honest(two_at_once)", "use(s1,has,i1)", "use(s3,has,i3)"),
+    derive(
+        "sanity.second-client",
+        "goal",
+        "honest(second_client)",
+        "use(s1,has,i1)",
+        "login(s1,alice)",
+        "opens(s1,d)",
+    ),
     derive("sanity.refresh", "goal", "honest(refresh)", "refresh(i1)", "use(s1,has,i1)"),
     derive("sanity.attackers-server", "goal", "honest(attackers_server)", "token_request(s1,_,aas,_)"),
     derive(
