@@ -18,6 +18,7 @@ NO_MEASURES = {
     "aud=endpoint",
     "refresh",
     "second_client",
+    "introspection",
     "dcr",
     "ciba",
     "device",

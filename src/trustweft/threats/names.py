@@ -102,6 +102,16 @@ class _Told:
             for event, visit in self.crafted()
         )
 
+    def request_used_twice(self) -> bool:
+        """Say whether the attacker came with a request with which the user had come already."""
+        origins = [visit.arguments[6] for visit in self.visits.values()]
+        return any(f"planted({origin[4:-1]})" in origins for origin in origins if origin.startswith("via("))
+
+    def leaked_state_alone(self) -> bool:
+        """Say whether a state that leaked did it: by itself, or with the rest of a request that was not pushed."""
+        whole = self.request_used_twice() and not self.on("par")
+        return self.leaked_state() and (whole or not self.victims_request_planted())
+
     def leaked_state(self) -> bool:
         return any(event.arguments[2] == f"st({event.arguments[0]})" for event, _ in self.crafted())
 
@@ -150,13 +160,19 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("response-denied", lambda told: told.denied("response")),
     ("resource-request-denied", lambda told: told.denied("resource_request")),
     ("resource-response-denied", lambda told: told.denied("resource_response")),
+    ("introspection-denied", lambda told: told.denied("introspection_answer")),
     ("response-unlinked", lambda told: told.denied("link")),
     ("ciba-relay", lambda told: told.has("relays")),
     ("ciba-phishing", lambda told: told.has("asks")),
     ("device-phishing", lambda told: told.has("types_code")),
+    ("claims-read", lambda told: told.has("reads_claims")),
     ("client-as-user", lambda told: told.has("impersonate")),
     ("offboarded-client", lambda told: told.has("use_after_offboarding")),
     ("redirect-307", _Told.form_forwarded),
+    ("initiation-csrf", lambda told: told.has("forced")),
+    ("refresh-token-theft", lambda told: told.has("stolen_refresh")),
+    ("prepared-redemption", lambda told: told.has("prepared_redeem")),
+    ("prepared-proof", lambda told: told.stolen("prepared")),
     ("session-fixation", lambda told: any(e.source == "other" for e in told.trace.named("callback"))),
     ("counterfeit-rs", lambda told: told.has("use_elsewhere")),
     ("cuckoo", lambda told: told.injected_as("aas")),
@@ -171,8 +187,9 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("naive-rp", lambda told: told.session_integrity and told.naive()),
     ("mix-up-chosen-challenge", lambda told: _delivered(told, chosen=True)),
     ("mix-up", lambda told: _delivered(told, chosen=False)),
+    ("state-leak", lambda told: told.session_integrity and told.leaked_state_alone()),
+    ("request-reuse", lambda told: told.session_integrity and told.request_used_twice()),
     ("request-leak", lambda told: told.session_integrity and told.victims_request_planted()),
-    ("state-leak", lambda told: told.session_integrity and told.leaked_state()),
     ("pkce-downgrade", _Told.downgraded),
     ("csrf", lambda told: told.session_integrity and bool(told.crafted())),
     ("code-theft", lambda told: told.stolen("own") and not told.foreign_redirect()),

@@ -28,12 +28,16 @@ ATTACKERS: Final[Mapping[str, str]] = {
     "a3b": "an attacker who reads authorization responses",
     "a4": "an attacker to whom token requests go",
     "a5": "an attacker who reads resource requests after they were answered",
+    "preparer": "an attacker who could use the client's key for a while and made proofs for later",
+    "initiator": "an attacker whose pages start flows in other people's browsers",
+    "reader": "an attacker who reads refresh requests after they were answered",
 }
 GOALS: Final[Mapping[str, str]] = {
     "authorization": "Authorization: nobody uses resources that are not theirs",
     "authentication": "Authentication: nobody is logged in as somebody else",
     "session-integrity-authentication": "Session integrity: nobody is made to be logged in as the attacker",
     "session-integrity-authorization": "Session integrity: nobody is made to use the attacker's resources",
+    "confidentiality-of-claims": "Confidentiality: nobody reads what a token says of somebody else",
     "non-repudiation": "Non-repudiation: nobody can deny what they sent",
 }
 
@@ -271,6 +275,17 @@ def _stolen_redeem(event: Event) -> Line:
     return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
 
 
+def _prepared_redeem(event: Event) -> Line:
+    text = f"The attacker redeems the code of {_login(event.arguments[0])} with a proof that the client's key made in advance."
+    return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
+
+
+def _forced(event: Event) -> Line:
+    session = event.arguments[0]
+    text = f"A page of the attacker starts flow {session[1:]} in Alice's browser; his server answers with an account of his."
+    return Line(source=ATTACKER, target=CLIENT, text=text, hostile=True)
+
+
 def _use(event: Event) -> Line:
     session, _, visit = event.arguments
     shown = "to Alice" if _alices(session) else "to the attacker"
@@ -300,9 +315,16 @@ def _steal(event: Event) -> Line:
         "bearer": "the token alone, which nothing ties to a key",
         "own": "the token that was issued to the attacker",
         "proof": "the token and the proof that it read, sent once more",
+        "prepared": "the token and a proof that the client's key made in advance",
+        "refreshed": "the token that the refresh token gave",
     }.get(how[0] if how else "", "the token")
     text = f"The attacker reaches the resources of {_login(visit)} with {manner}."
     return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
+
+
+def _reads_claims(event: Event) -> Line:
+    text = f"The attacker reads what the token of {_login(event.arguments[0])} says."
+    return Line(source=ATTACKER, target=ATTACKER, text=text, hostile=True)
 
 
 def _impersonate(event: Event) -> Line:  # noqa: ARG001  # every teller has the same shape
@@ -372,6 +394,8 @@ _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
     "injected": _injected,
     "redeem": _redeem,
     "stolen_redeem": _stolen_redeem,
+    "prepared_redeem": _prepared_redeem,
+    "forced": _forced,
     "use": _use,
     "use_elsewhere": _use_elsewhere,
     "refresh": _refresh,
@@ -383,6 +407,7 @@ _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
     "types_code": _types_code,
     "approves": _approves,
     "denies": _denies,
+    "reads_claims": _reads_claims,
     "impersonate": _impersonate,
     "use_after_offboarding": _use_after_offboarding,
 }

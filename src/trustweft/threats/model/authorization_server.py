@@ -159,6 +159,15 @@ _REQUEST: Final[tuple[Rule, ...]] = (
     derive("server.knows-client", "authorization-server", "registered(X)", "honest_client(X)"),
     derive("server.knows-malicious-client", "authorization-server", "registered(mc)", "malicious_client"),
     limit("user.one-request", "scenario", ("visits(I,_,_,_,_,_,_)",), "visit(I,_)"),
+    # A pushed request serves once; who holds the user back and comes first uses it all the same (FAPI2-SP section 6.4).
+    limit(
+        "server.request-once",
+        "authorization-server",
+        ("visits(_,_,_,_,_,_,via(S))", "visits(_,_,_,_,_,_,planted(S))"),
+        "on(once_ru)",
+        "on(par)",
+        "session(S,_)",
+    ),
     forbid("server.requires-challenge", "authorization-server", "visits(_,_,_,_,none,_,_)", "on(pkce_req)"),
 )
 
@@ -176,14 +185,23 @@ _LOGIN: Final[tuple[Rule, ...]] = (
         "visit(I,alice)",
         "not on(r303)",
     ),
-    # The page of the login tells third parties where it was opened (RFC 9700 section 4.2).
+    # The page of the login tells third parties where it was opened (RFC 9700 section 4.2): the whole request, or where
+    # that was pushed its reference. Both are known when the user has arrived, not before.
     derive(
-        "server.referrer",
+        "server.referrer-request",
+        "authorization-server",
+        "k(ru(S))",
+        "visits(_,_,_,_,_,_,via(S))",
+        "not on(no_referrer)",
+    ),
+    derive(
+        "server.referrer-state",
         "authorization-server",
         "k(T)",
-        "visits(I,X,_,T,_,_,_)",
+        "visits(_,X,_,T,_,_,_)",
         "honest_client(X)",
         "not on(no_referrer)",
+        "not on(par)",
     ),
     derive(
         "server.response",

@@ -14,7 +14,7 @@ __all__ = ["RULES"]
 _START: Final[tuple[Rule, ...]] = (
     # Whoever sits at the browser picks a server; the attacker's own browser is a browser too.
     step("client.start", "client", "start(S,A)", "session(S,_)", "server(A)"),
-    limit("client.start-once", "scenario", ("start(S,_)",), "session(S,_)"),
+    limit("client.start-once", "scenario", ("start(S,_)", "forced(S)"), "session(S,_)"),
     derive("client.state", "client", "state_of(S,st(S))", "session(S,_)", "on(state)"),
     derive("client.no-state", "client", "state_of(S,none)", "session(S,_)", "not on(state)"),
     derive("client.challenge", "client", "challenge_of(S,h(S))", "session(S,_)", "on(pkce)"),

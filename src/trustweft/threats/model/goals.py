@@ -10,19 +10,26 @@ from trustweft.threats.model.signing import SIGNING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["GOALS", "NON_REPUDIATION", "RULES", "goals_for"]
+__all__ = ["CONFIDENTIALITY", "GOALS", "NON_REPUDIATION", "RULES", "goals_for"]
 
 AUTHORIZATION: Final = "authorization"
 AUTHENTICATION: Final = "authentication"
 SESSION_AUTHENTICATION: Final = "session-integrity-authentication"
 SESSION_AUTHORIZATION: Final = "session-integrity-authorization"
 NON_REPUDIATION: Final = "non-repudiation"
+CONFIDENTIALITY: Final = "confidentiality-of-claims"
 GOALS: Final = (AUTHORIZATION, AUTHENTICATION, SESSION_AUTHENTICATION, SESSION_AUTHORIZATION)
 
 
 def goals_for(mechanisms: Collection[str]) -> tuple[str, ...]:
-    """Return the goals that a profile with these mechanisms is held to: non-repudiation only where messages are signed."""
-    return (*GOALS, NON_REPUDIATION) if any(name in mechanisms for name in SIGNING) else GOALS
+    """Return the goals that a profile with these mechanisms is held to.
+
+    Non-repudiation only where messages are signed, and confidentiality of claims only where tokens are encrypted: the
+    Attacker Model has neither, so that a profile is held to what it promises.
+    """
+    signed = (NON_REPUDIATION,) if any(name in mechanisms for name in SIGNING) else ()
+    encrypted = (CONFIDENTIALITY,) if "encrypted_at" in mechanisms else ()
+    return (*GOALS, *signed, *encrypted)
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -40,6 +47,12 @@ RULES: Final[tuple[Rule, ...]] = (
     derive("goal.taken-for-user", "goal", "broken(authorization)", "impersonate(alice)"),
     derive("goal.used-after-offboarding", "goal", "broken(authorization)", "use_after_offboarding(_)"),
     derive("goal.logged-in-as-victim", "goal", "broken(authentication)", "login(S,alice)", "session(S,eve)"),
+    # Nobody wanted this flow, so that what the attacker's own server says is forced on the user.
+    *(
+        derive(f"goal.forced-{aim}", "goal", f"broken(session_integrity_{aim})", "forced(_)")
+        for aim in ("authentication", "authorization")
+    ),
+    derive("goal.claims-read", "goal", "broken(confidentiality_of_claims)", "reads_claims(I)", "given(I)"),
     derive("goal.denied", "goal", "broken(non_repudiation)", "denies(_,_)"),
     # The client has to believe that it deals with the honest server: with the attacker's own it shows what that serves.
     derive(

@@ -110,6 +110,8 @@ _USED: Final[tuple[Rule, ...]] = (
     derive("attacker.reads-token", "attacker", "k(at(I))", "use(_,_,I)", attacker="a5"),
     derive("attacker.reads-proof", "attacker", "k(proof(I))", "use(_,_,I)", "on(sc,dpop)", attacker="a5"),
     step("attacker.uses-bearer-token", "attacker", "steal(I,bearer)", "k(at(I))", "on(sc,none)"),
+    # A token that is not encrypted says what it says to everybody who has it.
+    step("attacker.reads-claims", "attacker", "reads_claims(I)", "k(at(I))", "not on(encrypted_at)"),
     step("attacker.uses-own-token", "attacker", "steal(I,own)", "stolen_redeem(I,_)"),
     step(
         "attacker.replays-proof",

@@ -154,12 +154,11 @@ _REDEEM: Final[tuple[Rule, ...]] = (
     limit(
         "server.code-once",
         "authorization-server",
-        ("redeem(I,_,_)", "stolen_redeem(I,_)"),
+        ("redeem(I,_,_)", "stolen_redeem(I,_)", "prepared_redeem(I)"),
         "on(once)",
         "visit(I,_)",
     ),
-    # Refresh tokens are of use to the authenticated client alone (RFC 6749 section 6), and no attacker sees one: they
-    # add an honest step and no attack.
+    # Refresh tokens are of use to the client alone (RFC 6749 section 6), and no attacker of the Attacker Model sees one.
     derive(
         "server.refresh-token", "authorization-server", "refresh_token(I)", "redeem(I,_,_)", "on(refresh)"
     ),
