@@ -17,6 +17,8 @@ NO_MEASURES = {
     "sc=none",
     "aud=endpoint",
     "refresh",
+    "second_client",
+    "introspection",
     "dcr",
     "ciba",
     "device",

@@ -24,6 +24,11 @@ EXPECTED = {
         "cuckoo",
     ),
     "trustweft prove docs/examples/harbour-payments-mended.toml": (0, "request-leak"),
+    "trustweft prove fapi2-security --with second_client": (0, "no attack with at most 4 client sessions"),
+    "trustweft prove fapi2-security --without init_csrf --attackers a1,a1a,initiator": (
+        1,
+        "Missing: FAPI2-SP-5.3.3.1-12",
+    ),
     "trustweft prove fapi2-security --without iss": (1, "Missing: FAPI2-SP-5.3.2.2-7"),
     "trustweft prove fapi2-security --emit promela model.pml --goal authentication --attackers a1,a4": (
         0,

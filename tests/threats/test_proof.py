@@ -149,6 +149,7 @@ def test_every_step_of_the_model_is_told_in_a_sentence() -> None:
     """A step without one would stand in a report by its name in the model."""
     telling = {"visits": "via(s1)", "callback": "via(i1)"}
     values = {
+        "opens": ("s1", "d"),
         "start": ("s1", "has"),
         "spend": ("s1", "par", "push(j1)"),
         "pushed": ("j1", "c", "rc", "none", "h(s2)", "none"),
@@ -156,6 +157,7 @@ def test_every_step_of_the_model_is_told_in_a_sentence() -> None:
         "callback": ("s1", "code(i1)", "none", "none", "has", telling["callback"]),
         "injected": ("s1", "aas", "i1"),
         "redeem": ("i1", "s1", "has"),
+        "stolen_redeem": ("i1", "c"),
         "use": ("s1", "has", "i1"),
         "use_elsewhere": ("s1", "i1"),
         "steal": ("i1", "proof"),

@@ -28,6 +28,7 @@ _SHORT: Final = {
     "session-integrity-authentication": "session (login)",
     "session-integrity-authorization": "session (resources)",
     "non-repudiation": "non-repudiation",
+    "confidentiality-of-claims": "confidentiality",
 }
 
 

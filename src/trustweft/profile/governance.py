@@ -80,13 +80,14 @@ class Deadline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     why: Text
 
 
-Attacker = Literal["a1", "a1a", "a2", "a3a", "a3b", "a4", "a5"]
+Attacker = Literal["a1", "a1a", "a2", "a3a", "a3b", "a4", "a5", "preparer", "initiator", "reader"]
 Goal = Literal[
     "authorization",
     "authentication",
     "session-integrity-authentication",
     "session-integrity-authorization",
     "non-repudiation",
+    "confidentiality-of-claims",
 ]
 
 

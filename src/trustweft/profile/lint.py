@@ -60,6 +60,7 @@ _SAME: Final = (
     ("par", "require_pushed_authorization_requests"),
     ("pkce_req", "require_pkce"),
     ("once", "single_use_codes"),
+    ("confidential_clients", "confidential_clients_only"),
     ("exact_ruri", "require_registered_redirect_uri"),
     ("https_redirect", "require_encrypted_redirect_uri"),
 )

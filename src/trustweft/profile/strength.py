@@ -92,7 +92,7 @@ _GRADES: Final[Mapping[str, Mapping[str, int]]] = {
     "sender_constraint_methods": {"dpop": 1, "mtls": 1},
 }
 # Mechanisms that open something instead of closing it.
-_OPENS: Final = frozenset(("refresh", "rotation", "dcr", "ciba", "device", "second_client"))
+_OPENS: Final = frozenset(("refresh", "rotation", "dcr", "ciba", "device", "second_client", "introspection"))
 # Those that are a new way in, and the mechanism that guards it, if one does. Rotation has a duty of its own.
 _WAYS_IN: Final[Mapping[str, str | None]] = {"dcr": "dcr_auth", "ciba": None, "device": None}
 

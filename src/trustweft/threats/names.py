@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["name_of"]
 
 
+_HONEST_CLIENTS: Final = ("c", "d")
+
+
 class _Told:
     """A trace with what the table asks about it."""
 
@@ -69,7 +72,20 @@ class _Told:
         return pairs
 
     def foreign_redirect(self) -> bool:
-        return any(visit.arguments[1] == "c" and visit.arguments[2] == "ra" for visit in self.visits.values())
+        return any(
+            visit.arguments[1] in _HONEST_CLIENTS and visit.arguments[2] == "ra"
+            for visit in self.visits.values()
+        )
+
+    def posed_as_second(self) -> bool:
+        return any(event.arguments[1] == "d" for event in self.trace.named("stolen_redeem"))
+
+    def foreign_code(self) -> bool:
+        """Say whether a code was redeemed by another client than the one that it was issued to."""
+        at = {event.arguments[0]: event.arguments[1] for event in self.trace.named("opens")}
+        redeemed = [(e.arguments[0], at.get(e.arguments[1], "c")) for e in self.trace.named("redeem")]
+        redeemed += [(e.arguments[0], e.arguments[1]) for e in self.trace.named("stolen_redeem")]
+        return any(self.visits[visit].arguments[1] != client for visit, client in redeemed)
 
     def naive(self) -> bool:
         """Say whether a victim's session took a response to be from a server that it had not started with."""
@@ -85,6 +101,16 @@ class _Told:
             and _victim(event.arguments[0])
             for event, visit in self.crafted()
         )
+
+    def request_used_twice(self) -> bool:
+        """Say whether the attacker came with a request with which the user had come already."""
+        origins = [visit.arguments[6] for visit in self.visits.values()]
+        return any(f"planted({origin[4:-1]})" in origins for origin in origins if origin.startswith("via("))
+
+    def leaked_state_alone(self) -> bool:
+        """Say whether a state that leaked did it: by itself, or with the rest of a request that was not pushed."""
+        whole = self.request_used_twice() and not self.on("par")
+        return self.leaked_state() and (whole or not self.victims_request_planted())
 
     def leaked_state(self) -> bool:
         return any(event.arguments[2] == f"st({event.arguments[0]})" for event, _ in self.crafted())
@@ -134,13 +160,19 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("response-denied", lambda told: told.denied("response")),
     ("resource-request-denied", lambda told: told.denied("resource_request")),
     ("resource-response-denied", lambda told: told.denied("resource_response")),
+    ("introspection-denied", lambda told: told.denied("introspection_answer")),
     ("response-unlinked", lambda told: told.denied("link")),
     ("ciba-relay", lambda told: told.has("relays")),
     ("ciba-phishing", lambda told: told.has("asks")),
     ("device-phishing", lambda told: told.has("types_code")),
+    ("claims-read", lambda told: told.has("reads_claims")),
     ("client-as-user", lambda told: told.has("impersonate")),
     ("offboarded-client", lambda told: told.has("use_after_offboarding")),
     ("redirect-307", _Told.form_forwarded),
+    ("initiation-csrf", lambda told: told.has("forced")),
+    ("refresh-token-theft", lambda told: told.has("stolen_refresh")),
+    ("prepared-redemption", lambda told: told.has("prepared_redeem")),
+    ("prepared-proof", lambda told: told.stolen("prepared")),
     ("session-fixation", lambda told: any(e.source == "other" for e in told.trace.named("callback"))),
     ("counterfeit-rs", lambda told: told.has("use_elsewhere")),
     ("cuckoo", lambda told: told.injected_as("aas")),
@@ -150,11 +182,14 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("coat", lambda told: told.delivered_to("coat") is not None),
     ("proof-replay", lambda told: told.stolen("proof")),
     ("token-replay", lambda told: told.stolen("bearer")),
+    ("foreign-code", _Told.foreign_code),
+    ("public-second-client", _Told.posed_as_second),
     ("naive-rp", lambda told: told.session_integrity and told.naive()),
     ("mix-up-chosen-challenge", lambda told: _delivered(told, chosen=True)),
     ("mix-up", lambda told: _delivered(told, chosen=False)),
+    ("state-leak", lambda told: told.session_integrity and told.leaked_state_alone()),
+    ("request-reuse", lambda told: told.session_integrity and told.request_used_twice()),
     ("request-leak", lambda told: told.session_integrity and told.victims_request_planted()),
-    ("state-leak", lambda told: told.session_integrity and told.leaked_state()),
     ("pkce-downgrade", _Told.downgraded),
     ("csrf", lambda told: told.session_integrity and bool(told.crafted())),
     ("code-theft", lambda told: told.stolen("own") and not told.foreign_redirect()),

@@ -6,7 +6,7 @@ flow they are from: "the code of Alice's login 1", "the challenge of the attacke
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from trustweft.report.sequence import Message, draw_sequence
@@ -28,28 +28,40 @@ ATTACKERS: Final[Mapping[str, str]] = {
     "a3b": "an attacker who reads authorization responses",
     "a4": "an attacker to whom token requests go",
     "a5": "an attacker who reads resource requests after they were answered",
+    "preparer": "an attacker who could use the client's key for a while and made proofs for later",
+    "initiator": "an attacker whose pages start flows in other people's browsers",
+    "reader": "an attacker who reads refresh requests after they were answered",
 }
 GOALS: Final[Mapping[str, str]] = {
     "authorization": "Authorization: nobody uses resources that are not theirs",
     "authentication": "Authentication: nobody is logged in as somebody else",
     "session-integrity-authentication": "Session integrity: nobody is made to be logged in as the attacker",
     "session-integrity-authorization": "Session integrity: nobody is made to use the attacker's resources",
+    "confidentiality-of-claims": "Confidentiality: nobody reads what a token says of somebody else",
     "non-repudiation": "Non-repudiation: nobody can deny what they sent",
 }
 
 ALICE: Final = "Alice's browser"
 ATTACKER: Final = "Attacker"
 CLIENT: Final = "Client"
+SECOND: Final = "Second client"
 HONEST: Final = "Honest server"
 FOREIGN: Final = "Attacker's server"
 RESOURCE: Final = "Resource server"
-_LANES: Final = (ALICE, ATTACKER, CLIENT, FOREIGN, HONEST, RESOURCE)
+_LANES: Final = (ALICE, ATTACKER, CLIENT, SECOND, FOREIGN, HONEST, RESOURCE)
 _SERVERS: Final = {
     "has": "the honest server",
     "aas": "the attacker's server",
     "coat": "the attacker's configuration of the honest server",
 }
-_WHO: Final = {"c": "the client", "mc": "the attacker's own client", "alice": "Alice", "eve": "the attacker"}
+_WHO: Final = {
+    "c": "the client",
+    "d": "the second client",
+    "mc": "the attacker's own client",
+    "alice": "Alice",
+    "eve": "the attacker",
+}
+_REDIRECTS: Final = {"rc": "c", "rd": "d"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +81,17 @@ class Line:
 
 def narrate(trace: Trace) -> list[Line]:
     """Tell the trace, one line for each event."""
-    return [_TELLERS.get(event.name, _untold)(event) for event in trace.events]
+    second = {event.arguments[0] for event in trace.named("opens") if event.arguments[1] == "d"}
+    return [
+        _at_second(line) if second & set(event.arguments) else line
+        for event, line in ((event, _TELLERS.get(event.name, _untold)(event)) for event in trace.events)
+    ]
+
+
+def _at_second(line: Line) -> Line:
+    """Return the line of a flow at the second client."""
+    ends = {CLIENT: SECOND}
+    return replace(line, source=ends.get(line.source, line.source), target=ends.get(line.target, line.target))
 
 
 def draw(title: str, trace: Trace) -> str:
@@ -131,9 +153,8 @@ def _redirect(text: str) -> str:
     if text == "ra":
         return "a redirect URI of the attacker"
     term = parse(text)
-    if term.arguments:
-        return f"the client's redirect URI for {_SERVERS[term.arguments[0].name]}"
-    return "the client's redirect URI"
+    whose = f"{_WHO[_REDIRECTS[term.name]]}'s redirect URI"
+    return f"{whose} for {_SERVERS[term.arguments[0].name]}" if term.arguments else whose
 
 
 def _parameters(redirect: str, state: str, challenge: str, nonce: str) -> str:
@@ -240,9 +261,29 @@ def _redeem(event: Event) -> Line:
     return Line(source=CLIENT, target=HONEST, text=text)
 
 
+def _opens(event: Event) -> Line:
+    session, client = event.arguments
+    who = "Alice" if _alices(session) else "The attacker"
+    text = f"{who} opens {_WHO[client]}, for flow {session[1:]}."
+    return Line(source=_browser(session), target=CLIENT, text=text, hostile=not _alices(session))
+
+
 def _stolen_redeem(event: Event) -> Line:
-    text = f"The attacker poses as the client, redeems the code of {_login(event.arguments[0])} and receives the token."
+    visit, client = event.arguments
+    way = "uses his own client" if client == "mc" else f"poses as {_WHO[client]}"
+    text = f"The attacker {way}, redeems the code of {_login(visit)} and receives the token."
     return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
+
+
+def _prepared_redeem(event: Event) -> Line:
+    text = f"The attacker redeems the code of {_login(event.arguments[0])} with a proof that the client's key made in advance."
+    return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
+
+
+def _forced(event: Event) -> Line:
+    session = event.arguments[0]
+    text = f"A page of the attacker starts flow {session[1:]} in Alice's browser; his server answers with an account of his."
+    return Line(source=ATTACKER, target=CLIENT, text=text, hostile=True)
 
 
 def _use(event: Event) -> Line:
@@ -274,9 +315,16 @@ def _steal(event: Event) -> Line:
         "bearer": "the token alone, which nothing ties to a key",
         "own": "the token that was issued to the attacker",
         "proof": "the token and the proof that it read, sent once more",
+        "prepared": "the token and a proof that the client's key made in advance",
+        "refreshed": "the token that the refresh token gave",
     }.get(how[0] if how else "", "the token")
     text = f"The attacker reaches the resources of {_login(visit)} with {manner}."
     return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
+
+
+def _reads_claims(event: Event) -> Line:
+    text = f"The attacker reads what the token of {_login(event.arguments[0])} says."
+    return Line(source=ATTACKER, target=ATTACKER, text=text, hostile=True)
 
 
 def _impersonate(event: Event) -> Line:  # noqa: ARG001  # every teller has the same shape
@@ -334,6 +382,7 @@ def _untold(event: Event) -> Line:
 
 
 _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
+    "opens": _opens,
     "start": _start,
     "misdirected": _misdirected,
     "borrowed": _borrowed,
@@ -345,6 +394,8 @@ _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
     "injected": _injected,
     "redeem": _redeem,
     "stolen_redeem": _stolen_redeem,
+    "prepared_redeem": _prepared_redeem,
+    "forced": _forced,
     "use": _use,
     "use_elsewhere": _use_elsewhere,
     "refresh": _refresh,
@@ -356,6 +407,7 @@ _TELLERS: Final[Mapping[str, Callable[[Event], Line]]] = {
     "types_code": _types_code,
     "approves": _approves,
     "denies": _denies,
+    "reads_claims": _reads_claims,
     "impersonate": _impersonate,
     "use_after_offboarding": _use_after_offboarding,
 }

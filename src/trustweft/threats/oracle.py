@@ -12,7 +12,7 @@ import clingo
 from trustweft.profile.mechanisms import KINDS
 from trustweft.threats.emit.clingo import program
 from trustweft.threats.model import MODEL
-from trustweft.threats.model.goals import GOALS, NON_REPUDIATION
+from trustweft.threats.model.goals import CONFIDENTIALITY, GOALS, NON_REPUDIATION
 from trustweft.threats.setting import ATTACKERS, Setting
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Oracle", "attackers_needed"]
 
-_WATCHED = (*GOALS, NON_REPUDIATION)
+_WATCHED = (*GOALS, NON_REPUDIATION, CONFIDENTIALITY)
 
 
 class Oracle:

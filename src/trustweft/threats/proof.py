@@ -34,7 +34,8 @@ ASSUMPTIONS: Final = (
     "Signed and encrypted values are atomic: they are sent on whole or made with one's own keys, never edited.",
     "Messages are typed, and one value of each type is enough for all that an attacker makes up.",
     "There is no clock: lifetimes make windows smaller, and close nothing here.",
-    "There are one honest client, one honest authorization server, and the attackers' own, in the sessions of the bound.",
+    "There are one honest client (with `second_client` two), one honest authorization server, and the attackers' own, in the sessions of the bound.",
+    "A flow begins because its user wants it, unless the initiator is among the attackers.",
     "A2 is stopped by TLS, but for what the profile lets pass without it.",
 )
 # Fixes are looked for in the fewest sessions, and checked in more.

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["ATTACKERS", "DEEP", "DEFAULT", "SMALLEST", "Bound", "Setting", "switches"]
 
 # The Attacker Model (Final): A1 is always there; A3b was taken out of the Final text and A4 is kept for information.
-ATTACKERS: Final = ("a1", "a1a", "a2", "a3a", "a3b", "a4", "a5")
+# The last three are ours (`model/further_attackers.py`).
+ATTACKERS: Final = ("a1", "a1a", "a2", "a3a", "a3b", "a4", "a5", "preparer", "initiator", "reader")
 
 
 @dataclass(frozen=True)

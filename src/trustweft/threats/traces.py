@@ -19,8 +19,8 @@ Shape = frozenset[tuple[str, str]]
 
 # Where several events could come next, the one that a person would tell first.
 _STORY: Final = (
-    "start", "asks", "shows_code", "relays", "types_code", "approves", "misdirected", "borrowed", "spend", "pushed", "visits", "user", "callback", "injected", "redeem",
-    "stolen_redeem", "use", "use_elsewhere", "refresh", "steal",
+    "opens", "start", "forced", "asks", "shows_code", "relays", "types_code", "approves", "misdirected", "borrowed", "spend", "pushed", "visits", "user", "callback", "injected", "redeem",
+    "stolen_redeem", "prepared_redeem", "use", "use_elsewhere", "refresh", "stolen_refresh", "steal",
 )  # fmt: skip
 
 

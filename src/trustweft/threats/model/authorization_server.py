@@ -41,7 +41,14 @@ _CREDENTIALS: Final[tuple[Rule, ...]] = (
         "not on(per_as_key)",
         "audience(A,has)",
     ),
-    derive("attacker.secret", "attacker", "k(secret)", "token_request(S,_,has,aas)", "on(auth,secret)"),
+    derive(
+        "attacker.secret",
+        "attacker",
+        "k(secret(X))",
+        "token_request(S,_,has,aas)",
+        "client_of(S,X)",
+        "on(auth,secret)",
+    ),
     step("attacker.spends-at-par", "attacker", "spend(S,W,push(J))", "k(assertion(S,W))", "push(J)"),
     step(
         "attacker.spends-at-token", "attacker", "spend(S,W,redemption(I))", "k(assertion(S,W))", "visit(I,_)"
@@ -50,18 +57,33 @@ _CREDENTIALS: Final[tuple[Rule, ...]] = (
     derive("purpose.redemption", "scenario", "purpose(redemption(I))", "visit(I,_)"),
     derive("server.own-client", "authorization-server", "credential(mc,P)", "purpose(P)", "malicious_client"),
     derive(
-        "server.no-authentication", "authorization-server", "credential(c,P)", "purpose(P)", "on(auth,none)"
+        "server.no-authentication",
+        "authorization-server",
+        "credential(X,P)",
+        "purpose(P)",
+        "honest_client(X)",
+        "on(auth,none)",
     ),
-    derive("server.stolen-secret", "authorization-server", "credential(c,P)", "purpose(P)", "k(secret)"),
-    derive("server.stolen-assertion", "authorization-server", "credential(c,P)", "spend(_,_,P)"),
+    derive("server.stolen-secret", "authorization-server", "credential(X,P)", "purpose(P)", "k(secret(X))"),
+    derive(
+        "server.stolen-assertion", "authorization-server", "credential(X,P)", "spend(S,_,P)", "client_of(S,X)"
+    ),
     # A malicious client is registered like any other, unless registration asks for proof of who one is.
     derive("attacker.registers-client", "attacker", "malicious_client", "not on(dcr_auth)", attacker="a1"),
 )
 
 _REQUEST: Final[tuple[Rule, ...]] = (
     fact("server.redirect-malicious", "redirect_allowed(mc,ra)"),
-    derive("server.redirect-registered", "authorization-server", "redirect_allowed(c,R)", "redirect_of(_,R)"),
-    derive("server.redirect-inexact", "authorization-server", "redirect_allowed(c,ra)", "not on(exact_ruri)"),
+    derive(
+        "server.redirect-registered", "authorization-server", "redirect_allowed(X,R)", "redirect_of(X,_,R)"
+    ),
+    derive(
+        "server.redirect-inexact",
+        "authorization-server",
+        "redirect_allowed(X,ra)",
+        "honest_client(X)",
+        "not on(exact_ruri)",
+    ),
     step(
         "attacker.pushes",
         "attacker",
@@ -87,8 +109,8 @@ _REQUEST: Final[tuple[Rule, ...]] = (
     step(
         "user.follows-client",
         "user",
-        "visits(I,c,R,T,C,N,via(S))",
-        "request(S,c,R,T,C,N)",
+        "visits(I,X,R,T,C,N,via(S))",
+        "request(S,X,R,T,C,N)",
         "start(S,has)",
         "session(S,U)",
         "visit(I,U)",
@@ -96,8 +118,8 @@ _REQUEST: Final[tuple[Rule, ...]] = (
     step(
         "user.follows-claimed",
         "user",
-        "visits(I,c,R,T,C,N,via(S))",
-        "request(S,c,R,T,C,N)",
+        "visits(I,X,R,T,C,N,via(S))",
+        "request(S,X,R,T,C,N)",
         "start(S,coat)",
         "session(S,U)",
         "visit(I,U)",
@@ -105,8 +127,8 @@ _REQUEST: Final[tuple[Rule, ...]] = (
     step(
         "attacker.plants-request",
         "attacker",
-        "visits(I,c,R,T,C,N,planted(S))",
-        "request(S,c,R,T,C,N)",
+        "visits(I,X,R,T,C,N,planted(S))",
+        "request(S,X,R,T,C,N)",
         "k(ru(S))",
         "visit(I,_)",
     ),
@@ -134,9 +156,18 @@ _REQUEST: Final[tuple[Rule, ...]] = (
         "redirect_allowed(X,R)",
         "may_write(X)",
     ),
-    fact("server.knows-client", "registered(c)"),
+    derive("server.knows-client", "authorization-server", "registered(X)", "honest_client(X)"),
     derive("server.knows-malicious-client", "authorization-server", "registered(mc)", "malicious_client"),
     limit("user.one-request", "scenario", ("visits(I,_,_,_,_,_,_)",), "visit(I,_)"),
+    # A pushed request serves once; who holds the user back and comes first uses it all the same (FAPI2-SP section 6.4).
+    limit(
+        "server.request-once",
+        "authorization-server",
+        ("visits(_,_,_,_,_,_,via(S))", "visits(_,_,_,_,_,_,planted(S))"),
+        "on(once_ru)",
+        "on(par)",
+        "session(S,_)",
+    ),
     forbid("server.requires-challenge", "authorization-server", "visits(_,_,_,_,none,_,_)", "on(pkce_req)"),
 )
 
@@ -154,8 +185,24 @@ _LOGIN: Final[tuple[Rule, ...]] = (
         "visit(I,alice)",
         "not on(r303)",
     ),
-    # The page of the login tells third parties where it was opened (RFC 9700 section 4.2).
-    derive("server.referrer", "authorization-server", "k(T)", "visits(I,c,_,T,_,_,_)", "not on(no_referrer)"),
+    # The page of the login tells third parties where it was opened (RFC 9700 section 4.2): the whole request, or where
+    # that was pushed its reference. Both are known when the user has arrived, not before.
+    derive(
+        "server.referrer-request",
+        "authorization-server",
+        "k(ru(S))",
+        "visits(_,_,_,_,_,_,via(S))",
+        "not on(no_referrer)",
+    ),
+    derive(
+        "server.referrer-state",
+        "authorization-server",
+        "k(T)",
+        "visits(_,X,_,T,_,_,_)",
+        "honest_client(X)",
+        "not on(no_referrer)",
+        "not on(par)",
+    ),
     derive(
         "server.response",
         "authorization-server",

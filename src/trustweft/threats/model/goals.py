@@ -10,34 +10,49 @@ from trustweft.threats.model.signing import SIGNING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["GOALS", "NON_REPUDIATION", "RULES", "goals_for"]
+__all__ = ["CONFIDENTIALITY", "GOALS", "NON_REPUDIATION", "RULES", "goals_for"]
 
 AUTHORIZATION: Final = "authorization"
 AUTHENTICATION: Final = "authentication"
 SESSION_AUTHENTICATION: Final = "session-integrity-authentication"
 SESSION_AUTHORIZATION: Final = "session-integrity-authorization"
 NON_REPUDIATION: Final = "non-repudiation"
+CONFIDENTIALITY: Final = "confidentiality-of-claims"
 GOALS: Final = (AUTHORIZATION, AUTHENTICATION, SESSION_AUTHENTICATION, SESSION_AUTHORIZATION)
 
 
 def goals_for(mechanisms: Collection[str]) -> tuple[str, ...]:
-    """Return the goals that a profile with these mechanisms is held to: non-repudiation only where messages are signed."""
-    return (*GOALS, NON_REPUDIATION) if any(name in mechanisms for name in SIGNING) else GOALS
+    """Return the goals that a profile with these mechanisms is held to.
+
+    Non-repudiation only where messages are signed, and confidentiality of claims only where tokens are encrypted: the
+    Attacker Model has neither, so that a profile is held to what it promises.
+    """
+    signed = (NON_REPUDIATION,) if any(name in mechanisms for name in SIGNING) else ()
+    encrypted = (CONFIDENTIALITY,) if "encrypted_at" in mechanisms else ()
+    return (*GOALS, *signed, *encrypted)
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I,_)", "user(I,alice)"),
+    # What a user gave to a malicious client is not stolen from her.
+    derive("goal.given", "goal", "given(I)", "user(I,alice)", "response(I,_,_,X,_,_)", "honest_client(X)"),
+    derive("goal.token-stolen", "goal", "broken(authorization)", "steal(I,_)", "given(I)"),
     derive(
         "goal.resource-in-attackers-session",
         "goal",
         "broken(authorization)",
         "use(S,_,I)",
-        "user(I,alice)",
+        "given(I)",
         "session(S,eve)",
     ),
     derive("goal.taken-for-user", "goal", "broken(authorization)", "impersonate(alice)"),
     derive("goal.used-after-offboarding", "goal", "broken(authorization)", "use_after_offboarding(_)"),
     derive("goal.logged-in-as-victim", "goal", "broken(authentication)", "login(S,alice)", "session(S,eve)"),
+    # Nobody wanted this flow, so that what the attacker's own server says is forced on the user.
+    *(
+        derive(f"goal.forced-{aim}", "goal", f"broken(session_integrity_{aim})", "forced(_)")
+        for aim in ("authentication", "authorization")
+    ),
+    derive("goal.claims-read", "goal", "broken(confidentiality_of_claims)", "reads_claims(I)", "given(I)"),
     derive("goal.denied", "goal", "broken(non_repudiation)", "denies(_,_)"),
     # The client has to believe that it deals with the honest server: with the attacker's own it shows what that serves.
     derive(
@@ -56,6 +71,14 @@ RULES: Final[tuple[Rule, ...]] = (
         "session(S,alice)",
     ),
     derive("sanity.two-at-once", "goal", "honest(two_at_once)", "use(s1,has,i1)", "use(s3,has,i3)"),
+    derive(
+        "sanity.second-client",
+        "goal",
+        "honest(second_client)",
+        "use(s1,has,i1)",
+        "login(s1,alice)",
+        "opens(s1,d)",
+    ),
     derive("sanity.refresh", "goal", "honest(refresh)", "refresh(i1)", "use(s1,has,i1)"),
     derive("sanity.attackers-server", "goal", "honest(attackers_server)", "token_request(s1,_,aas,_)"),
     derive(

@@ -12,7 +12,7 @@ from trustweft.threats.language import Rule, derive, step
 __all__ = ["RULES"]
 
 _HELD: Final[tuple[Rule, ...]] = (
-    derive("attacker.has-token", "attacker", "k(at(I))", "stolen_redeem(I)"),
+    derive("attacker.has-token", "attacker", "k(at(I))", "stolen_redeem(I,_)"),
     derive("client.has-token", "client", "holds(S,A,I)", "redeem(I,S,A)", checks=("nonce_fits(I,S)",)),
     # An attacker's token endpoint answers with a token that it found elsewhere (cuckoo's token).
     step(
@@ -44,25 +44,65 @@ _BOUND: Final[tuple[Rule, ...]] = (
     derive(
         "server.binds-per-server",
         "authorization-server",
-        "bound(I,key(A))",
-        "redeem(I,_,A)",
+        "bound(I,key(X,A))",
+        "redeem(I,S,A)",
+        "client_of(S,X)",
         "on(per_as_key)",
     ),
-    derive("server.binds", "authorization-server", "bound(I,key)", "redeem(I,_,_)", "not on(per_as_key)"),
-    derive("client.key-per-server", "client", "client_key(A,key(A))", "server(A)", "on(per_as_key)"),
-    derive("client.key", "client", "client_key(A,key)", "server(A)", "not on(per_as_key)"),
+    derive(
+        "server.binds",
+        "authorization-server",
+        "bound(I,key(X))",
+        "redeem(I,S,_)",
+        "client_of(S,X)",
+        "not on(per_as_key)",
+    ),
+    derive(
+        "client.key-per-server",
+        "client",
+        "client_key(X,A,key(X,A))",
+        "honest_client(X)",
+        "server(A)",
+        "on(per_as_key)",
+    ),
+    derive(
+        "client.key",
+        "client",
+        "client_key(X,A,key(X))",
+        "honest_client(X)",
+        "server(A)",
+        "not on(per_as_key)",
+    ),
     # The client tells the resource server which issuer it believes the token to be from, if that is agreed.
     derive("resource.issuer-unchecked", "resource-server", "issuer_fits(A)", "server(A)", "not on(rs_iss)"),
     derive("resource.issuer-checked", "resource-server", "issuer_fits(has)", "server(has)"),
-    derive("resource.unbound", "resource-server", "usable(A,I)", "visit(I,_)", "server(A)", "on(sc,none)"),
     derive(
-        "resource.bound", "resource-server", "usable(A,I)", "bound(I,K)", "client_key(A,K)", "not on(sc,none)"
+        "resource.unbound",
+        "resource-server",
+        "usable(X,A,I)",
+        "visit(I,_)",
+        "honest_client(X)",
+        "server(A)",
+        "on(sc,none)",
+    ),
+    derive(
+        "resource.bound",
+        "resource-server",
+        "usable(X,A,I)",
+        "bound(I,K)",
+        "client_key(X,A,K)",
+        "not on(sc,none)",
     ),
 )
 
 _USED: Final[tuple[Rule, ...]] = (
     step(
-        "client.uses-token", "client", "use(S,A,I)", "holds(S,A,I)", checks=("usable(A,I)", "issuer_fits(A)")
+        "client.uses-token",
+        "client",
+        "use(S,A,I)",
+        "holds(S,A,I)",
+        "client_of(S,X)",
+        checks=("usable(X,A,I)", "issuer_fits(A)"),
     ),
     # A resource server of the attacker, to which the client goes with the same token (RFC 9700 section 4.9.1).
     step("client.uses-counterfeit", "client", "use_elsewhere(S,I)", "holds(S,_,I)", "not on(rs_aud)"),
@@ -70,7 +110,9 @@ _USED: Final[tuple[Rule, ...]] = (
     derive("attacker.reads-token", "attacker", "k(at(I))", "use(_,_,I)", attacker="a5"),
     derive("attacker.reads-proof", "attacker", "k(proof(I))", "use(_,_,I)", "on(sc,dpop)", attacker="a5"),
     step("attacker.uses-bearer-token", "attacker", "steal(I,bearer)", "k(at(I))", "on(sc,none)"),
-    step("attacker.uses-own-token", "attacker", "steal(I,own)", "stolen_redeem(I)"),
+    # A token that is not encrypted says what it says to everybody who has it.
+    step("attacker.reads-claims", "attacker", "reads_claims(I)", "k(at(I))", "not on(encrypted_at)"),
+    step("attacker.uses-own-token", "attacker", "steal(I,own)", "stolen_redeem(I,_)"),
     step(
         "attacker.replays-proof",
         "attacker",

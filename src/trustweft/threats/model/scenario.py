@@ -30,8 +30,6 @@ RULES: Final[tuple[Rule, ...]] = (
             ("a_nonce", "e"),
             ("a_challenge", "none"),
             ("a_challenge", "h(e)"),
-            ("a_client", "c"),
-            ("a_client", "mc"),
         )
     ),
     derive("values.state", "scenario", "a_state(st(S))", "session(S,_)"),

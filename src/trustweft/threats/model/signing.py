@@ -36,6 +36,10 @@ RULES: Final[tuple[Rule, ...]] = (
         "signing.resource-response-denied", "attacker", "denies(resource_response,I)", "use(_,_,I)", "signed_exchange",
         "not on(http_sig_response)", attacker="a1",
     ),
+    step(
+        "signing.introspection-denied", "attacker", "denies(introspection_answer,I)", "use(_,_,I)", "on(introspection)",
+        "signing", "not on(introspection_jwt)", attacker="a1",
+    ),
     # A signed response that does not cover its request can be shown as the answer to another one.
     step(
         "signing.response-swapped", "attacker", "denies(link,I)", "use(_,_,I)", "on(http_sig)", "on(http_sig_response)",

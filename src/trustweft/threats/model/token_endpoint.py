@@ -132,26 +132,33 @@ _REDEEM: Final[tuple[Rule, ...]] = (
         "authorization-server",
         "redeem(I,S,A)",
         "token_request(S,code(I),A,has)",
-        "response(I,_,_,c,_,_)",
-        checks=("verifier_fits(I,S)", "redirect_fits(I,S)"),
+        "response(I,_,_,X,_,_)",
+        "client_of(S,Y)",
+        checks=("code_for(X,Y)", "verifier_fits(I,S)", "redirect_fits(I,S)"),
     ),
     step(
         "attacker.redeems",
         "attacker",
-        "stolen_redeem(I)",
+        "stolen_redeem(I,Y)",
         "k(code(I))",
-        "response(I,_,_,c,_,_)",
-        checks=("credential(c,redemption(I))", "attacker_verifies(I)", "attacker_key_fits(I)"),
+        "response(I,_,_,X,_,_)",
+        "honest_client(X)",
+        "a_client(Y)",
+        checks=(
+            "code_for(X,Y)",
+            "credential(Y,redemption(I))",
+            "attacker_verifies(I)",
+            "attacker_key_fits(I)",
+        ),
     ),
     limit(
         "server.code-once",
         "authorization-server",
-        ("redeem(I,_,_)", "stolen_redeem(I)"),
+        ("redeem(I,_,_)", "stolen_redeem(I,_)", "prepared_redeem(I)"),
         "on(once)",
         "visit(I,_)",
     ),
-    # Refresh tokens are of use to the authenticated client alone (RFC 6749 section 6), and no attacker sees one: they
-    # add an honest step and no attack.
+    # Refresh tokens are of use to the client alone (RFC 6749 section 6), and no attacker of the Attacker Model sees one.
     derive(
         "server.refresh-token", "authorization-server", "refresh_token(I)", "redeem(I,_,_)", "on(refresh)"
     ),
