@@ -11,6 +11,7 @@ import click
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.profile import ProfileError, load_profile
 from trustweft.profile.mechanisms import load_mechanisms
+from trustweft.profile.promises import broken_promises
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +91,8 @@ def command(**given: Any) -> None:
     """Search a profile for attacks by every combination of attackers, and tell what closes each.
 
     The exit status is 0 where nothing goes beyond what the profile accepts, 1 where something does, and 2 where
-    nothing can be said: nobody could log in, or the profile cannot be read.
+    nothing can be said: nobody could log in, the profile cannot be read, or its values do not keep what its mechanisms
+    promise.
     """
     _require_engine()
     asked = _Asked(**given)
@@ -184,6 +186,9 @@ def _subject(name: str, *, without: Iterable[str], more: Iterable[str]) -> Subje
         profile = load_profile(name)
     except ProfileError as cause:
         raise _CannotTell(str(cause)) from cause
+    broken = tuple(broken_promises(profile))
+    if broken:
+        raise _CannotTell(f"{name}: what would be proved is not what participants do: {'; '.join(broken)}")
     registry = load_mechanisms()
     for identifier in (*without, *more):
         if identifier not in registry:

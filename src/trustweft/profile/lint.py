@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt  # noqa: TC003  # msgspec reads the annotations when the table is decoded
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from trustweft.profile.contradictions import contradictions
 from trustweft.profile.loading import load_profile
 from trustweft.profile.mechanisms import load_mechanisms
+from trustweft.profile.promises import DUTIES_OF_MECHANISMS, broken_promises
 from trustweft.profile.strength import uses_dpop, weaknesses
 
 if TYPE_CHECKING:
@@ -55,23 +57,6 @@ class _Revisions(Struct, frozen=True, forbid_unknown_fields=True):
     revision: tuple[Revision, ...]
 
 
-# What a mechanism says, and the duty that says the same: one without the other cannot be meant.
-_SAME: Final = (
-    ("par", "require_pushed_authorization_requests"),
-    ("pkce_req", "require_pkce"),
-    ("once", "single_use_codes"),
-    ("exact_ruri", "require_registered_redirect_uri"),
-    ("https_redirect", "require_encrypted_redirect_uri"),
-)
-# What a duty makes sure of; the mechanism can be there without it (signed responses carry the issuer as well).
-_FOLLOWS: Final = (
-    ("require_iss_parameter", "iss"),
-    ("single_use_request_uris", "once_ru"),
-    ("require_dpop_nonce", "dpop_nonce"),
-    ("bind_code_to_dpop_key", "dpop_jkt"),
-)
-
-
 @cache
 def revisions() -> Mapping[str, Revision]:
     """Return the newest revision of each practice by its id."""
@@ -111,15 +96,14 @@ def _contradictions(profile: Profile) -> Iterator[str]:
             yield f"the mechanism {name} does nothing without {', '.join(missing)}"
         if clashes:
             yield f"the mechanism {name} makes no sense with {', '.join(clashes)}"
-    for mechanism, duty in _SAME:
-        if (mechanism in on) != getattr(profile.duties, duty):
-            yield f"the mechanism {mechanism} and the duty {duty} say different things"
-    for duty, mechanism in _FOLLOWS:
+    for mechanism, duty in DUTIES_OF_MECHANISMS:
         moot = mechanism.startswith("dpop") and not uses_dpop(profile)
         if getattr(profile.duties, duty) and mechanism not in on and not moot:
             yield f"the duty {duty} is in force, and the mechanism {mechanism} is off"
     if profile.duties.require_sender_constrained_tokens and "sc=none" in on:
         yield "the duty require_sender_constrained_tokens is in force, and sc is none"
+    yield from broken_promises(profile)
+    yield from contradictions(profile)
 
 
 def _outdated(profile: Profile) -> Iterator[str]:

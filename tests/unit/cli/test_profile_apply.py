@@ -143,7 +143,11 @@ def test_a_specification_that_binds_the_ecosystem_cannot_be_dropped(
     ("said", "instead", "problem"),
     [
         ("\nreview_by", '\nextends = "fapi2-security"\nreview_by', "access_token_lifetime"),
-        ('"par", ', "", "the mechanism par and the duty require_pushed_authorization_requests"),
+        (
+            '"par", ',
+            "",
+            "the duty require_pushed_authorization_requests is in force, and the mechanism par is off",
+        ),
     ],
     ids=["weaker than its base", "contradiction"],
 )
