@@ -56,4 +56,5 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(heading, overflow="fold")  # a narrow screen breaks lines, and cuts nothing off
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    # What stands in a cell was written by others: nothing in it is an instruction to the printer.
+    Console(markup=False, emoji=False, highlight=False).print(table)

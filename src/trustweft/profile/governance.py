@@ -23,7 +23,7 @@ __all__ = [
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, Meta(min_length=4, max_length=400)]
-Seconds = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[int, Meta(ge=1, le=3_155_760_000)]  # a hundred years, as in a limit
 
 
 class ParticipantRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from trustweft.profile.characters import check_characters
 from trustweft.profile.errors import ProfileError
 from trustweft.profile.governance import Deadline, Interaction, ParticipantRole, Residual, Responsibility
 from trustweft.profile.inheritance import inherited
@@ -155,6 +156,8 @@ def load_profile(name_or_path: str | Path) -> Profile:
         return _read_profile(Path(name_or_path))
     if not _NAME.fullmatch(name_or_path):
         raise ProfileError(f"{name_or_path!r} is neither the name of a profile nor the path of its file")
+    if name_or_path not in profile_names():
+        raise ProfileError(f"there is no profile {name_or_path}; there are {', '.join(profile_names())}")
     return _packaged_profile(name_or_path)
 
 
@@ -240,7 +243,9 @@ def _read_profile(source: Path | Traversable) -> Profile:
 
 def _whole(source: Path | Traversable) -> Struct:
     """Return a profile's document, with what it leaves to the profile that it extends."""
-    data = inherited(_decode(source, dict), base=lambda name: _decode(_base(name, source), dict))
+    own = _decode(source, dict)
+    check_characters(own, source=source)
+    data = inherited(own, base=lambda name: _decode(_base(name, source), dict))
     try:
         whole: Struct = msgspec.convert(data, _ProfileDocument)
     except msgspec.ValidationError as cause:
@@ -273,6 +278,8 @@ def _decode(source: Path | Traversable, kind: type[S]) -> S:
         return msgspec.toml.decode(source.read_bytes(), type=kind)
     except FileNotFoundError as cause:
         raise ProfileError(f"{source}: there is no such file") from cause
+    except RecursionError as cause:
+        raise ProfileError(f"{source}: is nested too deeply") from cause
     # DecodeError covers ValidationError, which has the path; ValueError, text that is not UTF-8.
     except (OSError, ValueError, msgspec.DecodeError) as cause:
         raise ProfileError(f"{source}: {cause}") from cause

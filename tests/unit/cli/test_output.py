@@ -25,3 +25,10 @@ def test_an_empty_table_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> Non
     """Headings over nothing would look like a failure."""
     print_table(("name",), [])
     assert capsys.readouterr().out == "There are none.\n"
+
+
+def test_what_stands_in_a_cell_is_printed_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Others wrote it: brackets and colons are neither markup nor pictures, and end no command."""
+    said = "[bold] [EUR] [/path] :smile:"
+    print_table(("name",), [[said]])
+    assert said in capsys.readouterr().out
