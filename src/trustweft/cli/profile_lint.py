@@ -12,6 +12,7 @@ from trustweft.profile import ProfileError, load_profile
 from trustweft.profile.implemented import not_implemented, unbuilt_specifications
 from trustweft.profile.lint import judge
 from trustweft.runtime.clock import SystemClock
+from trustweft.threats.corpus import corpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,9 @@ def findings(name_or_file: str, *, today: dt.date, implemented: bool = False) ->
         return
     for finding in judge(profile, today=today):
         yield finding.kind, finding.text
+    for risk in profile.residuals:
+        if risk.attack not in corpus().by_id:
+            yield "contradiction", f"it accepts {risk.attack}, and no known attack is called {risk.attack}"
     if implemented:
         for text in (*not_implemented(profile), *unbuilt_specifications(profile)):
             yield "not-implemented", text

@@ -25,7 +25,7 @@ def check_characters(document: object, *, source: object) -> None:
         ProfileError: one has, with its number and the place.
     """
     for path, text in _texts(document, "$"):
-        for character in set(text) - _BREAKS:
+        for character in sorted(set(text) - _BREAKS):
             if character in _TURNS or unicodedata.category(character) == _CONTROL:
                 raise ProfileError(
                     f"{source}: the character U+{ord(character):04X} is a control - at `{path}`"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003  # msgspec reads the annotations when the table is decoded
+import datetime as dt
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -40,7 +40,7 @@ class Finding(Struct, frozen=True):
 
 
 class Revision(Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest revision of a practice, where it is published, and what took its place, if anything did.
+    """The newest known revision of a practice, where it is published, and what took its place, if anything did.
 
     A draft can change without notice, and takes nobody's place.
     """
@@ -55,6 +55,10 @@ class Revision(Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Revisions(Struct, frozen=True, forbid_unknown_fields=True):
     revision: tuple[Revision, ...]
+
+
+# Somewhere on Earth it is tomorrow already.
+_FURTHEST_AHEAD: Final = dt.timedelta(days=1)
 
 
 @cache
@@ -78,6 +82,8 @@ def judge(profile: Profile, *, today: dt.date) -> Iterator[Finding]:
     yield from (Finding("contradiction", text) for text in _contradictions(profile))
     if profile.review_by < today:
         yield Finding("review", f"it was to be reviewed by {profile.review_by}")
+    if profile.date - today > _FURTHEST_AHEAD:
+        yield Finding("review", f"its own date {profile.date} has not come yet")
     if profile.review_by < profile.date:
         yield Finding(
             "review", f"its review date {profile.review_by} lies before its own date {profile.date}"
@@ -116,6 +122,8 @@ def _outdated(profile: Profile) -> Iterator[str]:
             continue
         if source.date < newest.date:
             yield f"it cites {source.title} of {source.date}; the newest revision is of {newest.date}"
+        if source.date > newest.date:
+            yield f"it cites {source.title} of {source.date}; the newest revision that is known is of {newest.date}"
         if newest.superseded_by is not None:
             replacement = revisions()[newest.superseded_by]
             yield f"it cites {source.title}, whose place {replacement.title} took on {replacement.date}"

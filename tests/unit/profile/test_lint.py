@@ -98,6 +98,19 @@ def test_a_review_that_is_due_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_profile_of_a_day_to_come_is_told_but_for_tomorrow(tmp_path: Path) -> None:
+    assert _texts(_file(tmp_path, ""), dt.date(2026, 11, 24)) == []
+    assert _texts(_file(tmp_path, ""), dt.date(2026, 11, 23)) == [
+        "review: its own date 2026-11-25 has not come yet"
+    ]
+
+
+def test_a_revision_that_nobody_knows_is_told_and_not_taken_for_new(tmp_path: Path) -> None:
+    assert _citing(_file(tmp_path, ""), "FAPI2-SP", "2099-01-01") == [
+        "outdated: it cites A draft of 2099-01-01; the newest revision that is known is of 2025-02-22"
+    ]
+
+
 def test_a_practice_that_moved_on_is_told(tmp_path: Path) -> None:
     path = _file(tmp_path, "")
     source = 'sources = [{ title = "FAPI 2.0 ID2", url = "https://openid.net/x", date = 2022-12-01, practice = "FAPI2-SP" }]\n'
