@@ -13,7 +13,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["examples", "json_option", "own_name", "preformatted", "print_json", "print_table"]
+__all__ = ["examples", "json_option", "own_name", "preformatted", "print_json", "print_table", "write_page"]
 
 _NAME: Final = "trustweft"
 
@@ -41,6 +41,19 @@ def examples(*lines: str) -> str:
 def print_json(value: object) -> None:
     """Print ``value`` as indented JSON."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def write_page(file: Path, page: str) -> None:
+    """Write a page, and say where it is.
+
+    Raises:
+        click.ClickException: it cannot be written.
+    """
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as cause:
+        raise click.ClickException(f"{file}: {cause.strerror}") from cause
+    click.echo(f"Written to {file}.", err=True)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -102,7 +102,7 @@ def command(**given: Any) -> None:
     subject = _asked_subject(asked)
     from trustweft.threats.matrix import DEFAULT_ATTACKERS
 
-    attackers = _attackers(asked.attackers) if asked.attackers else DEFAULT_ATTACKERS
+    attackers = DEFAULT_ATTACKERS if asked.attackers is None else _attackers(asked.attackers)
     if asked.emitted is None:
         _search(subject, attackers, asked)
     else:
@@ -141,7 +141,10 @@ def _search(subject: Subject, attackers: tuple[str, ...], asked: _Asked) -> None
     if asked.page is not None:
         from trustweft.threats.document import as_page
 
-        asked.page.write_text(as_page(proof), encoding="utf-8")
+        try:
+            asked.page.write_text(as_page(proof), encoding="utf-8")
+        except OSError as cause:
+            raise _CannotTell(f"{asked.page}: {cause.strerror}") from cause
     if asked.as_json:
         print_json(proof.as_document())
     else:
@@ -170,6 +173,8 @@ def _attackers(text: str) -> tuple[str, ...]:
     from trustweft.threats.setting import ATTACKERS
 
     named = [part.strip().lower() for part in text.split(",") if part.strip()]
+    if not named:
+        raise click.BadParameter("nobody is named", param_hint="--attackers")
     unknown = sorted(set(named) - set(ATTACKERS))
     if unknown:
         raise click.BadParameter(
