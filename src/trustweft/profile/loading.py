@@ -154,10 +154,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
     """
     if isinstance(name_or_path, Path) or is_profile_file(name_or_path):
         return _read_profile(Path(name_or_path))
-    if not _NAME.fullmatch(name_or_path):
-        raise ProfileError(f"{name_or_path!r} is neither the name of a profile nor the path of its file")
-    if name_or_path not in profile_names():
-        raise ProfileError(f"there is no profile {name_or_path}; there are {', '.join(profile_names())}")
+    _check_name(name_or_path)
     return _packaged_profile(name_or_path)
 
 
@@ -167,12 +164,23 @@ def profile_octets(name_or_path: str | Path) -> bytes:
     Raises:
         ProfileError: there is none, or it cannot be read.
     """
-    is_file = isinstance(name_or_path, Path) or is_profile_file(name_or_path)
-    source = Path(name_or_path) if is_file else _packaged("profiles") / f"{name_or_path}{_SUFFIX}"
+    source: Path | Traversable
+    if isinstance(name_or_path, Path) or is_profile_file(name_or_path):
+        source = Path(name_or_path)
+    else:
+        _check_name(name_or_path)
+        source = _packaged("profiles") / f"{name_or_path}{_SUFFIX}"
     try:
         return source.read_bytes()
     except OSError as cause:
         raise ProfileError(f"{source}: {cause.strerror}") from cause
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ProfileError(f"{name!r} is neither the name of a profile nor the path of its file")
+    if name not in profile_names():
+        raise ProfileError(f"there is no profile {name}; there are {', '.join(profile_names())}")
 
 
 @cache

@@ -16,6 +16,7 @@ from trustweft.profile import (
     loading,
     profile_names,
 )
+from trustweft.profile.loading import profile_octets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,9 +102,10 @@ def test_an_unknown_name_is_refused(name: str) -> None:
         load_profile(name)
 
 
-def test_a_name_that_no_profile_has_is_answered_with_those_that_there_are() -> None:
+@pytest.mark.parametrize("ask", [load_profile, profile_octets])
+def test_a_name_that_no_profile_has_is_answered_with_those_that_there_are(ask: Any) -> None:
     with pytest.raises(ProfileError, match=r"there is no profile fapi3; there are .*fapi2-security"):
-        load_profile("fapi3")
+        ask("fapi3")
 
 
 def test_a_folder_is_not_a_profile(tmp_path: Path) -> None:
