@@ -21,6 +21,7 @@ from trustweft.profile.in_force import ProfileInForce, load_applicable
 from trustweft.profile.lint import judge
 from trustweft.profile.live import changes_between, check_live
 from trustweft.profile.loading import profile_octets
+from trustweft.profile.strength import weaknesses
 from trustweft.protocol.registration import read_client_metadata
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import write_private_file
@@ -54,6 +55,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
         digest: SHA-256 of its file, as ``sha256sum`` prints it.
         before: the digest of the one that was in force.
         changes: what it says otherwise.
+        weaker: in what it is weaker than the one before, as far as that is known.
     """
 
     at: str
@@ -62,6 +64,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     before: str
     changes: tuple[Change, ...]
+    weaker: tuple[str, ...]
 
 
 def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) -> Application:
@@ -92,6 +95,7 @@ def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) 
                 digest=digest,
                 before=before.digest,
                 changes=changes_between(before.current, profile),
+                weaker=tuple(each.text for each in weaknesses(profile, before.current)),
             )
             if digest != before.digest:
                 # Written down first: what is in force without a line here was never applied by this command.

@@ -13,7 +13,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["examples", "json_option", "own_name", "preformatted", "print_json", "print_table"]
+__all__ = ["examples", "json_option", "own_name", "preformatted", "print_json", "print_table", "write_page"]
 
 _NAME: Final = "trustweft"
 
@@ -43,6 +43,19 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def write_page(file: Path, page: str) -> None:
+    """Write a page, and say where it is.
+
+    Raises:
+        click.ClickException: it cannot be written.
+    """
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as cause:
+        raise click.ClickException(f"{file}: {cause.strerror}") from cause
+    click.echo(f"Written to {file}.", err=True)
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; nothing but a sentence where it would be empty."""
     if not rows:
@@ -56,4 +69,5 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(heading, overflow="fold")  # a narrow screen breaks lines, and cuts nothing off
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    # What stands in a cell was written by others: nothing in it is an instruction to the printer.
+    Console(markup=False, emoji=False, highlight=False).print(table)

@@ -39,8 +39,10 @@ def apply(profile: str, data: Path, *, as_json: bool) -> None:
     """Change limits and duties of an ecosystem, without a restart where it runs.
 
     FILE is a profile, or the name of a packaged one. It is refused, and nothing changes, where it is weaker than its
-    specifications allow, drops one that binds the ecosystem, or asks for what this version cannot do. Who applied
-    what is kept in profile-history.jsonl; each participant logs the change. A later start finds the profile again.
+    specifications allow or than the profile that it extends, drops a specification that binds the ecosystem,
+    contradicts itself, or asks for what this version cannot do. Where it is weaker than the one before, and may be,
+    that is told. Who applied what is kept in profile-history.jsonl; each participant logs the change. A later start
+    finds the profile again.
     """
     directory = DataDirectory.open(data)
     try:
@@ -81,6 +83,9 @@ def _print(applied: Application, participants: Sequence[dict[str, Any]]) -> None
 def _print_changes(applied: Application) -> None:
     if not applied.changes:
         click.echo("Its limits and duties are those of the one before.")
-        return
     for change in applied.changes:
         click.echo(f"  {change}\n    {'at once' if change.at_once else 'at the next start'}: {change.effect}")
+    if applied.weaker:
+        click.echo("It is weaker than the one before:")
+    for text in applied.weaker:
+        click.echo(f"  {text}")

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from trustweft.cli.coverage_document import coverage_page
-from trustweft.cli.output import examples, json_option, print_json, print_table
+from trustweft.cli.output import examples, json_option, print_json, print_table, write_page
 from trustweft.coverage import attacks_closed, cover, holes_of
 from trustweft.profile import ProfileError
 from trustweft.profile.crosswalk import load_crosswalk
@@ -64,8 +64,7 @@ def coverage(
     except ProfileError as cause:
         raise click.ClickException(str(cause)) from cause
     if html is not None:
-        html.write_text(coverage_page(rows, load_crosswalk(), groups), encoding="utf-8")
-        click.echo(f"Written to {html}.", err=True)
+        write_page(html, coverage_page(rows, load_crosswalk(), groups))
     if crosswalk:
         _print_crosswalk(load_crosswalk(), groups, rows, as_json=as_json)
         return

@@ -9,10 +9,10 @@ import click
 
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.profile import ProfileError, load_profile
-from trustweft.profile.contradictions import contradictions
 from trustweft.profile.implemented import not_implemented, unbuilt_specifications
 from trustweft.profile.lint import judge
 from trustweft.runtime.clock import SystemClock
+from trustweft.threats.corpus import corpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +55,9 @@ def findings(name_or_file: str, *, today: dt.date, implemented: bool = False) ->
         return
     for finding in judge(profile, today=today):
         yield finding.kind, finding.text
-    for text in contradictions(profile):
-        yield "contradiction", text
+    for risk in profile.residuals:
+        if risk.attack not in corpus().by_id:
+            yield "contradiction", f"it accepts {risk.attack}, and no known attack is called {risk.attack}"
     if implemented:
         for text in (*not_implemented(profile), *unbuilt_specifications(profile)):
             yield "not-implemented", text

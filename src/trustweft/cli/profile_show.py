@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trustweft.cli.output import examples, json_option, print_json, print_table
+from trustweft.cli.output import examples, json_option, print_json, print_table, write_page
 from trustweft.cli.profile_document import profile_page
 from trustweft.cli.profile_words import PARTICIPANTS, duration, name_of, said, sentence, source_of
 from trustweft.profile import Profile, ProfileError, load_profile, profile_names
@@ -88,8 +88,7 @@ def show(profile: str, html: Path | None, *, as_json: bool) -> None:
     """Show a profile: what binds its participants, the values in force, and where each comes from."""
     found = read_profile_argument(profile)
     if html is not None:
-        html.write_text(profile_page(found), encoding="utf-8")
-        click.echo(f"Written to {html}.", err=True)
+        write_page(html, profile_page(found))
     if as_json:
         print_json(msgspec.to_builtins(found, enc_hook=dict))  # the mappings that cannot be changed
     elif html is None:

@@ -11,6 +11,7 @@ import click
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.profile import ProfileError, load_profile
 from trustweft.profile.mechanisms import load_mechanisms
+from trustweft.profile.promises import broken_promises
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +92,8 @@ def command(**given: Any) -> None:
     """Search a profile for attacks by every combination of attackers, and tell what closes each.
 
     The exit status is 0 where nothing goes beyond what the profile accepts, 1 where something does, and 2 where
-    nothing can be said: nobody could log in, or the profile cannot be read.
+    nothing can be said: nobody could log in, the profile cannot be read, or its values do not keep what its mechanisms
+    promise.
     """
     _require_engine()
     asked = _Asked(**given)
@@ -101,7 +103,7 @@ def command(**given: Any) -> None:
     subject = _asked_subject(asked)
     from trustweft.threats.matrix import DEFAULT_ATTACKERS
 
-    attackers = _attackers(asked.attackers) if asked.attackers else DEFAULT_ATTACKERS
+    attackers = DEFAULT_ATTACKERS if asked.attackers is None else _attackers(asked.attackers)
     if asked.emitted is None:
         _search(subject, attackers, asked)
     else:
@@ -140,7 +142,10 @@ def _search(subject: Subject, attackers: tuple[str, ...], asked: _Asked) -> None
     if asked.page is not None:
         from trustweft.threats.document import as_page
 
-        asked.page.write_text(as_page(proof), encoding="utf-8")
+        try:
+            asked.page.write_text(as_page(proof), encoding="utf-8")
+        except OSError as cause:
+            raise _CannotTell(f"{asked.page}: {cause.strerror}") from cause
     if asked.as_json:
         print_json(proof.as_document())
     else:
@@ -169,6 +174,8 @@ def _attackers(text: str) -> tuple[str, ...]:
     from trustweft.threats.setting import ATTACKERS
 
     named = [part.strip().lower() for part in text.split(",") if part.strip()]
+    if not named:
+        raise click.BadParameter("nobody is named", param_hint="--attackers")
     unknown = sorted(set(named) - set(ATTACKERS))
     if unknown:
         raise click.BadParameter(
@@ -185,6 +192,9 @@ def _subject(name: str, *, without: Iterable[str], more: Iterable[str]) -> Subje
         profile = load_profile(name)
     except ProfileError as cause:
         raise _CannotTell(str(cause)) from cause
+    broken = tuple(broken_promises(profile))
+    if broken:
+        raise _CannotTell(f"{name}: what would be proved is not what participants do: {'; '.join(broken)}")
     registry = load_mechanisms()
     for identifier in (*without, *more):
         if identifier not in registry:

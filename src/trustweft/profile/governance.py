@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -9,7 +10,7 @@ from msgspec import Meta, Struct, field
 from trustweft.profile.errors import ProfileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 __all__ = [
     "Deadline",
@@ -23,7 +24,7 @@ __all__ = [
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, Meta(min_length=4, max_length=400)]
-Seconds = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[int, Meta(ge=1, le=3_155_760_000)]  # a hundred years, as in a limit
 
 
 class ParticipantRole(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,16 +115,19 @@ class Residual(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def check_governance(
-    participants: Iterable[ParticipantRole],
-    responsibilities: Iterable[Responsibility],
-    interactions: Iterable[Interaction],
+    participants: Collection[ParticipantRole],
+    responsibilities: Collection[Responsibility],
+    interactions: Collection[Interaction],
     known_requirements: Iterable[str],
 ) -> None:
-    """Hold that everybody and every clause that is named exists.
+    """Hold that everybody and every clause that is named exists, and that no two things have one id.
 
     Raises:
-        ProfileError: a name is unknown, with the place where it stands.
+        ProfileError: a name is unknown or there twice, with the place where it stands.
     """
+    _check_once((each.id for each in participants), "participants")
+    _check_once((each.id for each in responsibilities), "responsibilities")
+    _check_once((each.id for each in interactions), "interactions")
     people = {participant.id for participant in participants}
     clauses = set(known_requirements)
     for responsibility in responsibilities:
@@ -136,6 +140,12 @@ def check_governance(
             where = f"interaction {interaction.id}"
             _check_names((message.source, message.target), people, "participant", where)
             _check_names(message.requirements, clauses, "requirement", where)
+
+
+def _check_once(identifiers: Iterable[str], kind: str) -> None:
+    twice = [identifier for identifier, count in Counter(identifiers).items() if count > 1]
+    if twice:
+        raise ProfileError(f"several {kind} have one id: {', '.join(twice)}")
 
 
 def _check_names(names: Iterable[str], known: set[str], kind: str, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003  # msgspec reads the annotations when the table is decoded
+import datetime as dt
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from trustweft.profile.contradictions import contradictions
 from trustweft.profile.loading import load_profile
 from trustweft.profile.mechanisms import load_mechanisms
+from trustweft.profile.promises import DUTIES_OF_MECHANISMS, broken_promises
 from trustweft.profile.strength import uses_dpop, weaknesses
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Finding(Struct, frozen=True):
 
 
 class Revision(Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest revision of a practice, where it is published, and what took its place, if anything did.
+    """The newest known revision of a practice, where it is published, and what took its place, if anything did.
 
     A draft can change without notice, and takes nobody's place.
     """
@@ -71,6 +73,8 @@ _FOLLOWS: Final = (
     ("require_dpop_nonce", "dpop_nonce"),
     ("bind_code_to_dpop_key", "dpop_jkt"),
 )
+# Somewhere on Earth it is tomorrow already.
+_FURTHEST_AHEAD: Final = dt.timedelta(days=1)
 
 
 @cache
@@ -94,6 +98,8 @@ def judge(profile: Profile, *, today: dt.date) -> Iterator[Finding]:
     yield from (Finding("contradiction", text) for text in _contradictions(profile))
     if profile.review_by < today:
         yield Finding("review", f"it was to be reviewed by {profile.review_by}")
+    if profile.date - today > _FURTHEST_AHEAD:
+        yield Finding("review", f"its own date {profile.date} has not come yet")
     if profile.review_by < profile.date:
         yield Finding(
             "review", f"its review date {profile.review_by} lies before its own date {profile.date}"
@@ -112,15 +118,14 @@ def _contradictions(profile: Profile) -> Iterator[str]:
             yield f"the mechanism {name} does nothing without {', '.join(missing)}"
         if clashes:
             yield f"the mechanism {name} makes no sense with {', '.join(clashes)}"
-    for mechanism, duty in _SAME:
-        if (mechanism in on) != getattr(profile.duties, duty):
-            yield f"the mechanism {mechanism} and the duty {duty} say different things"
-    for duty, mechanism in _FOLLOWS:
+    for mechanism, duty in DUTIES_OF_MECHANISMS:
         moot = mechanism.startswith("dpop") and not uses_dpop(profile)
         if getattr(profile.duties, duty) and mechanism not in on and not moot:
             yield f"the duty {duty} is in force, and the mechanism {mechanism} is off"
     if profile.duties.require_sender_constrained_tokens and "sc=none" in on:
         yield "the duty require_sender_constrained_tokens is in force, and sc is none"
+    yield from broken_promises(profile)
+    yield from contradictions(profile)
 
 
 def _outdated(profile: Profile) -> Iterator[str]:
@@ -133,6 +138,8 @@ def _outdated(profile: Profile) -> Iterator[str]:
             continue
         if source.date < newest.date:
             yield f"it cites {source.title} of {source.date}; the newest revision is of {newest.date}"
+        if source.date > newest.date:
+            yield f"it cites {source.title} of {source.date}; the newest revision that is known is of {newest.date}"
         if newest.superseded_by is not None:
             replacement = revisions()[newest.superseded_by]
             yield f"it cites {source.title}, whose place {replacement.title} took on {replacement.date}"

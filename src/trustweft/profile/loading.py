@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from trustweft.profile.characters import check_characters
 from trustweft.profile.errors import ProfileError
 from trustweft.profile.governance import Deadline, Interaction, ParticipantRole, Residual, Responsibility
 from trustweft.profile.inheritance import inherited
@@ -153,8 +154,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
     """
     if isinstance(name_or_path, Path) or is_profile_file(name_or_path):
         return _read_profile(Path(name_or_path))
-    if not _NAME.fullmatch(name_or_path):
-        raise ProfileError(f"{name_or_path!r} is neither the name of a profile nor the path of its file")
+    _check_name(name_or_path)
     return _packaged_profile(name_or_path)
 
 
@@ -164,12 +164,23 @@ def profile_octets(name_or_path: str | Path) -> bytes:
     Raises:
         ProfileError: there is none, or it cannot be read.
     """
-    is_file = isinstance(name_or_path, Path) or is_profile_file(name_or_path)
-    source = Path(name_or_path) if is_file else _packaged("profiles") / f"{name_or_path}{_SUFFIX}"
+    source: Path | Traversable
+    if isinstance(name_or_path, Path) or is_profile_file(name_or_path):
+        source = Path(name_or_path)
+    else:
+        _check_name(name_or_path)
+        source = _packaged("profiles") / f"{name_or_path}{_SUFFIX}"
     try:
         return source.read_bytes()
     except OSError as cause:
         raise ProfileError(f"{source}: {cause.strerror}") from cause
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ProfileError(f"{name!r} is neither the name of a profile nor the path of its file")
+    if name not in profile_names():
+        raise ProfileError(f"there is no profile {name}; there are {', '.join(profile_names())}")
 
 
 @cache
@@ -240,7 +251,9 @@ def _read_profile(source: Path | Traversable) -> Profile:
 
 def _whole(source: Path | Traversable) -> Struct:
     """Return a profile's document, with what it leaves to the profile that it extends."""
-    data = inherited(_decode(source, dict), base=lambda name: _decode(_base(name, source), dict))
+    own = _decode(source, dict)
+    check_characters(own, source=source)
+    data = inherited(own, base=lambda name: _decode(_base(name, source), dict))
     try:
         whole: Struct = msgspec.convert(data, _ProfileDocument)
     except msgspec.ValidationError as cause:
@@ -273,6 +286,8 @@ def _decode(source: Path | Traversable, kind: type[S]) -> S:
         return msgspec.toml.decode(source.read_bytes(), type=kind)
     except FileNotFoundError as cause:
         raise ProfileError(f"{source}: there is no such file") from cause
+    except RecursionError as cause:
+        raise ProfileError(f"{source}: is nested too deeply") from cause
     # DecodeError covers ValidationError, which has the path; ValueError, text that is not UTF-8.
     except (OSError, ValueError, msgspec.DecodeError) as cause:
         raise ProfileError(f"{source}: {cause}") from cause

@@ -52,7 +52,8 @@ Section = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 Mechanism = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Sentence = Annotated[str, Meta(pattern=r"^[A-Z`].{10,}\.$", max_length=400)]
 Reason = Annotated[str, Meta(min_length=10)]
-Seconds = Annotated[int, Meta(ge=1)]
+# A hundred years: a time beyond it is a mistake, and dates further on cannot be reckoned with.
+Seconds = Annotated[int, Meta(ge=1, le=3_155_760_000)]
 Count = Annotated[int, Meta(ge=1)]
 Names = Annotated[tuple[str, ...], Meta(min_length=1)]
 PossiblyNone = tuple[str, ...]  # a weak profile asks for none of it

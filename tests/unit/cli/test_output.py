@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.cli.output import print_table
+import click
+import pytest
+
+from trustweft.cli.output import print_table, write_page
 
 if TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
 
 def test_a_narrow_screen_cuts_nothing_off(
@@ -25,3 +28,16 @@ def test_an_empty_table_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> Non
     """Headings over nothing would look like a failure."""
     print_table(("name",), [])
     assert capsys.readouterr().out == "There are none.\n"
+
+
+def test_what_stands_in_a_cell_is_printed_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Others wrote it: brackets and colons are neither markup nor pictures, and end no command."""
+    said = "[bold] [EUR] [/path] :smile:"
+    print_table(("name",), [[said]])
+    assert said in capsys.readouterr().out
+
+
+def test_a_page_that_cannot_be_written_is_told_with_its_path(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "page.html"
+    with pytest.raises(click.ClickException, match=r"nowhere/page\.html: No such file or directory"):
+        write_page(file, "<p>")

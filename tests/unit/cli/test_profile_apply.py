@@ -86,6 +86,23 @@ def test_it_says_in_plain_words_what_changes_and_when(data: DataDirectory, tmp_p
     assert not list(data.path.glob("*candidate*"))
 
 
+def test_what_is_weaker_than_before_is_told_and_kept_in_the_history(
+    data: DataDirectory, tmp_path: Path
+) -> None:
+    """Also a mechanism, which is no limit and no duty; where the specifications leave it, it is not refused."""
+    ours = changed_profile(tmp_path / "ours.toml", access_token_lifetime=600)
+    ours.write_text(ours.read_text(encoding="utf-8").replace('"ua_binding", ', "", 1), encoding="utf-8")
+    done = apply(data, ours)
+    weaker = [
+        "access_token_lifetime is 600, and fapi2-security has 300",
+        "the mechanism ua_binding is off, and on in fapi2-security",
+    ]
+    assert done.exit_code == 0, done.output
+    assert "\n".join(["It is weaker than the one before:", *(f"  {text}" for text in weaker)]) in done.output
+    assert [line["weaker"] for line in history(data)] == [weaker]
+    assert "weaker" not in apply(data, "fapi2-security").output
+
+
 def test_the_history_says_who_applied_what_over_what(data: DataDirectory, tmp_path: Path) -> None:
     """One line for each that changed something, and none for one that was in force already."""
     ours = changed_profile(tmp_path / "ours.toml", access_token_lifetime=120)
@@ -143,7 +160,11 @@ def test_a_specification_that_binds_the_ecosystem_cannot_be_dropped(
     ("said", "instead", "problem"),
     [
         ("\nreview_by", '\nextends = "fapi2-security"\nreview_by', "access_token_lifetime"),
-        ('"par", ', "", "the mechanism par and the duty require_pushed_authorization_requests"),
+        (
+            '"par", ',
+            "",
+            "the duty require_pushed_authorization_requests is in force, and the mechanism par is off",
+        ),
     ],
     ids=["weaker than its base", "contradiction"],
 )

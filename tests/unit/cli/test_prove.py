@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import clingo
@@ -33,6 +34,9 @@ def prove(*arguments: str) -> tuple[int, str]:
         ((), "Name a profile"),
         (("fapi2-security", "--without", "magic"), "there is no mechanism 'magic'"),
         (("fapi2-security", "--attackers", "a1,a9"), "unknown: a9"),
+        (("fapi2-security", "--attackers", ""), "nobody is named"),
+        (("fapi2-security", "--attackers", ","), "nobody is named"),
+        (("fapi2-security", "--attackers", "a1", "--html", "/dev/full"), "No space left on device"),
         (("--explain", "magic"), "no known attack is called 'magic'"),
         (("fapi2-security", "--html", "/no/such/folder/proof.html"), "there is no folder"),
         (("fapi2-security", "--goal", "authorization"), "--goal is for --emit"),
@@ -142,3 +146,17 @@ def test_what_is_left_out_of_the_texts_is_said(tmp_path: Path) -> None:
         str(tmp_path / "m.lp"),
     )
     assert "not in these texts" not in output
+
+
+def test_a_profile_whose_values_do_not_keep_what_its_mechanisms_promise_has_no_verdict(
+    tmp_path: Path,
+) -> None:
+    """The prover reads mechanisms alone: it would call a profile secure by which nobody authenticates."""
+    source = files("trustweft.profile").joinpath("profiles/oauth2-bcp.toml").read_text(encoding="utf-8")
+    said = '["client_secret_basic", "private_key_jwt", "tls_client_auth"]'
+    assert said in source
+    path = tmp_path / "ours.toml"
+    path.write_text(source.replace(said, '["none"]'), encoding="utf-8")
+    code, output = prove(str(path))
+    assert code == 2
+    assert "client_authentication_methods has none" in output

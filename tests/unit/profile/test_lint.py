@@ -79,10 +79,10 @@ def test_a_mechanism_that_the_base_has_and_this_one_has_not_is_weaker(tmp_path: 
     assert texts == ["weaker: the mechanism ua_binding is off, and on in fapi2-security"]
 
 
-def test_a_mechanism_that_says_another_thing_than_the_duty_is_a_contradiction(tmp_path: Path) -> None:
+def test_a_duty_without_the_mechanism_that_says_the_same_is_a_contradiction(tmp_path: Path) -> None:
     on = [name for name in load_profile("fapi2-security").mechanisms.on if name != "once"]
     texts = _texts(_file(tmp_path, f"[mechanisms]\non = {on}\n"))
-    assert "contradiction: the mechanism once and the duty single_use_codes say different things" in texts
+    assert "contradiction: the duty single_use_codes is in force, and the mechanism once is off" in texts
 
 
 def test_a_mechanism_without_what_it_needs_is_a_contradiction(tmp_path: Path) -> None:
@@ -95,6 +95,19 @@ def test_a_review_that_is_due_is_told(tmp_path: Path) -> None:
     assert _texts(_file(tmp_path, ""), dt.date(2027, 11, 25)) == []
     assert _texts(_file(tmp_path, ""), dt.date(2027, 11, 26)) == [
         "review: it was to be reviewed by 2027-11-25"
+    ]
+
+
+def test_a_profile_of_a_day_to_come_is_told_but_for_tomorrow(tmp_path: Path) -> None:
+    assert _texts(_file(tmp_path, ""), dt.date(2026, 11, 24)) == []
+    assert _texts(_file(tmp_path, ""), dt.date(2026, 11, 23)) == [
+        "review: its own date 2026-11-25 has not come yet"
+    ]
+
+
+def test_a_revision_that_nobody_knows_is_told_and_not_taken_for_new(tmp_path: Path) -> None:
+    assert _citing(_file(tmp_path, ""), "FAPI2-SP", "2099-01-01") == [
+        "outdated: it cites A draft of 2099-01-01; the newest revision that is known is of 2025-02-22"
     ]
 
 

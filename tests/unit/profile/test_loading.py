@@ -16,6 +16,7 @@ from trustweft.profile import (
     loading,
     profile_names,
 )
+from trustweft.profile.loading import profile_octets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,10 @@ def test_a_profile_is_loaded_by_path(profile_file: Path) -> None:
         (CODE_LIFETIME, CODE_LIFETIME + "\n" + CODE_LIFETIME, r"Cannot overwrite a value"),
         (CODE_LIFETIME, CODE_LIFETIME.replace("60", '"60"'), r"got `str` - at `\$.limits.authorization_code_lifetime.value`"),
         (CODE_LIFETIME, CODE_LIFETIME.replace("60", "0"), r">= 1 - at `\$.limits.authorization_code_lifetime.value`"),
+        ("our choice: it is read once, at login", "our choice: it is \\u001b[2Jread", r"U\+001B is a control - at `\$.limits.id_token_lifetime.why`"),
+        ('title = "Directory"', 'title = "Dir\\u202ectory"', r"U\+202E is a control - at `\$.participant\[1\].title`"),
+        (CODE_LIFETIME, CODE_LIFETIME.replace("60", "9" * 19), r"<= 3155760000 - at `\$.limits.authorization_code_lifetime.value`"),
+        ("[profile]", f"a = {'[' * 9999}{']' * 9999}\n[profile]", "is nested too deeply"),
         (CODE_LIFETIME, "authorization_code_lifetime = 60", r"Expected `object`, got `int` - at `\$.limits.authorization_code_lifetime`"),
         (CODE_LIFETIME, "authorization_code_lifetime = { value = 60 }", r"missing required field `why` - at `\$.limits.authorization_code_lifetime`"),
         (CODE_LIFETIME, CODE_LIFETIME.replace("why", "reason"), r"unknown field `reason`"),
@@ -95,6 +100,12 @@ def test_an_unknown_name_is_refused(name: str) -> None:
     """A name that no profile has, or that is no name, is refused."""
     with pytest.raises(ProfileError):
         load_profile(name)
+
+
+@pytest.mark.parametrize("ask", [load_profile, profile_octets])
+def test_a_name_that_no_profile_has_is_answered_with_those_that_there_are(ask: Any) -> None:
+    with pytest.raises(ProfileError, match=r"there is no profile fapi3; there are .*fapi2-security"):
+        ask("fapi3")
 
 
 def test_a_folder_is_not_a_profile(tmp_path: Path) -> None:
