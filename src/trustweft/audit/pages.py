@@ -75,6 +75,10 @@ class Form:
         willing = [button for button in self.buttons if not _NO.search(button.says)]
         return next((button for button in willing if _YES.search(button.says)), next(iter(willing), None))
 
+    def refusing_button(self) -> Button | None:
+        """Return the button that says no, or None where there is none."""
+        return next((button for button in self.buttons if _NO.search(button.says)), None)
+
     @property
     def only_refuses(self) -> bool:
         """Whether it has buttons and each of them says no."""
