@@ -19,6 +19,7 @@ __all__ = [
     "asks_for_credentials",
     "consent_form",
     "copy_cookies",
+    "deny",
     "login_page",
     "stop_at_consent",
     "stop_at_login",
@@ -100,3 +101,17 @@ def copy_cookies(source: UserAgent, target: UserAgent) -> None:
     """Give one browser the cookies that another has now."""
     for cookie in source.cookies.jar:
         target.cookies.jar.set_cookie(copy(cookie))
+
+
+def deny(browser: UserAgent, url: str, user: User) -> Visit:
+    """Open a URL, log in, and say no to what is asked.
+
+    Raises:
+        NotApplicable: the server does not ask, or offers no button that says no.
+    """
+    page = stop_at_consent(browser, url, user).last
+    for form in read_page(page.page()).forms:
+        button = form.refusing_button()
+        if button is not None and form.method == "POST":
+            return browser.submit(page, form, {}, button)
+    raise NotApplicable("the page that asks for consent has no button that says no")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -16,33 +17,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trustweft.audit.check import Outcome
+    from trustweft.audit.deployment import Deployment
     from trustweft.audit.trial import Trial
 
 _EXACT = ("RFC9700-2.1-p1", "RFC9700-4.1.3-p1.1")
 
 
 class _Browsing:
-    """A browser in which the user has logged in, and what the server makes of the registered redirect URI there."""
+    """A browser in which the user has logged in, and what the server makes of the registered redirect URI there.
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
-        deployment = trial.deployment
+    All checks share it, one at a time: a server may keep what is asked in the browser's session.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.lock = threading.Lock()
         flow = deployment.flow()
         self.browser = flow.browser
         self.registered = flow.parameters["redirect_uri"]
         self.server = origin_of(flow.plan.discovery.endpoint("authorization_endpoint"))
-        control = ask(flow, deployment.user())
-        trial.control("A good request", control.decisive, good=lambda _: bool(control.code))
-        called = control.callback.url if control.callback else ""
+        self.control = ask(flow, deployment.user())
+        called = self.control.callback.url if self.control.callback else ""
         self.own = (self.registered, called.partition("#")[0].partition("?")[0])
 
     def try_all(self, addresses: Mapping[str, str]) -> list[tuple[str, Reply]]:
         """Ask with each address in place of the registered one; one that cannot be tried is left out."""
         attempts = []
         for label, address in addresses.items():
-            flow = self.trial.deployment.flow(browser=self.browser, changes={"redirect_uri": address})
+            flow = self.deployment.flow(browser=self.browser, changes={"redirect_uri": address})
             try:
-                attempts.append((f"{label}: {address!r}", ask(flow, self.trial.deployment.user())))
+                with self.lock:
+                    attempts.append((f"{label}: {address!r}", ask(flow, self.deployment.user())))
             except (Inconclusive, ValueError):  # such an address cannot be followed
                 continue
         if len(attempts) < len(addresses) / 2:
@@ -53,15 +58,22 @@ class _Browsing:
         """Tell whether the response went to another address than the client's."""
         return any(is_delivery(each.location, own=self.own, server=self.server) for each in reply.exchanges)
 
-    def judge(self, addresses: Mapping[str, str], *, what: str) -> Outcome:
+    def judge(self, trial: Trial, addresses: Mapping[str, str], *, what: str) -> Outcome:
         """Try all, and say what came of it."""
         return judge_replies(
-            self.trial,
+            trial,
             self.try_all(addresses),
             accepted=self.delivered,
             failure=f"A response was sent to {what}.",
             success=f"{len(addresses)} addresses were tried, and no response was sent to {what}.",
         )
+
+
+def _logged_in(trial: Trial) -> _Browsing:
+    deployment = trial.deployment
+    browsing = deployment.once("redirect URIs", lambda: _Browsing(deployment))
+    trial.control("A good request", browsing.control.decisive, good=lambda _: bool(browsing.control.code))
+    return browsing
 
 
 @check(
@@ -85,7 +97,7 @@ def no_response_to_other_hosts(trial: Trial) -> Outcome:
     server that takes addresses which were never registered from authenticated clients in pushed requests (RFC 9126
     section 2.4) is told apart by an address that resembles nothing.
     """
-    browsing = _Browsing(trial)
+    browsing = _logged_in(trial)
     unrelated = {"unrelated": f"https://{ATTACKER}/callback"}
     (label, reply) = browsing.try_all(unrelated)[0]
     if browsing.delivered(reply) and pushed(reply.exchanges[0]):
@@ -95,7 +107,9 @@ def no_response_to_other_hosts(trial: Trial) -> Outcome:
             "that for authenticated clients; RFC 9700 section 4.1.3 wants registered ones."
         )
     return browsing.judge(
-        unrelated | foreign_addresses(browsing.registered), what="a host that only resembles the client's"
+        trial,
+        unrelated | foreign_addresses(browsing.registered),
+        what="a host that only resembles the client's",
     )
 
 
@@ -118,8 +132,10 @@ def no_response_to_other_paths(trial: Trial) -> Outcome:
 
     The check continues the path, climbs up, encodes and cuts. Each of these was a vulnerability somewhere.
     """
-    browsing = _Browsing(trial)
-    return browsing.judge(VARIANTS["path"](browsing.registered), what="another path of the client's host")
+    browsing = _logged_in(trial)
+    return browsing.judge(
+        trial, VARIANTS["path"](browsing.registered), what="another path of the client's host"
+    )
 
 
 @check(
@@ -137,9 +153,9 @@ def no_response_to_other_paths(trial: Trial) -> Outcome:
 )
 def no_response_to_added_parameters(trial: Trial) -> Outcome:
     """Who adds parameters steers the client's page, or plants a second code beside the server's."""
-    browsing = _Browsing(trial)
+    browsing = _logged_in(trial)
     return browsing.judge(
-        VARIANTS["query"](browsing.registered), what="a redirect URI to which something was added"
+        trial, VARIANTS["query"](browsing.registered), what="a redirect URI to which something was added"
     )
 
 
@@ -162,8 +178,8 @@ def no_response_to_other_schemes(trial: Trial) -> Outcome:
 
     With javascript the address is a program that runs in the name of the page. The check keeps host and path, and exchanges what stands around them.
     """
-    browsing = _Browsing(trial)
-    return browsing.judge(VARIANTS["scheme"](browsing.registered), what="another scheme or port")
+    browsing = _logged_in(trial)
+    return browsing.judge(trial, VARIANTS["scheme"](browsing.registered), what="another scheme or port")
 
 
 @check(
@@ -182,9 +198,9 @@ def no_response_to_other_schemes(trial: Trial) -> Outcome:
 )
 def no_response_to_disguises(trial: Trial) -> Outcome:
     """What one reader cuts off, another reads: a line break in an address writes headers of the answer."""
-    browsing = _Browsing(trial)
+    browsing = _logged_in(trial)
     return browsing.judge(
-        VARIANTS["disguise"](browsing.registered), what="an address with something hidden in it"
+        trial, VARIANTS["disguise"](browsing.registered), what="an address with something hidden in it"
     )
 
 
@@ -206,9 +222,9 @@ def addresses_are_not_made_alike(trial: Trial) -> Outcome:
     The check writes the registered address in other ways that some readers take for the same. Taken in itself that
     leaks nothing, and so this is of low severity.
     """
-    browsing = _Browsing(trial)
+    browsing = _logged_in(trial)
     return browsing.judge(
-        VARIANTS["equivalent"](browsing.registered), what="another spelling of the redirect URI"
+        trial, VARIANTS["equivalent"](browsing.registered), what="another spelling of the redirect URI"
     )
 
 
@@ -228,7 +244,7 @@ def addresses_are_not_made_alike(trial: Trial) -> Outcome:
 )
 def second_redirect_uri_counts_for_nothing(trial: Trial) -> Outcome:
     """Where one reader checks the first of two and another uses the last, the check was in vain."""
-    browsing = _Browsing(trial)
+    browsing = _logged_in(trial)
     foreign = f"https://{ATTACKER}/callback"
     attempts = [
         (f"the registered one {order}", _ask_twice(browsing, foreign, last=order == "last"))
@@ -244,7 +260,7 @@ def second_redirect_uri_counts_for_nothing(trial: Trial) -> Outcome:
 
 
 def _ask_twice(browsing: _Browsing, foreign: str, *, last: bool) -> Reply:
-    deployment = browsing.trial.deployment
+    deployment = browsing.deployment
     flow = deployment.flow(browser=browsing.browser)
     first, second = (foreign, browsing.registered) if last else (browsing.registered, foreign)
     if not flow.plan.pushes:

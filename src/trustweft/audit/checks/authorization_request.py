@@ -11,13 +11,15 @@ from trustweft.audit.exchange import Request
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trustweft.audit.check import Outcome
     from trustweft.audit.trial import Trial
 
 _INVENTED: Final = "trustweft-check-no-such-scope"
 
 
-def _variations(trial: Trial, *changes: dict[str, str | None]) -> list[tuple[str, Reply]]:
+def _variations(trial: Trial, *changes: Mapping[str, str | None]) -> list[tuple[str, Reply]]:
     """Make a request with each of the changes, in a browser of its own, and return what came of it."""
     deployment = trial.deployment
     attempts = []
