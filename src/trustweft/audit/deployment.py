@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.access import Access, read_access
 from trustweft.audit.check import Inconclusive, NotApplicable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Deployment"]
 
-T = TypeVar("T")
 FRESH_SECONDS: Final = 30.0  # a token that ends sooner is not handed to another check
 
 
@@ -69,17 +68,7 @@ class Deployment:
     once: Once = field(default_factory=Once)
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
-    _made: dict[str, object] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """Return what ``make`` returns, made once in a run: for observations that several checks judge."""
-        with self._lock:
-            lock = self._locks.setdefault((name, "", ""), threading.Lock())
-        with lock:
-            if name not in self._made:
-                self._made[name] = make()
-            return cast("T", self._made[name])
 
     def party(self, number: int = 0) -> Party:
         """Return one of the clients.

@@ -71,7 +71,7 @@ class _Browsing:
 
 def _logged_in(trial: Trial) -> _Browsing:
     deployment = trial.deployment
-    browsing = deployment.once("redirect URIs", lambda: _Browsing(deployment))
+    browsing = deployment.once.find("redirect URIs", lambda: _Browsing(deployment))
     trial.control("A good request", browsing.control.decisive, good=lambda _: bool(browsing.control.code))
     return browsing
 

@@ -25,7 +25,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 def _good(trial: Trial) -> Reply:
     """Return the response to a good request; one for all checks."""
     deployment = trial.deployment
-    reply = deployment.once("a good request", lambda: ask(deployment.flow(), deployment.user()))
+    reply = deployment.once.find("a good request", lambda: ask(deployment.flow(), deployment.user()))
     trial.control("A good request", reply.decisive, good=lambda _: bool(reply.code))
     return reply
 
@@ -39,7 +39,7 @@ def _denied(trial: Trial) -> tuple[Reply, str]:
         visit = deny(flow.browser, flow.start_url(), deployment.user())
         return reply_of(visit), flow.parameters["state"]
 
-    reply, state = deployment.once("a denied request", make)
+    reply, state = deployment.once.find("a denied request", make)
     trial.observe("The response to a request that the user denied", reply.decisive)
     trial.need(reply.callback, "the client is not told that the user denied")
     return reply, state
