@@ -20,6 +20,7 @@ __all__ = [
     "consent_form",
     "copy_cookies",
     "deny",
+    "filled_login",
     "login_page",
     "stop_at_consent",
     "stop_at_login",
@@ -83,6 +84,16 @@ def agreement(page: Exchange) -> Request:
     if form is None:
         raise NotApplicable("the server does not ask for consent")
     return form_submission(page, form, {}, form.agreeing_button())
+
+
+def filled_login(page: Exchange, form: Form, user: User) -> Request:
+    """Return the request with which a browser sends a login form as ``user``."""
+    values = {**user.fields}
+    if form.password is not None:
+        values[form.password.name] = user.password
+    if form.username is not None:
+        values[form.username.name] = user.username
+    return form_submission(page, form, values, form.agreeing_button())
 
 
 def try_password(browser: UserAgent, url: str, user: User) -> Visit:

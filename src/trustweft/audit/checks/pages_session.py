@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import Reply, good_request, judge_replies, reply_of
-from trustweft.audit.check import check, failed, passed
+from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.forgery import forged, send_cross_site
 from trustweft.audit.interaction import (
     agreement,
     asks_for_credentials,
     copy_cookies,
+    filled_login,
     login_page,
     stop_at_consent,
     stop_at_login,
 )
-from trustweft.audit.user_agent import form_submission
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -38,13 +38,9 @@ def _browser(trial: Trial) -> UserAgent:
 def _filled(page: Exchange, user: User) -> Request:
     """Return the login form of a page as ``user`` sends it."""
     form = login_page(page)
-    assert form is not None  # noqa: S101  # the page was chosen for it
-    values = {**user.fields}
-    if form.password is not None:
-        values[form.password.name] = user.password
-    if form.username is not None:
-        values[form.username.name] = user.username
-    return form_submission(page, form, values, form.agreeing_button())
+    if form is None:
+        raise Inconclusive("the login page has no form any more")
+    return filled_login(page, form, user)
 
 
 def _without_credentials(browser: UserAgent, url: str, nobody: User) -> Visit:
