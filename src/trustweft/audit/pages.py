@@ -47,10 +47,15 @@ class Button:
 
 @dataclass(slots=True)
 class Form:
-    """A form of a page."""
+    """A form of a page.
+
+    Attributes:
+        addresses: of its ``data-`` attributes: to where its script sends the fields.
+    """
 
     action: str
     method: str
+    addresses: list[str] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
     buttons: list[Button] = field(default_factory=list)
 
@@ -74,6 +79,10 @@ class Form:
         """Return the button that says yes, or None where every button says no."""
         willing = [button for button in self.buttons if not _NO.search(button.says)]
         return next((button for button in willing if _YES.search(button.says)), next(iter(willing), None))
+
+    def refusing_button(self) -> Button | None:
+        """Return the button that says no, or None where there is none."""
+        return next((button for button in self.buttons if _NO.search(button.says)), None)
 
     @property
     def only_refuses(self) -> bool:
@@ -134,7 +143,12 @@ class _Reader(HTMLParser):
         names = {name for name, _ in attrs}
         match tag:
             case "form":
-                self._form = Form(values.get("action", ""), values.get("method", "get").upper())
+                addresses = [
+                    value
+                    for name, value in values.items()
+                    if name.startswith("data-") and value.startswith("/")
+                ]
+                self._form = Form(values.get("action", ""), values.get("method", "get").upper(), addresses)
                 self.page.forms.append(self._form)
             case "input" | "select" | "textarea":
                 self._add_field(tag, values, names)

@@ -19,10 +19,12 @@ from trustweft.audit.pages import Button, Form, Page, read_page
 from trustweft.audit.wire import Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trustweft.audit.target import LoginRecipe, User
     from trustweft.audit.wire import Wire
 
-__all__ = ["Callback", "UserAgent", "Visit"]
+__all__ = ["Callback", "UserAgent", "Visit", "form_submission"]
 
 MAXIMUM_PAGES: Final = 25
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -163,19 +165,26 @@ class UserAgent:
         for each in cookies:
             self.cookies.set(each.name, each.value, domain=each.domain, path=each.path)
 
-    def go_on(self, visit: Visit, user: User) -> Visit:
-        """Do what the page asks for, as ``user``, until the client is called or nothing helps."""
+    def go_on(
+        self, visit: Visit, user: User, *, until: Callable[[Exchange], bool] = lambda _page: False
+    ) -> Visit:
+        """Do what the pages ask for, as ``user``, until the client is called, ``until`` holds, or nothing helps."""
         seen: set[tuple[str, bytes]] = set()
         for _ in range(MAXIMUM_PAGES):
-            if visit.callback is not None:
-                break
             key = (visit.last.request.url, visit.last.body)
-            action = None if key in seen else self._next(visit.last, user)
-            seen.add(key)
-            if action is None:
+            if visit.callback is not None or key in seen or until(visit.last):
                 break
-            visit = self._follow(visit, action)
+            seen.add(key)
+            onward = self.step(visit, user)
+            if onward is None:
+                break
+            visit = onward
         return visit
+
+    def step(self, visit: Visit, user: User) -> Visit | None:
+        """Do the one thing that the page asks for, as ``user``; return None where it asks for nothing."""
+        action = None if visit.callback is not None else self._next(visit.last, user)
+        return None if action is None else self._follow(visit, action)
 
     def _next(self, page: Exchange, user: User) -> Request | None:
         read = read_page(page.page())

@@ -1,0 +1,418 @@
+"""What an authorization request must say, and may not: response type, PKCE, redirect URI, scope, prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from trustweft.audit.asking import Reply, ask, good_request, judge_replies, open_and_finish
+from trustweft.audit.check import check, failed, passed
+from trustweft.audit.exchange import Request
+from trustweft.audit.verdict import Reach, Role, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trustweft.audit.check import Outcome
+    from trustweft.audit.trial import Trial
+
+_INVENTED: Final = "trustweft-check-no-such-scope"
+
+
+def _variations(trial: Trial, *changes: Mapping[str, str | None]) -> list[tuple[str, Reply]]:
+    """Make a request with each of the changes, in a browser of its own, and return what came of it."""
+    deployment = trial.deployment
+    attempts = []
+    for each in changes:
+        label = ", ".join(f"{name}={value}" if value else f"no {name}" for name, value in each.items())
+        attempts.append((label, ask(deployment.flow(changes=each), deployment.user())))
+    return attempts
+
+
+def _in_the_address(reply: Reply) -> bool:
+    return bool(reply.parameter("access_token") or reply.parameter("id_token"))
+
+
+@check(
+    "AZ-02",
+    title="A request without a redirect URI is refused",
+    sends="an authorization request without redirect_uri",
+    fix="Demand redirect_uri in every request, also where a client has registered one only.",
+    requirements=("FAPI2-SP-5.3.2.2-6",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.FAPI,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-20",
+    owasp="API8:2023",
+)
+def redirect_uri_is_demanded(trial: Trial) -> Outcome:
+    """A default is a second source for where the response goes; FAPI 2.0 wants it said in each request."""
+    trial.need(
+        trial.deployment.claims_fapi, "the server does not claim FAPI; RFC 6749 lets it take a default"
+    )
+    good_request(trial)
+    return judge_replies(
+        trial,
+        _variations(trial, {"redirect_uri": None}),
+        failure="A request without redirect_uri led to a code.",
+        success="A request without redirect_uri was refused.",
+    )
+
+
+@check(
+    "AZ-03-token",
+    title="No access token comes through the browser",
+    sends="authorization requests with the response types token, code token and id_token token",
+    fix="Refuse every response type with token in it.",
+    requirements=("FAPI2-SP-5.3.2.2-1",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    rfc9700_attackers=("A1", "A3"),
+    fapi_attackers=("A1", "A3b"),
+    cwe="CWE-598",
+    owasp="API2:2023",
+    gives=("token-leaks",),
+)
+def no_token_in_the_address(trial: Trial) -> Outcome:
+    """A token in an address stays in histories, leaks to scripts, and is bound to nobody (RFC 9700 section 2.1.2).
+
+    The check asks for it with a client that is there for codes.
+    """
+    good_request(trial)
+    types = ("token", "code token", "id_token token", "code id_token token")
+    return judge_replies(
+        trial,
+        _variations(trial, *({"response_type": each} for each in types)),
+        accepted=lambda reply: bool(reply.parameter("access_token")),
+        failure="An access token came through the browser.",
+        success="Response types with token in them were refused.",
+    )
+
+
+@check(
+    "AZ-03-id-token",
+    title="No ID token comes through the browser",
+    sends="authorization requests with the response types id_token and code id_token",
+    fix="Refuse every response type but code.",
+    requirements=("FAPI2-SP-5.3.2.2-1",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.FAPI,
+    fapi_attackers=("A3b",),
+    cwe="CWE-598",
+    owasp="API8:2023",
+)
+def no_id_token_in_the_address(trial: Trial) -> Outcome:
+    """An ID token tells who somebody is; in an address it tells everybody who reads along. FAPI 2.0 permits code alone."""
+    trial.need(trial.deployment.claims_fapi, "the server does not claim FAPI, which permits code alone")
+    good_request(trial)
+    return judge_replies(
+        trial,
+        _variations(trial, {"response_type": "id_token"}, {"response_type": "code id_token"}),
+        accepted=_in_the_address,
+        failure="An ID token came through the browser.",
+        success="Response types with id_token in them were refused.",
+    )
+
+
+@check(
+    "AZ-03-unknown",
+    title="A response type that nobody knows is refused",
+    sends="authorization requests with an unknown response type and without one",
+    fix="Compare response_type with those that you serve, and answer others with unsupported_response_type.",
+    requirements=("FAPI2-SP-5.3.2.2-1", "RFC9126-2.1-3"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    rfc9700_attackers=("A1",),
+    cwe="CWE-20",
+    owasp="API8:2023",
+)
+def unknown_response_types_are_refused(trial: Trial) -> Outcome:
+    """RFC 6749 section 3.1.1: what is missing or not understood is answered with an error, not with a guess."""
+    good_request(trial)
+    return judge_replies(
+        trial,
+        _variations(trial, {"response_type": "trustweft"}, {"response_type": None}),
+        failure="A request without a known response type led to a code.",
+        success="Requests without a known response type were refused.",
+    )
+
+
+@check(
+    "PAR-12-missing",
+    title="A request without a PKCE challenge is refused",
+    sends="an authorization request without code_challenge",
+    fix="Demand code_challenge in every request.",
+    requirements=("FAPI2-SP-5.3.2.2-5", "RFC9700-4.8.2-1"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    reach=Reach.FAPI,
+    rfc9700_attackers=("A1", "A3"),
+    fapi_attackers=("A1", "A3b"),
+    cwe="CWE-345",
+    owasp="API2:2023",
+)
+def challenge_is_demanded(trial: Trial) -> Outcome:
+    """Without a challenge a code is tied to the client alone, and an attacker can inject a stolen one there."""
+    good_request(trial)
+    return judge_replies(
+        trial,
+        _variations(trial, {"code_challenge": None, "code_challenge_method": None}),
+        failure="A request without a challenge led to a code.",
+        success="A request without a challenge was refused.",
+    )
+
+
+@check(
+    "PAR-12-plain",
+    title="A request with a PKCE method other than S256 is refused",
+    sends="authorization requests with code_challenge_method plain, none at all, and S512",
+    fix="Accept S256 alone; a missing method means plain.",
+    requirements=("FAPI2-SP-5.3.2.2-5",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    reach=Reach.FAPI,
+    rfc9700_attackers=("A4",),
+    fapi_attackers=("A3a",),
+    cwe="CWE-757",
+    owasp="API2:2023",
+)
+def only_s256_is_taken(trial: Trial) -> Outcome:
+    """With plain, whoever reads the request has the verifier. RFC 7636 section 4.3: no method means plain."""
+    trial.need(trial.deployment.flow().verifier, "the client does not use PKCE")
+    good_request(trial)
+    return judge_replies(
+        trial,
+        _variations(
+            trial,
+            {"code_challenge_method": "plain"},
+            {"code_challenge_method": None},
+            {"code_challenge_method": "S512"},
+        ),
+        failure="A request with another method than S256 led to a code.",
+        success="Requests with other methods than S256 were refused.",
+    )
+
+
+@check(
+    "AZ-15-scope",
+    title="Nothing is granted beyond what the client is registered for",
+    sends="an authorization request with a scope that does not exist beside a good one",
+    fix="Refuse scopes that are unknown or not registered for the client, or leave them out and say so.",
+    requirements=("RFC9126-2.1-3", "FAPI2-SP-5.3.2.1-14", "RFC9700-2.3-p1"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-269",
+    owasp="API5:2023",
+    gives=("rights-widened",),
+)
+def unknown_scope_is_not_granted(trial: Trial) -> Outcome:
+    """Scopes that pass through unread mean whatever a resource server takes them for.
+
+    The check adds a scope that nobody defined. It is granted if the token says so, or if the token response does not
+    speak of scope, which means "as you asked" (RFC 6749 section 5.1).
+    """
+    deployment = trial.deployment
+    good_request(trial)
+    flow = deployment.flow()
+    flow.with_parameters({"scope": f"{flow.parameters.get('scope', '')} {_INVENTED}".strip()})
+    reply = ask(flow, deployment.user())
+    if not reply.code:
+        return judge_replies(
+            trial,
+            [("A scope that does not exist", reply)],
+            failure="",
+            success="A scope that does not exist was refused.",
+        )
+    answer = trial.attack(
+        "The token of a request with a scope that does not exist",
+        deployment.send_bound(flow.token_request(reply.code), flow.party),
+    )
+    if answer.issued and _INVENTED in (answer.text("scope") or flow.parameters["scope"]).split():
+        return failed("A scope that does not exist was granted.")
+    return passed("A scope that does not exist was left out of what was granted.")
+
+
+@check(
+    "AZ-20-none",
+    title="A silent request does not get a code from somebody who is not logged in",
+    sends="an authorization request with prompt=none in a fresh browser",
+    fix="Answer prompt=none with login_required where nobody is logged in, and show no page.",
+    requirements=("RFC9126-2.1-3", "RFC9126-4-p3.1"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    rfc9700_attackers=("A1",),
+    cwe="CWE-287",
+    owasp="API8:2023",
+)
+def silent_request_shows_nothing(trial: Trial) -> Outcome:
+    """OpenID Connect Core 3.1.2.1: with prompt=none no page is shown, and who is not logged in gets an error.
+
+    Whoever shows a login to a hidden frame trains people, and frames, to log in.
+    """
+    deployment = trial.deployment
+    trial.need(deployment.flow().plan.nonce, "the client does not use OpenID Connect, which defines prompt")
+    good_request(trial)
+    return judge_replies(
+        trial,
+        _variations(trial, {"prompt": "none"}),
+        failure="A silent request was answered with a login page, and then with a code.",
+        success="A silent request got no code and no login page.",
+    )
+
+
+@check(
+    "AZ-21-twice",
+    title="An authorization request with a parameter twice is refused",
+    sends="addresses of the authorization endpoint with client_id, state or request_uri twice",
+    fix="Refuse every request in which a parameter occurs twice.",
+    requirements=("RFC9101-10.7-p1",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    rfc9700_attackers=("A1",),
+    cwe="CWE-235",
+    owasp="API8:2023",
+)
+def repeated_parameters_are_refused(trial: Trial) -> Outcome:
+    """RFC 6749 section 3.1: parameters occur once. Of two, one reader takes the first and another the last."""
+    deployment = trial.deployment
+    good_request(trial)
+    attempts = []
+    for name in ("client_id", "request_uri") if deployment.flow().plan.pushes else ("client_id", "state"):
+        flow = deployment.flow()
+        other = f"urn:ietf:params:oauth:request_uri:{deployment.entropy.token()}"
+        url = f"{flow.start_url()}&{urlencode({name: other})}"
+        attempts.append((f"{name} twice", open_and_finish(flow, url, deployment.user())))
+    return judge_replies(
+        trial,
+        attempts,
+        failure="A request with a parameter twice led to a code.",
+        success="Requests with a parameter twice were refused.",
+    )
+
+
+@check(
+    "AZ-21-malformed",
+    title="A malformed authorization request is refused, and breaks nothing",
+    sends="addresses of the authorization endpoint with NUL, invalid UTF-8, broken encoding, 20 KiB, other methods",
+    fix="Read the query with one strict reader that answers whatever it cannot read with 4xx.",
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-20",
+    owasp="API8:2023",
+)
+def malformed_requests_break_nothing(trial: Trial) -> Outcome:
+    """Everybody can open this address with anything in it; a 5xx is an error that nobody thought of."""
+    deployment = trial.deployment
+    good_request(trial)
+    endpoint = deployment.flow().plan.discovery.endpoint("authorization_endpoint")
+    client = urlencode({"client_id": deployment.party().client_id, "response_type": "code"})
+    joint = "&" if "?" in endpoint else "?"
+    addresses = {
+        "NUL": f"{client}&state=%00&request_uri=%00",
+        "invalid UTF-8": f"{client}&state=%ff%fe&request_uri=%ff",
+        "broken encoding": f"{client}&state=%zz%",
+        "20 KiB": f"{client}&request_uri={'u' * 20_480}",
+        "arrays": f"{client}&redirect_uri[]=1&scope[a][b]=2",
+        "a request object of nonsense": f"{client}&request=e30.e30.&request_uri[]=1",
+        "an address that is none": f"{client}&redirect_uri=https://[::1&request_uri=https://[",
+        "odd numbers": f"{client}&max_age=-1e999&prompt=none%20login",
+        "no client": "client_id=&response_type=code",
+    }
+    answers = {
+        label: trial.attack(label, Request(method="GET", url=f"{endpoint}{joint}{query}"))
+        for label, query in addresses.items()
+    }
+    for method in ("POST", "PUT"):
+        request = Request(
+            method=method, url=endpoint, body=b'{"a":', headers=(("content-type", "text/plain"),)
+        )
+        answers[method] = trial.attack(f"{method} of something else", request)
+    broken = [f"{label} ({answer.status})" for label, answer in answers.items() if answer.broke]
+    if broken:
+        return failed(f"The authorization endpoint broke: {', '.join(broken)}.")
+    return passed(f"{len(answers)} malformed requests were answered without an error of the server.")
+
+
+@check(
+    "AZ-07",
+    title="A request of an unknown client redirects nobody",
+    sends="an authorization request of a client that does not exist, with a redirect URI of the attacker's",
+    fix="Show an error page where client_id and redirect_uri do not belong together.",
+    requirements=("RFC9700-4.11.2-p2", "FAPI2-SP-5.3.2.1-7", "RFC9700-2.1-p2.1"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-601",
+    owasp="API8:2023",
+    gives=("page-abused",),
+)
+def unknown_client_redirects_nobody(trial: Trial) -> Outcome:
+    """An address of the bank that leads anywhere is what phishing mails are made of (RFC 6749 section 4.1.2.1).
+
+    The check names a client that does not exist, and one that does, with a foreign redirect URI and a faulty request.
+    """
+    deployment = trial.deployment
+    good_request(trial)
+    foreign = "https://attacker.example/callback"
+    flow = deployment.flow()
+    attempts = []
+    for label, changes in {
+        "an unknown client": {"client_id": f"trustweft-check-{deployment.entropy.token()}"},
+        "a response type that is refused": {"response_type": "trustweft"},
+        "a scope that does not exist": {"scope": _INVENTED},
+        "a silent request": {"prompt": "none"},
+    }.items():
+        url = flow.authorization_url({**flow.parameters, "redirect_uri": foreign, **changes})
+        attempts.append((label, open_and_finish(deployment.flow(), url, None)))
+    return judge_replies(
+        trial,
+        attempts,
+        accepted=lambda reply: any(each.location.startswith(foreign) for each in reply.exchanges),
+        failure="The browser was redirected to an address that nobody registered.",
+        success="Nobody was redirected to an address that nobody registered.",
+    )
+
+
+@check(
+    "AZ-08",
+    title="A faulty request does not send people away before they log in",
+    sends="an authorization request with a scope that does not exist, in a fresh browser",
+    fix="Refuse faulty requests when they are pushed, or show the error on a page of your own first.",
+    requirements=("RFC9700-4.11.2-p4.1",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.FAPI,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-601",
+    owasp="API8:2023",
+    gives=("page-abused",),
+)
+def faulty_request_redirects_nobody(trial: Trial) -> Outcome:
+    """A registered client of the attacker's makes requests that are wrong on purpose.
+
+    The link shows the bank's name and leads to the attacker (RFC 9700 section 4.11.2). The check asks with a faulty
+    scope and looks whether the browser is sent to the client without any page.
+    """
+    deployment = trial.deployment
+    trial.need(
+        deployment.claims_fapi, "the server does not claim FAPI; RFC 6749 lets it redirect with the error"
+    )
+    good_request(trial)
+    replies = [
+        ("A scope that does not exist", ask(deployment.flow(changes={"scope": _INVENTED}), None)),
+        ("A response type that is refused", ask(deployment.flow(changes={"response_type": "token"}), None)),
+    ]
+    return judge_replies(
+        trial,
+        replies,
+        accepted=lambda reply: reply.callback is not None,
+        failure="A faulty request sent the browser on before anybody logged in.",
+        success="A faulty request sent nobody away.",
+    )

@@ -1,0 +1,147 @@
+"""What comes in an address or a form stays text on the pages that show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
+
+from msgspec.structs import replace
+
+from trustweft.audit.asking import good_request
+from trustweft.audit.check import check
+from trustweft.audit.exchange import Request, form_request
+from trustweft.audit.interaction import try_password
+from trustweft.audit.verdict import Role, Severity
+
+if TYPE_CHECKING:
+    from trustweft.audit.check import Outcome
+    from trustweft.audit.exchange import Exchange
+    from trustweft.audit.trial import Trial
+
+_MARK: Final = "<trustweft-check>"
+_PAYLOAD: Final = f"a\"'>{_MARK}<"
+_PARAMETERS: Final = (
+    "client_id",
+    "request_uri",
+    "redirect_uri",
+    "state",
+    "scope",
+    "response_type",
+    "error",
+    "error_description",
+    "ui_locales",
+    "login_hint",
+    "prompt",
+)
+
+
+def _is_markup(answer: Exchange) -> bool:
+    """Tell whether a browser would take the payload in an answer for markup."""
+    kind = (answer.header("content-type") or "").lower()
+    markup = "html" in kind or "xml" in kind or (not kind and b"<" in answer.body[:200])
+    return markup and _MARK in answer.page()
+
+
+@check(
+    "AZ-22-address",
+    title="Parameters of an address stay text on the page",
+    sends="addresses of the authorization endpoint with markup in each parameter, and addresses that do not exist",
+    fix="Escape everything that a page shows, in the template, by default.",
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.HIGH,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-79",
+    owasp="API8:2023",
+    gives=("page-abused",),
+)
+def addresses_stay_text(trial: Trial) -> Outcome:
+    """A script on the server's origin logs in, agrees and reads for whoever follows the link.
+
+    The check puts an element that nobody knows into each parameter, and looks for it, unescaped, in pages.
+    """
+    deployment = trial.deployment
+    good_request(trial)
+    flow = deployment.flow()
+    attempts = []
+    for name in _PARAMETERS:
+        parameters = {**flow.parameters, name: _PAYLOAD}
+        request = Request(method="GET", url=flow.authorization_url(parameters))
+        attempts.append(trial.attack(f"Markup in {name}", request))
+    pushed = flow.authorization_url({"client_id": flow.party.client_id, "request_uri": _PAYLOAD})
+    attempts.append(trial.attack("Markup in request_uri, alone", Request(method="GET", url=pushed)))
+    parts = urlsplit(flow.plan.discovery.endpoint("authorization_endpoint"))
+    nowhere = f"{parts.scheme}://{parts.netloc}/trustweft-check?{urlencode({'q': _PAYLOAD})}"
+    attempts.append(
+        trial.attack("Markup in an address that does not exist", Request(method="GET", url=nowhere))
+    )
+    path = Request(
+        method="GET", url=f"{parts.scheme}://{parts.netloc}/x", target=f"/x{_MARK}".replace(" ", "%20")
+    )
+    attempts.append(trial.attack("Markup in a path", path))
+    return trial.judge(
+        [each for each in attempts if _is_markup(each) or not each.broke],
+        accepted=_is_markup,
+        failure="A parameter became markup of the page.",
+        success=f"{len(attempts)} addresses with markup in them left no markup on a page.",
+    )
+
+
+@check(
+    "AZ-22-login",
+    title="What is typed into the login form stays text on the page",
+    sends="one login with markup for a name",
+    fix="Escape everything that a page shows, in the template, by default.",
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    rfc9700_attackers=("A1",),
+    cwe="CWE-79",
+    owasp="API8:2023",
+    gives=("page-abused",),
+)
+def typed_names_stay_text(trial: Trial) -> Outcome:
+    """Login pages like to show the name again. Escaped it is a name, and otherwise a script beside the password."""
+    deployment = trial.deployment
+    good_request(trial)
+    user = replace(deployment.user(), username=_PAYLOAD, password="no password")  # noqa: S106  # nobody has it
+    visit = try_password(deployment.browser(deployment.party()), deployment.flow().start_url(), user)
+    return trial.judge(
+        [trial.attack("The page after a login with markup for a name", visit.last)],
+        accepted=_is_markup,
+        failure="The name that was typed became markup of the page.",
+        success="The name that was typed stayed text, or was not shown.",
+    )
+
+
+@check(
+    "AZ-22-errors",
+    title="Error answers for clients are no pages",
+    sends="token and pushed requests with markup in their parameters",
+    fix="Answer clients with application/json, and escape what error descriptions repeat.",
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    rfc9700_attackers=("A1",),
+    cwe="CWE-79",
+    owasp="API8:2023",
+)
+def errors_are_no_pages(trial: Trial) -> Outcome:
+    """An error that is sent as HTML and repeats what came in is a page of the attacker's on the server's origin.
+
+    A form of any site can be sent to these endpoints.
+    """
+    deployment = trial.deployment
+    good_request(trial)
+    attempts = []
+    for name in ("token_endpoint", "pushed_authorization_request_endpoint", "revocation_endpoint"):
+        url = deployment.discovery.text(name)
+        if url:
+            fields = ("grant_type", "client_id", "code", "scope", "redirect_uri", "token", "response_type")
+            attempts.append(
+                trial.attack(f"Markup to {name}", form_request(url, *((each, _PAYLOAD) for each in fields)))
+            )
+    return trial.judge(
+        [each for each in attempts if _is_markup(each) or not each.broke],
+        accepted=_is_markup,
+        failure="An error answer became a page with foreign markup.",
+        success="No error answer became a page.",
+    )
