@@ -134,7 +134,9 @@ def suites_suit_browsers(trial: Trial) -> Outcome:
     """
     ports = [each for each in ports_of(trial.deployment) if each.for_browsers]
     trial.need(ports, "no page is offered over TLS")
-    return _suites(trial, suits_browsers, ports, "Suites without ephemeral keys or authenticated encryption are accepted")
+    return _suites(
+        trial, suits_browsers, ports, "Suites without ephemeral keys or authenticated encryption are accepted"
+    )
 
 
 @check(

@@ -120,9 +120,7 @@ def userinfo_needs_openid(trial: Trial) -> Outcome:
     _good(trial)
     deployment = trial.deployment
     party = deployment.party()
-    without = " ".join(
-        scope for scope in party.entry.scope.split() if scope not in ("openid", "profile", "email")
-    )
+    without = " ".join(scope for scope in party.entry.scope.split() if scope != "openid")
     trial.need(without, "the client's scope is openid alone")
     access = deployment.access(party, scope=without)
     if "openid" in access.scope.split():
