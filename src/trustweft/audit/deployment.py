@@ -147,7 +147,9 @@ class Deployment:
         )
         flow.with_parameters(changes or {})
         if "openid" not in flow.parameters.get("scope", "").split() and "nonce" not in (changes or {}):
-            flow.parameters.pop("nonce", None)  # OpenID Connect's, and there are servers that refuse it without
+            flow.parameters.pop(
+                "nonce", None
+            )  # OpenID Connect's, and there are servers that refuse it without
         return flow
 
     def send_bound(self, request: Request, party: Party, *, signer: LocalSigner | None = None) -> Exchange:

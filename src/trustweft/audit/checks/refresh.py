@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.checks.token_grants import granted_scope
+from trustweft.audit.door import unauthenticated
 from trustweft.audit.forging import read_parts, with_claims, without_signature
 from trustweft.audit.verdict import Reach, Role, Severity, Verdict
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from trustweft.audit.access import Access
     from trustweft.audit.check import Outcome
-    from trustweft.audit.exchange import Exchange, Request
+    from trustweft.audit.exchange import Exchange
     from trustweft.audit.parties import Party
     from trustweft.audit.trial import Trial
 
@@ -75,7 +76,9 @@ def refreshing_is_authenticated(trial: Trial) -> Outcome:
     deployment = trial.deployment
     trial.need(deployment.party().entry.authentication != "none", "the client has no credentials")
     access = refreshable(trial)
-    bare = _stripped(deployment.refreshing(access)).with_parameters(("client_id", access.party.client_id))
+    bare = unauthenticated(deployment.refreshing(access)).with_parameters(
+        ("client_id", access.party.client_id)
+    )
     attack = trial.attack("The refresh token without client authentication", bare)
     return _with_control(
         trial,
@@ -362,14 +365,6 @@ def _with_control(
             good=lambda each: each.issued,
         )
     return outcome
-
-
-def _stripped(request: Request) -> Request:
-    """Return a request without any client authentication."""
-    bare = request.without_parameters(
-        "client_id", "client_secret", "client_assertion", "client_assertion_type"
-    )
-    return bare.with_header("authorization", None)
 
 
 def _public(trial: Trial) -> Party:

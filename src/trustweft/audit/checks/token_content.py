@@ -36,6 +36,7 @@ _REQUIRED: Final = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")  # RF
     title="Codes and tokens cannot be guessed",
     sends="a few logins; looks at the codes and tokens that come",
     fix="Make codes and opaque tokens of 128 bits or more from a cryptographic random generator.",
+    requirements=("FAPI2-SP-5.4.1-4",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.HIGH,
     cwe="CWE-330",

@@ -49,9 +49,18 @@ def target_of_box(data: DataDirectory) -> Target:
             ClientEntry(
                 client_id="tour-stranger",
                 key=str(data.file("client-keys/tour-stranger.json")),
+                certificate=str(data.file("client-keys/tour-stranger.pem")),
                 redirect_uri=callback,
                 scope="openid accounts",
                 grant_types=("authorization_code", "refresh_token"),
+            ),
+            ClientEntry(
+                client_id="tour-certificate",
+                authentication="tls_client_auth",
+                certificate=str(data.file("client-keys/tour-certificate.pem")),
+                binding="mtls",
+                scope="accounts",
+                grant_types=("client_credentials",),
             ),
         ),
         resource_servers=(

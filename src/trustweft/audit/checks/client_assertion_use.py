@@ -1,0 +1,267 @@
+"""When a client assertion is good: from its time to its end, and for one request alone."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.checks.client_assertion_claims import judge_claims
+from trustweft.audit.checks.client_assertion_forged import carrying, signing_door
+from trustweft.audit.door import with_assertion
+from trustweft.audit.exchange import Exchange, Request, form_request
+from trustweft.audit.verdict import Reach, Role, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trustweft.audit.check import Outcome
+    from trustweft.audit.trial import Trial
+
+HOUR: Final = 3600
+YEAR: Final = 31_536_000
+TOLERATED_SECONDS: Final = 8  # of the 10 that FAPI 2.0 section 5.3.2.1 has servers accept
+RACERS: Final = 8
+
+
+@check(
+    "CA-06",
+    title="A client assertion that expired is refused",
+    sends="client assertions that expired two minutes and a day ago",
+    fix="Compare exp with the time, with a tolerance of seconds.",
+    requirements=("FAPI2-SP-5.3.2.1-6.2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.HIGH,
+    cwe="CWE-613",
+    owasp="API2:2023",
+    gives=("client-impersonated",),
+)
+def expired_assertion(trial: Trial) -> Outcome:
+    """RFC 7523 section 3: an assertion is refused after its ``exp``, save for a difference of clocks."""
+    now = int(trial.deployment.clock.now())
+    return judge_claims(
+        trial,
+        {
+            "Expired two minutes ago": {"iat": now - 180, "exp": now - 120},
+            "Expired a day ago": {"iat": now - 86_460, "exp": now - 86_400},
+        },
+        failure="An expired assertion authenticated the client.",
+        success="Expired assertions were refused.",
+    )
+
+
+@check(
+    "CA-06-not-yet",
+    title="A client assertion that is not good yet is refused",
+    sends="a client assertion whose nbf is in an hour",
+    fix="Refuse an assertion before its nbf, with a tolerance of at most a minute.",
+    requirements=("FAPI2-SP-5.3.2.1-13",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-613",
+)
+def assertion_before_its_time(trial: Trial) -> Outcome:
+    """RFC 7523 section 3: before ``nbf`` the assertion is not accepted; FAPI 2.0 allows clocks to differ by a minute."""
+    now = int(trial.deployment.clock.now())
+    return judge_claims(
+        trial,
+        {"nbf in an hour": {"nbf": now + HOUR, "exp": now + HOUR + 60}},
+        failure="An assertion was accepted an hour before its nbf.",
+        success="The assertion was refused before its nbf.",
+    )
+
+
+@check(
+    "CA-06-future",
+    title="A client assertion from the future is refused",
+    sends="client assertions that were issued in two minutes, and in an hour",
+    fix="Refuse an iat that lies more than a minute ahead.",
+    requirements=("FAPI2-SP-5.3.2.1-13",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.FAPI,
+    cwe="CWE-613",
+)
+def assertion_from_the_future(trial: Trial) -> Outcome:
+    """Assertions that were made in advance work after the key was taken away; FAPI 2.0 section 5.3.2.1 item 13."""
+    now = int(trial.deployment.clock.now())
+    return judge_claims(
+        trial,
+        {
+            "Issued in two minutes": {"iat": now + 120, "exp": now + 180},
+            "Issued in an hour": {"iat": now + HOUR, "exp": now + HOUR + 60},
+        },
+        failure="An assertion from the future authenticated the client.",
+        success="Assertions from the future were refused.",
+    )
+
+
+@check(
+    "CA-06-far",
+    title="A client assertion does not live for years",
+    sends="a client assertion that expires in a year",
+    fix="Refuse an exp that lies more than some minutes ahead.",
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.ADVICE,
+    cwe="CWE-613",
+)
+def assertion_for_a_year(trial: Trial) -> Outcome:
+    """RFC 7523 section 3 lets servers refuse an ``exp`` that is unreasonably far: a replay must be remembered as long."""
+    now = int(trial.deployment.clock.now())
+    return judge_claims(
+        trial,
+        {"Good for a year": {"exp": now + YEAR}},
+        failure="An assertion that lives for a year authenticated the client.",
+        success="An assertion that lives for a year was refused.",
+    )
+
+
+@check(
+    "CA-06-clocks",
+    title="A client whose clock is some seconds ahead is not refused",
+    sends="a client assertion that was issued in eight seconds",
+    fix="Accept an iat and nbf of up to ten seconds ahead; thirty have ended the trouble in practice.",
+    requirements=("FAPI2-SP-5.3.2.1-13",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.FAPI,
+    cwe="CWE-440",
+)
+def clocks_may_differ(trial: Trial) -> Outcome:
+    """Clocks differ; a server that does not allow for it fails its clients now and then, and nobody finds out why.
+
+    FAPI 2.0 section 5.3.2.1 item 13: up to ten seconds ahead are accepted. The check goes by the server's own clock,
+    as its Date header shows it.
+    """
+    door, _ = signing_door(trial)
+    there = _time_there(trial.evidence[-1].exchange)
+    ahead = there + TOLERATED_SECONDS
+    answer = trial.observe(
+        "Issued in eight seconds",
+        door.knock("Issued in eight seconds", with_assertion(door.party, iat=ahead, nbf=ahead)),
+    )
+    trial.need_clear([answer])
+    if door.entered(answer):
+        return passed("An assertion that is eight seconds ahead was accepted.")
+    return failed("An assertion that is eight seconds ahead was refused.")
+
+
+@check(
+    "CA-07",
+    title="A client assertion works once",
+    sends="a client assertion, twice",
+    fix="Remember the jti of each assertion until it expires, and refuse it the second time.",
+    requirements=("FAPI2-SP-5.3.2.1-6.2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    rfc9700_attackers=("A5",),
+    fapi_attackers=("A5",),
+    cwe="CWE-294",
+    owasp="API2:2023",
+    gives=("client-impersonated",),
+)
+def assertion_works_once(trial: Trial) -> Outcome:
+    """Whoever sees an assertion, in a log or at a proxy, is the client until it expires, unless it is used up.
+
+    OpenID Connect Core section 9: an assertion is used once. The second request is fresh in all else.
+    """
+    door, _ = signing_door(trial)
+    assertion = door.party.assertion()
+    first = door.knock("An assertion", showing(assertion))
+    trial.control("An assertion for the first time", first, good=door.entered)
+    second = door.knock("The same assertion again", showing(assertion))
+    return trial.judge(
+        [second],
+        accepted=door.entered,
+        failure="An assertion authenticated the client a second time.",
+        success="The assertion was refused the second time.",
+    )
+
+
+@check(
+    "CA-07-race",
+    title="Of many uses of one client assertion at the same moment, one succeeds",
+    sends="eight simultaneous requests with one client assertion",
+    fix="Remember jti in one atomic step that only the first request wins.",
+    requirements=("FAPI2-SP-5.3.2.1-6.2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-362",
+)
+def one_use_wins(trial: Trial) -> Outcome:
+    """Looking whether a jti is known and writing it down are two steps, between which others fit."""
+    door, _ = signing_door(trial)
+    assertion = door.party.assertion()
+    requests = [showing(assertion)(door.make()) for _ in range(RACERS)]
+    answers = [each for each in trial.deployment.wire.race(requests) if isinstance(each, Exchange)]
+    for each in answers:
+        trial.attack("One of the simultaneous uses", each)
+    entered = sum(map(door.entered, answers))
+    if entered > 1:
+        return failed(
+            f"One assertion authenticated the client in {entered} of {RACERS} simultaneous requests."
+        )
+    if not entered:
+        raise Inconclusive("none of the simultaneous requests succeeded")
+    return passed("Of the simultaneous uses of one assertion, one succeeded.")
+
+
+@check(
+    "CA-07-endpoints",
+    title="A client assertion that was used at one endpoint is refused at the others",
+    sends="a used client assertion, to each endpoint that clients authenticate at",
+    fix="Let all endpoints of the server share one memory of used assertions.",
+    requirements=("FAPI2-SP-5.3.2.1-6.2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    fapi_attackers=("A5",),
+    cwe="CWE-294",
+    owasp="API2:2023",
+)
+def assertion_is_used_up_everywhere(trial: Trial) -> Outcome:
+    """The audience is the same at every endpoint; so a memory per endpoint makes one assertion good for several requests.
+
+    The check uses an assertion at one endpoint and then at those for pushed requests and revocation; there a request
+    for a token that does not exist is answered with 200 to whoever authenticated.
+    """
+    door, _ = signing_door(trial)
+    deployment = trial.deployment
+    party = door.party
+    plan = deployment.plan(party)
+    targets = []
+    if plan.pushes and party.entry.redirect_uri:
+        flow = deployment.flow(party)
+        url = plan.endpoint("pushed_authorization_request_endpoint", party)
+        targets.append(("a pushed request", form_request(url, *flow.parameters.items())))
+    if deployment.discovery.text("revocation_endpoint"):
+        url = plan.endpoint("revocation_endpoint", party)
+        targets.append(("a revocation", form_request(url, ("token", party.entropy.token()))))
+    if not targets:
+        raise NotApplicable("the token endpoint is the only one that clients authenticate at")
+    attacks = []
+    for what, request in targets:
+        fresh = deployment.wire.send(party.authenticate(request))
+        trial.control(f"A fresh assertion for {what}", fresh)
+        assertion = party.assertion()
+        first = door.knock("An assertion", showing(assertion))
+        trial.control("An assertion used elsewhere", first, good=door.entered)
+        attacks.append(trial.attack(f"The used assertion for {what}", showing(assertion)(request)))
+    return trial.judge(
+        attacks,
+        accepted=lambda each: each.ok,
+        failure="An assertion that was used at one endpoint authenticated the client at another.",
+        success="Used assertions were refused at the other endpoints.",
+    )
+
+
+def _time_there(exchange: Exchange) -> int:
+    date = exchange.header("date")
+    if date is None:
+        raise Inconclusive("the server's answers have no Date, so that its clock is not known")
+    return int(parsedate_to_datetime(date).timestamp())
+
+
+def showing(assertion: str) -> Callable[[Request], Request]:
+    """Return what adds this very assertion to a request."""
+    return carrying(lambda: assertion)

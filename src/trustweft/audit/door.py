@@ -1,0 +1,128 @@
+"""A request that tells whether a client authenticated: the cheapest that the server offers, for attacks on just that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trustweft.audit.check import Inconclusive
+from trustweft.audit.exchange import Exchange, Request, form_request
+from trustweft.audit.flow import bound
+from trustweft.audit.parties import assertion_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trustweft.audit.parties import Party
+    from trustweft.audit.trial import Trial
+
+__all__ = ["Door", "open_door", "unauthenticated", "with_assertion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A request of one client, and how to see whether it was let in.
+
+    Attributes:
+        name: what is asked for, in words.
+        make: returns the request with a fresh proof and without client authentication.
+        entered: whether the answer shows that the client was authenticated.
+    """
+
+    trial: Trial
+    party: Party
+    name: str
+    make: Callable[[], Request]
+    entered: Callable[[Exchange], bool]
+
+    def knock(self, label: str, dress: Callable[[Request], Request]) -> Exchange:
+        """Send the request as ``dress`` changes it, and keep it as an attack."""
+        return self.trial.attack(label, self._send(dress))
+
+    def control(self) -> Exchange:
+        """Send it as the client does.
+
+        Raises:
+            Inconclusive: the client is not let in.
+        """
+        return self.trial.control(
+            f"{self.name}, as the client does", self._send(self.party.authenticate), good=self.entered
+        )
+
+    def _send(self, dress: Callable[[Request], Request]) -> Exchange:
+        answer = self.trial.deployment.wire.send(dress(self.make()))
+        if answer.text("error") == "use_dpop_nonce":
+            answer = self.trial.deployment.wire.send(dress(self.make()))
+        return answer
+
+
+def open_door(trial: Trial, party: Party | None = None) -> Door:
+    """Return the cheapest request of a client that needs authentication, and make sure that the client is let in.
+
+    Its own token (RFC 6749 section 4.4), else a pushed request (RFC 9126), else a refresh token, else a code.
+
+    Raises:
+        Inconclusive: the client is not let in.
+        NotApplicable: the client has no credentials, or nothing needs them.
+    """
+    party = party or trial.deployment.party()
+    trial.need(party.entry.authentication != "none", f"client {party.client_id} has no credentials")
+    plan = trial.deployment.plan(party)
+    if "client_credentials" in party.entry.grant_types:
+        door = _own_token(trial, party)
+    elif plan.pushes:
+        door = _pushed_request(trial, party)
+    else:
+        door = _code(trial, party)
+    door.control()
+    return door
+
+
+def with_assertion(party: Party, **changes: object) -> Callable[[Request], Request]:
+    """Return what adds an assertion of the client with claims changed or (None) left out."""
+    return lambda request: request.with_parameters(*assertion_parameters(party.assertion(**changes)))
+
+
+def unauthenticated(request: Request) -> Request:
+    """Return a request without any client authentication, its ``client_id`` included."""
+    bare = request.without_parameters(
+        "client_id", "client_secret", "client_assertion", "client_assertion_type"
+    )
+    return bare.with_header("authorization", None)
+
+
+def _own_token(trial: Trial, party: Party) -> Door:
+    plan = trial.deployment.plan(party)
+    scope = party.entry.narrow_scope or party.entry.scope
+    url = plan.endpoint("token_endpoint", party)
+    asked = form_request(url, ("grant_type", "client_credentials"), ("scope", scope))
+    return Door(
+        trial,
+        party,
+        "client_credentials",
+        lambda: bound(asked, party=party, wire=trial.deployment.wire, plan=plan),
+        lambda answer: answer.issued,
+    )
+
+
+def _pushed_request(trial: Trial, party: Party) -> Door:
+    flow = trial.deployment.flow(party)
+    return Door(
+        trial,
+        party,
+        "a pushed authorization request",
+        lambda: unauthenticated(flow.pushed_request()).with_parameters(*flow.parameters.items()),
+        lambda answer: answer.ok and bool(answer.text("request_uri")),
+    )
+
+
+def _code(trial: Trial, party: Party) -> Door:
+    deployment = trial.deployment
+
+    def make() -> Request:
+        flow = deployment.flow(party)
+        return unauthenticated(flow.token_request(deployment.code(flow)))
+
+    if "authorization_code" not in party.entry.grant_types:
+        raise Inconclusive(f"client {party.client_id} has no grant to authenticate for")
+    return Door(trial, party, "redeeming a code", make, lambda answer: answer.issued)
