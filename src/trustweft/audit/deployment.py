@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -223,6 +224,11 @@ class Deployment:
                 held = self.fresh_access(party, user, scope=scope)
                 self._held[name] = held
             return held
+
+    def wait_until(self, moment: float) -> None:
+        """Wait until a moment, in seconds since 1970; for checks that say so (``waits``)."""
+        while (left := moment - self.clock.now()) > 0:
+            time.sleep(min(left, 1.0))
 
     def refreshing(self, access: Access, *changes: tuple[str, str], party: Party | None = None) -> Request:
         """Return the request that uses a refresh token, as ``party``; its own client unless given.
