@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trustweft.audit.deployment import Deployment
     from trustweft.audit.openapi import Template
 
-__all__ = ["Answer", "Harvest", "harvest", "json_of", "leaves", "records_of"]
+__all__ = ["Answer", "Harvest", "harvest", "identifier_of", "json_of", "leaves", "records_of"]
 
 MAXIMUM_CALLS: Final = 60  # for one user
 MAXIMUM_VALUES: Final = 3  # of one place
@@ -229,6 +229,16 @@ def _noun(place: str, collection: str) -> str:
         return _plain(found[1] if found else place)
     last = collection.rpartition("/")[2].lower()
     return _plain(last[:-3] + "y" if last.endswith("ies") else last.removesuffix("s"))
+
+
+def identifier_of(document: Any, place: str, path: str) -> str | None:
+    """Return what identifies the object in an answer, as the place of a path names it."""
+    noun = _noun(place, path.partition("{" + place + "}")[0].rstrip("/"))
+    for record in records_of(document):
+        found = _identifier(record, place, noun, usual=True)
+        if found is not None:
+            return found
+    return None
 
 
 def _identifier(record: Mapping[str, Any], place: str, noun: str, *, usual: bool) -> str | None:
