@@ -141,7 +141,11 @@ def _ask(deployment: Deployment, operation: Operation, access: Access | None) ->
             exchange = deployment.send_call(deployment.calling(operation, access), access)
     except (Inconclusive, NotApplicable):
         return None
-    return json_of(exchange.body) if exchange.ok else None
+    document = json_of(exchange.body) if exchange.ok else None
+    # A description of an API has names and examples in it, and nobody's objects.
+    if isinstance(document, dict) and "paths" in document and {"openapi", "swagger"} & set(document):
+        return None
+    return document
 
 
 def leaves(document: Any, *, name: str = "") -> Iterator[tuple[str, str]]:

@@ -136,7 +136,10 @@ def _own_references(trial: Trial, body: Any) -> dict[str, Any]:
     harvest = trial.deployment.harvests.get(user)
     if harvest is None or not isinstance(body, dict):
         return dict(body)
-    own = {place.rpartition("_")[0]: value for each in harvest.operations for place, value in each.places}
+    own: dict[str, str] = {}
+    for operation in harvest.operations:
+        for place, value in operation.places:
+            own.setdefault(place.rpartition("_")[0], value)
     return {
         name: next((value for noun, value in own.items() if noun and noun in name.lower()), member)
         if isinstance(member, str)

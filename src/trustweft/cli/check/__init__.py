@@ -143,7 +143,8 @@ def choose(only: Sequence[str], skip: Sequence[str] = ()) -> tuple[Check, ...]:
     from trustweft.audit.registry import all_checks
 
     def named(each: Check, names: Sequence[str]) -> bool:
-        return any(each.id == name.upper() or each.id.startswith(f"{name.upper()}-") for name in names)
+        own = each.id.upper()
+        return any(own == name.upper() or own.startswith(f"{name.upper()}-") for name in names)
 
     for name in (*only, *skip):
         if not any(named(each, (name,)) for each in all_checks()):
