@@ -4,42 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from trustweft.audit.harvest import json_of
+from trustweft.audit.harvest import json_of, leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from trustweft.audit.exchange import Exchange
 
-__all__ = ["leaves", "served", "values_of"]
+__all__ = ["served", "telling", "values_of"]
 
 SHORTEST: Final = 3  # shorter values are in any answer
 SMALLEST: Final = 100
 _LENGTHS_APART: Final = 0.1  # two pages of one address differ by less: a date, a token
 
 
-def leaves(document: Any) -> Iterator[tuple[str, str]]:
-    """Yield name and value of everything plain in a JSON document; values of a list have the list's name."""
-    yield from _leaves("", document)
-
-
-def _leaves(name: str, document: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(document, dict):
-        for member, value in document.items():
-            yield from _leaves(member, value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from _leaves(name, value)
-    elif document is not None:
-        yield name, str(document)
-
-
 def values_of(exchange: Exchange) -> frozenset[str]:
     """Return the values in a JSON answer that are long enough to tell one answer from another."""
-    return frozenset(value for _, value in leaves(json_of(exchange.body)) if _telling(value))
+    return frozenset(value for _, value in leaves(json_of(exchange.body)) if telling(value))
 
 
-def _telling(value: str) -> bool:
+def telling(value: str) -> bool:
+    """Whether a value is long enough to be found by its own accord in one answer only."""
     if value in ("True", "False"):
         return False
     try:

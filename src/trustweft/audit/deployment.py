@@ -242,6 +242,11 @@ class Deployment:
                 self._held[name] = held
             return held
 
+    def wait_until(self, moment: float) -> None:
+        """Wait until a moment, in seconds since 1970; for checks that say so (``waits``)."""
+        while (left := moment - self.clock.now()) > 0:
+            time.sleep(min(left, 1.0))
+
     def refreshing(self, access: Access, *changes: tuple[str, str], party: Party | None = None) -> Request:
         """Return the request that uses a refresh token, as ``party``; its own client unless given.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trustweft.audit.deployment import Deployment
     from trustweft.audit.openapi import Template
 
-__all__ = ["Harvest", "harvest", "json_of", "records_of"]
+__all__ = ["Answer", "Harvest", "harvest", "identifier_of", "json_of", "leaves", "records_of"]
 
 MAXIMUM_CALLS: Final = 60  # for one user
 MAXIMUM_VALUES: Final = 3  # of one place
@@ -48,29 +48,57 @@ class Harvest:
     """What one user's answers told.
 
     Attributes:
+        names: by which the user is known.
         operations: with real values of this user in their places; several of one template where several are known.
-        answers: by the name of the operation, what it answered to this user.
+        answers: of all operations that could be asked.
     """
 
+    names: tuple[str, ...] = ()
     operations: list[Operation] = field(default_factory=list)
-    answers: dict[str, Any] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
 
     def of(self, name: str) -> tuple[Operation, ...]:
         """Return the operations that were made of one template."""
         return tuple(each for each in self.operations if each.name == name)
 
+    def lists(self, value: str) -> bool:
+        """Whether an answer told this value without having been asked for it."""
+        return any(
+            value in each.values for each in self.answers if value not in each.operation.url.split("/")
+        )
 
-@dataclass(slots=True)
-class _Answer:
-    """One answer: which path gave it, with which values in its places."""
+    @property
+    def values(self) -> frozenset[str]:
+        """Everything plain in all answers."""
+        return frozenset().union(*(each.values for each in self.answers))
 
-    path: str
-    places: Mapping[str, str]
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one operation answered."""
+
+    operation: Operation
     document: Any
+    values: frozenset[str]
+
+    @property
+    def path(self) -> str:
+        """The path with its places in braces."""
+        return self.operation.name.partition(" ")[2]
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """What stood in them."""
+        return dict(self.operation.places)
 
 
 def harvest(
-    deployment: Deployment, templates: Sequence[Template], access: Access | None, *, names: Sequence[str] = ()
+    deployment: Deployment,
+    templates: Sequence[Template],
+    access: Access | None,
+    *,
+    names: Sequence[str] = (),
+    given: bool = True,
 ) -> Harvest:
     """Return what the templates become with this user's values.
 
@@ -79,28 +107,28 @@ def harvest(
         templates: of all its APIs.
         access: the user's token; without one only what is public is asked.
         names: by which the user is known: a username, a subject.
+        given: whether the values of target file and document are this user's as well.
     """
-    found = Harvest()
-    answers: list[_Answer] = []
+    found = Harvest(names=tuple(names))
     asked: set[str] = set()
     for _ in range(ROUNDS):
         before = len(asked)
         for template in templates:
             if template.method != "GET":
                 continue
-            for values in _values(template, answers, names)[:MAXIMUM_VALUES]:
+            for values in _values(template, found, given=given)[:MAXIMUM_VALUES]:
                 operation = template.fill(values)
                 if operation is None or operation.url in asked or len(asked) >= MAXIMUM_CALLS:
                     continue
                 asked.add(operation.url)
                 document = _ask(deployment, operation, access)
                 if document is not None:
-                    answers.append(_Answer(template.path, values, document))
-                    found.answers.setdefault(operation.name, document)
+                    values_told = frozenset(value for _, value in leaves(document))
+                    found.answers.append(Answer(operation, document, values_told))
         if len(asked) == before:
             break
     for template in templates:
-        made = [template.fill(values) for values in _values(template, answers, names)[:MAXIMUM_VALUES]]
+        made = [template.fill(values) for values in _values(template, found, given=given)[:MAXIMUM_VALUES]]
         found.operations += [each for each in made if each is not None]
     return found
 
@@ -113,7 +141,23 @@ def _ask(deployment: Deployment, operation: Operation, access: Access | None) ->
             exchange = deployment.send_call(deployment.calling(operation, access), access)
     except (Inconclusive, NotApplicable):
         return None
-    return json_of(exchange.body) if exchange.ok else None
+    document = json_of(exchange.body) if exchange.ok else None
+    # A description of an API has names and examples in it, and nobody's objects.
+    if isinstance(document, dict) and "paths" in document and {"openapi", "swagger"} & set(document):
+        return None
+    return document
+
+
+def leaves(document: Any, *, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield name and value of everything plain in a JSON document; values of a list have the list's name."""
+    if isinstance(document, dict):
+        for member, value in document.items():
+            yield from leaves(value, name=str(member))
+    elif isinstance(document, list):
+        for value in document:
+            yield from leaves(value, name=name)
+    elif document is not None:
+        yield name, str(document)
 
 
 def json_of(octets: bytes) -> Any:
@@ -124,14 +168,14 @@ def json_of(octets: bytes) -> Any:
         return None
 
 
-def _values(template: Template, answers: Sequence[_Answer], names: Sequence[str]) -> list[dict[str, str]]:
+def _values(template: Template, found: Harvest, *, given: bool) -> list[dict[str, str]]:
     """Return values for all places of a template, those of one object together; one empty set where it has none."""
     sets: list[dict[str, str]] = [{}]
     for place in template.places:
         longer = []
         for chosen in sets:
             longer += [
-                {**chosen, place: value} for value in _candidates(template, place, chosen, answers, names)
+                {**chosen, place: value} for value in _candidates(template, place, chosen, found, given=given)
             ]
         sets = longer[: MAXIMUM_VALUES * 2]
     return sets
@@ -141,50 +185,64 @@ def _candidates(
     template: Template,
     place: str,
     chosen: Mapping[str, str],
-    answers: Sequence[_Answer],
-    names: Sequence[str],
+    found: Harvest,
+    *,
+    given: bool,
 ) -> list[str]:
     prefix, _, _ = template.path.partition("{" + place + "}")
     collection = prefix.rstrip("/")
     noun = _noun(place, collection)
     listed = [
         value
-        for answer in answers
+        for answer in found.answers
         if answer.path.rstrip("/") == collection and _agrees(answer.places, chosen)
         for record in records_of(answer.document)
         if (value := _identifier(record, place, noun, usual=True)) is not None
     ]
     elsewhere = [
         value
-        for answer in answers
+        for answer in found.answers
         if _agrees(answer.places, chosen)
         for record in records_of(answer.document)
         if (value := _identifier(record, place, noun, usual=_is_self(answer, noun))) is not None
     ]
     named = (
-        list(names) if noun in _PEOPLE and place.lower().endswith(("name", "user", "login", "email")) else []
+        list(found.names)
+        if noun in _PEOPLE and place.lower().endswith(("name", "user", "login", "email"))
+        else []
     )
-    given = template.given(place)
-    return list(dict.fromkeys([*listed, *elsewhere, *named, *([given] if given is not None else ())]))
+    written = template.given(place) if given else None
+    # The target file's values come first for the one whose they are: somebody chose them.
+    first = [written] if written is not None and place in template.api.parameters else []
+    last = [written] if written is not None else []
+    return list(dict.fromkeys([*first, *listed, *elsewhere, *named, *last]))
 
 
 def _agrees(places: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
     return all(chosen.get(name, value) == value for name, value in places.items())
 
 
-def _is_self(answer: _Answer, noun: str) -> bool:
+def _is_self(answer: Answer, noun: str) -> bool:
     return noun in _PEOPLE and answer.path.rstrip("/").rpartition("/")[2].lower() in _SELVES
 
 
 def _noun(place: str, collection: str) -> str:
     """Return what the place is an identifier of: ``account`` for ``account_id``, and for ``id`` after ``/accounts``."""
-    found = _NOUN.fullmatch(place)
-    if found:
-        return _plain(found[1])
     if _plain(place) not in _USUAL:
-        return _plain(place)
+        found = _NOUN.fullmatch(place)
+        return _plain(found[1] if found else place)
     last = collection.rpartition("/")[2].lower()
     return _plain(last[:-3] + "y" if last.endswith("ies") else last.removesuffix("s"))
+
+
+def identifier_of(document: Any, place: str, path: str) -> str | None:
+    """Return what identifies the object in an answer, as the place of a path names it."""
+    noun = _noun(place, path.partition("{" + place + "}")[0].rstrip("/"))
+    for record in records_of(document):
+        found = _identifier(record, place, noun, usual=True)
+        if found is not None:
+            return found
+    return None
 
 
 def _identifier(record: Mapping[str, Any], place: str, noun: str, *, usual: bool) -> str | None:

@@ -120,13 +120,15 @@ def reach(deployment: Deployment) -> Reached:
 
 def _harvest(deployment: Deployment) -> dict[str, str]:
     """Make operations of what the documents describe, with each user's own values; return what stays unknown."""
-    for user in deployment.users[:2]:
+    for number, user in enumerate(deployment.users[:2]):
         try:
             access = deployment.access(None, user)
         except (Inconclusive, NotApplicable):
             continue
         names = (user.username, *_subject(access))
-        deployment.harvests[user.username] = harvest(deployment, deployment.templates, access, names=names)
+        deployment.harvests[user.username] = harvest(
+            deployment, deployment.templates, access, names=names, given=number == 0
+        )
     own = next(iter(deployment.harvests.values()), None) or harvest(
         deployment, deployment.templates, _own(deployment)
     )

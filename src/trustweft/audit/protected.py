@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from trustweft.audit.answers import served
 from trustweft.audit.api import Operation
-from trustweft.audit.check import Inconclusive
+from trustweft.audit.check import Inconclusive, passed
 from trustweft.audit.exchange import origin_of
 from trustweft.audit.target import Api
 
@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange, Request
     from trustweft.audit.trial import Trial
 
-__all__ = ["EVERY", "SAMPLE", "Attack", "attack_each", "protected", "send_fresh", "userinfo", "with_token"]
+__all__ = [
+    "EVERY",
+    "SAMPLE",
+    "Attack",
+    "as_it_is",
+    "attack_each",
+    "protected",
+    "send_fresh",
+    "userinfo",
+    "with_token",
+]
 
 EVERY: Final = 24  # operations for an attack of one or two requests
 SAMPLE: Final = 3  # operations for a pack of many
@@ -101,6 +111,11 @@ def with_token(
     return lambda: deployment.calling(operation, replace(access, token=token))
 
 
+def as_it_is(request: Request) -> Callable[[], Request]:
+    """Return what gives this request, where nothing in it has to be fresh."""
+    return lambda: request
+
+
 def attack_each(
     trial: Trial,
     operations: Sequence[Operation],
@@ -109,6 +124,8 @@ def attack_each(
     failure: str,
     success: str,
     accepted: Callable[[Exchange, Exchange], bool] = served,
+    access: Access | None = None,
+    refused_on_the_wire: str = "",
 ) -> Outcome:
     """Try attacks on operations that work; say how many were reached.
 
@@ -119,12 +136,14 @@ def attack_each(
         failure: what is wrong where one goes through.
         success: what is right where none does.
         accepted: whether the attack (first) went through, as the control (second) did.
+        access: the token of the controls; the shared one unless given.
+        refused_on_the_wire: what is right where no attack even got an answer.
 
     Raises:
         Inconclusive: the good request is refused everywhere, or the answers say neither.
     """
     deployment = trial.deployment
-    access = deployment.access()
+    access = access or deployment.access()
     attempts: list[Exchange] = []
     controls: dict[int, Exchange] = {}
     reached, refusal = 0, None
@@ -142,6 +161,8 @@ def attack_each(
             controls[id(exchange)] = control
     if refusal is not None and not reached:
         raise refusal
+    if refused_on_the_wire and not attempts:
+        return passed(refused_on_the_wire)
     trial.need(attempts, "nothing here can be attacked in this way")
     return trial.judge(
         attempts,

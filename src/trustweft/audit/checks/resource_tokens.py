@@ -9,7 +9,7 @@ from urllib.parse import quote
 from trustweft.audit.answers import served
 from trustweft.audit.check import Inconclusive, check
 from trustweft.audit.exchange import FORM_TYPE
-from trustweft.audit.protected import SAMPLE, attack_each, protected, userinfo, with_token
+from trustweft.audit.protected import SAMPLE, as_it_is, attack_each, protected, userinfo, with_token
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def garbage_is_refused(trial: Trial) -> Outcome:
                 "a changed token": changed,
             }
             bare = operation.request().with_header("authorization", access.scheme)
-            yield "the scheme without a token", lambda: bare
+            yield "the scheme without a token", as_it_is(bare)
         for label, token in tokens.items():
             yield label, with_token(deployment, operation, access, token)
 
@@ -324,4 +324,4 @@ def other_tokens_are_refused(trial: Trial) -> Outcome:
 
 
 def _bearing(operation: Operation, token: str) -> Callable[[], Request]:
-    return lambda: operation.request().with_header("authorization", f"Bearer {token}")
+    return as_it_is(operation.request().with_header("authorization", f"Bearer {token}"))

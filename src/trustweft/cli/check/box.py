@@ -42,7 +42,7 @@ def target_of_box(data: DataDirectory) -> Target:
                 client_id="tour",
                 key=str(data.file("client-keys/tour.json")),
                 redirect_uri=callback,
-                scope="openid profile accounts",
+                scope="openid profile accounts payments",
                 narrow_scope="accounts",
                 grant_types=("authorization_code", "refresh_token", "client_credentials"),
             ),

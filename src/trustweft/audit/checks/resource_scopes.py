@@ -1,0 +1,297 @@
+"""A token does what it was given for: its scope, its resource, its time (FAPI 2.0 section 5.3.4, RFC 9700 section 2.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.audit.answers import served
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.exchange import form_request
+from trustweft.audit.protected import EVERY, SAMPLE, protected
+from trustweft.audit.verdict import Reach, Role, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trustweft.audit.access import Access
+    from trustweft.audit.api import Operation
+    from trustweft.audit.check import Outcome
+    from trustweft.audit.exchange import Exchange
+    from trustweft.audit.trial import Trial
+
+GRACE_SECONDS = 65  # what RFC 9068 section 4 allows for clocks that differ: "not more than a few minutes"
+
+
+def _call(trial: Trial, operation: Operation, access: Access) -> Exchange:
+    return trial.deployment.send_call(trial.deployment.calling(operation, access), access)
+
+
+def _without(trial: Trial, needed: str) -> Access:
+    """Return a token that lacks a scope.
+
+    Raises:
+        NotApplicable: the client can ask for nothing else, or the server grants more than was asked for.
+    """
+    party = trial.deployment.party()
+    rest = [each for each in party.entry.scope.split() if each not in needed.split()]
+    narrow = party.entry.narrow_scope or ""
+    if not rest or rest == ["openid"]:
+        rest = narrow.split() if narrow and needed not in narrow.split() else rest
+    trial.need(rest, f"the client can ask for nothing but {needed}")
+    access = trial.deployment.access(scope=" ".join(rest))
+    trial.need(
+        not set(needed.split()) <= set(access.scope.split()),
+        f"the server grants {needed} without being asked",
+    )
+    return access
+
+
+def _scoped(trial: Trial) -> list[Operation]:
+    operations = [each for each in protected(trial, EVERY, with_userinfo=False) if each.scope]
+    trial.need(operations, "no reading operation is known with the scope that it needs")
+    return operations
+
+
+@check(
+    "RS-08",
+    title="An operation that needs a scope is refused without it",
+    sends="each operation whose scope is known, with a token that lacks it",
+    fix="Compare the scope of the token with what the operation needs, in every operation.",
+    requirements=("FAPI2-SP-5.3.4-4", "RFC9700-2.3-p3.2"),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.HIGH,
+    cwe="CWE-863",
+    owasp="API5:2023",
+    gives=("rights-widened",),
+)
+def scopes_are_compared(trial: Trial) -> Outcome:
+    """What the user agreed to is written in the token; an API that only verifies the token gives away the rest."""
+    attempts: list[tuple[Exchange, Exchange]] = []
+    operations = _scoped(trial)
+    for operation in operations:
+        try:
+            lacking = _without(trial, operation.scope or "")
+        except NotApplicable:
+            continue
+        control = trial.control(
+            f"{operation.name}, with {operation.scope}", _call(trial, operation, trial.deployment.access())
+        )
+        attempts.append(
+            (trial.attack(f"{operation.name}, without it", _call(trial, operation, lacking)), control)
+        )
+    trial.need(attempts, "no token could be obtained that lacks the scope of an operation")
+    controls = {id(attack): control for attack, control in attempts}
+    return trial.judge(
+        [attack for attack, _ in attempts],
+        accepted=lambda each: served(each, controls[id(each)]),
+        failure="An operation answered to a token that lacks its scope.",
+        success=f"{len(attempts)} of {len(operations)} operations refused a token that lacks their scope.",
+    )
+
+
+@check(
+    "RS-08-error",
+    title="A token that permits too little is refused with 403 and insufficient_scope",
+    sends="an operation whose scope is known, with a token that lacks it",
+    fix="Answer 403 with error=insufficient_scope in WWW-Authenticate.",
+    requirements=("FAPI2-SP-5.3.4-4",),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-1059",
+)
+def scope_errors_are_told(trial: Trial) -> Outcome:
+    """A client that is told so can ask for more, or for a step-up; 401 sends it round in circles (RFC 6750 section 3.1)."""
+    operation = _scoped(trial)[0]
+    answer = trial.observe(
+        f"{operation.name}, without {operation.scope}",
+        _call(trial, operation, _without(trial, operation.scope or "")),
+    )
+    if answer.ok:
+        raise Inconclusive("the operation was not refused: see RS-08")
+    told = " ".join(answer.all_headers("www-authenticate")) + answer.page()
+    if answer.status != 403 or "insufficient_scope" not in told:  # noqa: PLR2004
+        return failed(
+            f"{operation.name} answers {answer.status} to a token that lacks {operation.scope}: {told[:120]}"
+        )
+    return passed("The operation answers 403 and insufficient_scope.")
+
+
+@check(
+    "RS-07",
+    title="A token for one API is refused by another",
+    sends="a token that was asked for one API's resource to the operations of the others",
+    fix="Compare aud with the API's own identifier, and let the server issue tokens for one resource each.",
+    requirements=("RFC9068-4-4", "RFC9700-2.3-p2.2", "RFC9700-4.9.3-2"),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.HIGH,
+    rfc9700_attackers=("A5",),
+    cwe="CWE-863",
+    owasp="API2:2023",
+    gives=("rights-widened",),
+)
+def tokens_are_for_one_api(trial: Trial) -> Outcome:
+    """An API that turned bad, or was broken into, plays the tokens that it gets to the others (RFC 9700 section 4.9)."""
+    deployment = trial.deployment
+    named = [each for each in deployment.target.apis if each.resource]
+    trial.need(len(named) > 1, "the target file names fewer than two APIs with a resource of their own")
+    attempts: list[tuple[Exchange, Exchange]] = []
+    tokens = {each.resource: _token_for(trial, each.resource or "") for each in named}
+    for operation in [each for each in deployment.operations if each.safe and not each.public][:EVERY]:
+        if operation.api.resource not in tokens:
+            continue
+        control = trial.keep(
+            "control",
+            f"{operation.name}, its own token",
+            _call(trial, operation, tokens[operation.api.resource]),
+        )
+        for resource, access in tokens.items():
+            if resource != operation.api.resource and control.ok:
+                attack = trial.attack(
+                    f"{operation.name}, a token for {resource}", _call(trial, operation, access)
+                )
+                attempts.append((attack, control))
+    if not attempts:
+        raise Inconclusive("no operation answered to a token of its own API")
+    controls = {id(attack): control for attack, control in attempts}
+    return trial.judge(
+        [attack for attack, _ in attempts],
+        accepted=lambda each: served(each, controls[id(each)]),
+        failure="A token for one API was taken by another.",
+        success=f"{len(attempts)} attempts with tokens for other APIs were refused.",
+    )
+
+
+def _token_for(trial: Trial, resource: str) -> Access:
+    deployment = trial.deployment
+    flow = deployment.flow(changes={"resource": resource})
+    return deployment.redeem(flow, deployment.code(flow))
+
+
+@check(
+    "RS-09",
+    title="A client's own token opens no user's data",
+    sends="the operations of a user with a token of the client's own",
+    fix="Look up data by the subject of the token, and tell clients from people.",
+    requirements=("RFC9700-2.3-p3.2", "FAPI2-SP-5.3.4-4"),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.HIGH,
+    cwe="CWE-639",
+    owasp="API1:2023",
+    gives=("foreign-data",),
+)
+def client_tokens_open_no_user_data(trial: Trial) -> Outcome:
+    """A token from ``client_credentials`` stands for no person; with it nobody's data may be had (RFC 9700 section 4.15).
+
+    It fails where the client's own token gets what the user's token got.
+    """
+    deployment = trial.deployment
+    own = deployment.own_access()
+    attempts: list[tuple[Exchange, Exchange]] = []
+    operations = protected(trial, EVERY)
+    personal = 0
+    for operation in operations:
+        control = trial.keep(
+            "control", f"{operation.name}, with a user's token", _call(trial, operation, deployment.access())
+        )
+        if not control.ok or not _differs_by_user(trial, operation, control):
+            continue
+        personal += 1
+        attempts.append(
+            (trial.attack(f"{operation.name}, with the client's own", _call(trial, operation, own)), control)
+        )
+    trial.need(attempts, "no operation is known that tells two users different things")
+    controls = {id(attack): control for attack, control in attempts}
+    return trial.judge(
+        [attack for attack, _ in attempts],
+        accepted=lambda each: served(each, controls[id(each)]),
+        failure="A client's own token opened a user's data.",
+        success=f"A client's own token got none of what the user's got ({personal} operations).",
+    )
+
+
+def _differs_by_user(trial: Trial, operation: Operation, control: Exchange) -> bool:
+    deployment = trial.deployment
+    if len(deployment.users) < 2:  # noqa: PLR2004  # to tell two users apart
+        return True
+    return not served(_call(trial, operation, deployment.access(None, deployment.user(1))), control)
+
+
+@check(
+    "RS-10",
+    title="A token that was revoked is refused by the APIs",
+    sends="a token of its own to the revocation endpoint, and then to a few operations",
+    fix="Ask the server about the token, or keep a list of those that were revoked.",
+    requirements=("FAPI2-SP-5.3.4-3",),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.MEDIUM,
+    reach=Reach.FAPI,
+    rfc9700_attackers=("A5",),
+    fapi_attackers=("A5",),
+    cwe="CWE-613",
+    owasp="API2:2023",
+    gives=("outlives",),
+)
+def revoked_tokens_are_refused(trial: Trial) -> Outcome:
+    """FAPI 2.0 section 5.3.4 demands that a resource server verifies that a token was not revoked.
+
+    The check has a fresh token revoked and uses it again; where only expiry ends tokens, it goes on working.
+    """
+    deployment = trial.deployment
+    party = deployment.party()
+    url = deployment.plan(party).endpoint("revocation_endpoint", party)
+    access = deployment.fresh_access()
+    operations = protected(trial, SAMPLE)
+    controls = _working(trial, operations, access)
+    request = form_request(url, ("token", access.token), ("token_type_hint", "access_token"))
+    trial.control("The token is revoked", deployment.wire.send(party.authenticate(request)))
+    return _refused_now(trial, controls, access, what="A revoked token", when="after its revocation")
+
+
+@check(
+    "RS-05-expired",
+    title="A token that has expired is refused by the APIs",
+    sends="a token of its own after its lifetime, to a few operations",
+    fix="Compare exp with the clock, with no more grace than some seconds.",
+    requirements=("FAPI2-SP-5.3.4-3", "RFC9068-4-6"),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.HIGH,
+    rfc9700_attackers=("A5",),
+    fapi_attackers=("A5",),
+    cwe="CWE-613",
+    owasp="API2:2023",
+    gives=("outlives",),
+    waits=True,
+)
+def expired_tokens_are_refused(trial: Trial) -> Outcome:
+    """A token that never ends is a password. The check waits for the end that the server announced, and a minute more."""
+    deployment = trial.deployment
+    access = deployment.fresh_access()
+    trial.need(access.expires_at != float("inf"), "the server does not say how long its tokens live")
+    controls = _working(trial, protected(trial, SAMPLE), access)
+    deployment.wait_until(access.expires_at + GRACE_SECONDS)
+    return _refused_now(trial, controls, access, what="An expired token", when="after it had expired")
+
+
+def _working(
+    trial: Trial, operations: Sequence[Operation], access: Access
+) -> list[tuple[Operation, Exchange]]:
+    return [
+        (each, trial.control(f"{each.name}, while the token is good", _call(trial, each, access)))
+        for each in operations
+    ]
+
+
+def _refused_now(
+    trial: Trial, controls: Sequence[tuple[Operation, Exchange]], access: Access, *, what: str, when: str
+) -> Outcome:
+    attempts = [
+        (trial.attack(f"{operation.name}, {when}", _call(trial, operation, access)), control)
+        for operation, control in controls
+    ]
+    before = {id(attack): control for attack, control in attempts}
+    return trial.judge(
+        [attack for attack, _ in attempts],
+        accepted=lambda each: served(each, before[id(each)]),
+        failure=f"{what} was taken.",
+        success=f"{what} was refused by {len(attempts)} operations.",
+    )

@@ -1,0 +1,115 @@
+"""What belongs to whom: objects of one user that another has no business with, and how an answer shows it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from trustweft.audit.answers import telling, values_of
+from trustweft.audit.harvest import Harvest, json_of, leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trustweft.audit.access import Access
+    from trustweft.audit.api import Operation
+    from trustweft.audit.exchange import Exchange
+    from trustweft.audit.trial import Trial
+
+__all__ = ["PERSONAL", "Pair", "foreign_objects", "identity_in", "pair", "personal_in", "private_values"]
+
+# Names of what people do not show to each other; a public name or a comment is none of it.
+PERSONAL: Final = re.compile(
+    r"(?:^|_)(?:e?mail|phone|mobile|address|street|city|zip|postcode|birth\w*|dob|ssn|iban|bic|account_?number|card\w*"
+    r"|balance|amount|salary|income|price|total|secret\w*|password\w*|passwd|pwd|token|api_?key|medical\w*|diagnosis"
+    r"|prescription\w*|passport|licen[cs]e|vin|location|latitude|longitude|message|ssid|tax\w*|credit\w*)(?:$|_)",
+    re.IGNORECASE,
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two users of one client: whose objects are asked for, and who asks."""
+
+    owner: Access
+    other: Access
+    owned: Harvest
+    others: Harvest
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignObject:
+    """An operation on an object of the owner.
+
+    Attributes:
+        sure: a list told the owner of this object and did not tell the other, or the target file says whose it is.
+    """
+
+    operation: Operation
+    sure: bool
+
+
+def pair(trial: Trial) -> Pair:
+    """Return the first two users with what each was told.
+
+    Raises:
+        NotApplicable: the target file names too few.
+    """
+    deployment = trial.deployment
+    first, second = deployment.user(0), deployment.user(1)
+    return Pair(
+        owner=deployment.access(None, first),
+        other=deployment.access(None, second),
+        owned=deployment.harvests.get(first.username) or Harvest(),
+        others=deployment.harvests.get(second.username) or Harvest(),
+    )
+
+
+def foreign_objects(trial: Trial, found: Pair, *, safe: bool = True) -> list[ForeignObject]:
+    """Return the owner's objects that the other was not told of, those of which it is sure first."""
+    theirs = {(each.name, each.places) for each in found.others.operations}
+    seen = found.others.values
+    objects = [
+        ForeignObject(each, sure=all(found.owned.lists(value) for _, value in each.places))
+        for each in found.owned.operations
+        if each.places
+        and each.safe is safe
+        and not each.public
+        and (each.name, each.places) not in theirs
+        and not (telling(each.places[-1][1]) and each.places[-1][1] in seen)
+    ]
+    owner = found.owner.user
+    objects += [
+        ForeignObject(each, sure=True)
+        for each in trial.deployment.operations
+        if each.template is None
+        and each.safe is safe
+        and not each.public
+        and owner is not None
+        and each.owner == owner.username
+    ]
+    return sorted(objects, key=lambda each: not each.sure)
+
+
+def private_values(control: Exchange, found: Pair) -> frozenset[str]:
+    """Return the values in an answer to the owner that no answer ever told the other: each is a canary."""
+    return values_of(control) - found.others.values
+
+
+def identity_in(exchange: Exchange, names: Iterable[str]) -> bool:
+    """Whether a JSON answer names one of these users as a value of its own."""
+    told = {value.lower() for _, value in leaves(json_of(exchange.body))}
+    return any(name.lower() in told for name in names if len(name) > 1)
+
+
+def personal_in(exchange: Exchange) -> tuple[str, ...]:
+    """Return the names of members in a JSON answer that hold something personal."""
+    found = {name for name, value in leaves(json_of(exchange.body)) if value and is_personal(name)}
+    return tuple(sorted(found))
+
+
+def is_personal(name: str) -> bool:
+    """Whether a member of this name holds what people do not show to each other."""
+    return PERSONAL.search(_CAMEL.sub("_", name).replace("-", "_")) is not None
