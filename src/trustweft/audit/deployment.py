@@ -14,11 +14,12 @@ from trustweft.audit.plan import Plan, make_plan
 from trustweft.audit.user_agent import UserAgent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from trustweft.audit.api import Operation
     from trustweft.audit.discovery import Discovery
     from trustweft.audit.parties import Party
+    from trustweft.audit.relying.under_test import ClientUnderTest
     from trustweft.audit.target import Target, User
     from trustweft.audit.wire import Wire
     from trustweft.crypto.keys import LocalSigner
@@ -39,6 +40,7 @@ class Deployment:
         users: people who can log in; checks between people need two.
         operations: of the protected APIs.
         claims_fapi: whether the clauses of FAPI bind it.
+        stage_client: leads the client application to the hostile server, and returns it; None where nobody can.
     """
 
     target: Target
@@ -50,9 +52,12 @@ class Deployment:
     claims_fapi: bool
     clock: Clock
     entropy: Entropy
+    stage_client: Callable[[], ClientUnderTest] | None = None
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _client: ClientUnderTest | None = None
+    _client_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def party(self, number: int = 0) -> Party:
         """Return one of the clients.
@@ -75,6 +80,22 @@ class Deployment:
         if len(self.users) <= number:
             raise NotApplicable(f"the target file names {len(self.users)} users, and this needs {number + 1}")
         return self.users[number]
+
+    def client_under_test(self) -> ClientUnderTest:
+        """Return the client application, led to the hostile server.
+
+        Raises:
+            NotApplicable: the target has none.
+            Inconclusive: nothing says how it is led there, or the server cannot be served.
+        """
+        if self.target.relying_party is None:
+            raise NotApplicable("the target names no client application")
+        with self._client_lock:
+            if self._client is None:
+                if self.stage_client is None:
+                    raise Inconclusive("nothing says how the client is led to another server: see [relying_party]")
+                self._client = self.stage_client()
+            return self._client
 
     def plan(self, party: Party) -> Plan:
         """Return how a client talks to the server."""
