@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trustweft.audit.harvest import Harvest
     from trustweft.audit.openapi import Template
     from trustweft.audit.parties import Party
+    from trustweft.audit.relying.under_test import ClientUnderTest
     from trustweft.audit.target import Target, User
     from trustweft.audit.wire import Wire
     from trustweft.crypto.keys import LocalSigner
@@ -49,6 +50,7 @@ class Deployment:
         claims_fapi: whether the clauses of FAPI bind it.
         wait: lets so many seconds pass, for checks that wait until something expires.
         once: what checks find out together.
+        stage_client: leads the client application to the hostile server, and returns it; None where nobody can.
     """
 
     target: Target
@@ -66,9 +68,12 @@ class Deployment:
     harvests: dict[str, Harvest] = field(default_factory=dict)
     answers_anybody: dict[str, bool] = field(default_factory=dict)
     once: Once = field(default_factory=Once)
+    stage_client: Callable[[], ClientUnderTest] | None = None
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _client: ClientUnderTest | None = None
+    _client_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def party(self, number: int = 0) -> Party:
         """Return one of the clients.
@@ -91,6 +96,22 @@ class Deployment:
         if len(self.users) <= number:
             raise NotApplicable(f"the target file names {len(self.users)} users, and this needs {number + 1}")
         return self.users[number]
+
+    def client_under_test(self) -> ClientUnderTest:
+        """Return the client application, led to the hostile server.
+
+        Raises:
+            NotApplicable: the target has none.
+            Inconclusive: nothing says how it is led there, or the server cannot be served.
+        """
+        if self.target.relying_party is None:
+            raise NotApplicable("the target names no client application")
+        with self._client_lock:
+            if self._client is None:
+                if self.stage_client is None:
+                    raise Inconclusive("nothing says how the client is led to another server: see [relying_party]")
+                self._client = self.stage_client()
+            return self._client
 
     def plan(self, party: Party) -> Plan:
         """Return how a client talks to the server."""

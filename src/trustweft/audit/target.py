@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ __all__ = [
     "Api",
     "Authentication",
     "Binding",
+    "ISSUER",
     "ClientEntry",
     "Endpoints",
     "LoginRecipe",
@@ -40,6 +41,7 @@ Authentication = Literal[
 ]
 Binding = Literal["dpop", "mtls", "none"]
 Url = Annotated[str, msgspec.Meta(pattern="^https?://")]
+ISSUER: Final = "{issuer}"  # stands for the issuer of a scenario
 
 
 class TargetError(Exception):
@@ -199,15 +201,52 @@ class Api(_Strict, frozen=True, kw_only=True):
 class RelyingParty(_Strict, frozen=True, kw_only=True):
     """The client application under test, and how it is set going.
 
+    ``{issuer}`` in ``start`` or ``command`` stands for the issuer of a scenario; a command also finds it in
+    ``TRUSTWEFT_ISSUER``. Where it stands nowhere, the client is configured with ``server`` as its one issuer, and
+    ``restart`` makes it forget what it knows of that.
+
     Attributes:
-        start: where a flow begins.
-        callback: where it is called back.
         base_url: of the application.
+        start: where a flow begins: a page or an address that leads to the authorization server.
+        callback: where it is called back.
+        command: a program that goes through one flow, prints the authorization URL, and exits with 0 where the flow
+            came to its end and with another status where it did not.
+        callback_by: how such a program hears of the answer: it listens at its redirect URI, or reads the callback's
+            URL from its standard input.
+        server: where the hostile server is to answer; by default on a free port of this machine.
+        authority: PEM file of the authority of ``certificate``, which the client trusts.
+        certificate: PEM file for ``server``; without it a local authority makes one, for this machine's names only.
+        private_key: of the certificate.
+        restart: a program that is run before each scenario.
+        id_token_algorithm: that the client expects.
+        jwks_uri: where the client publishes its keys.
+        patience: seconds that one flow may take.
     """
 
-    base_url: Url
-    start: Url
-    callback: Url
+    base_url: Url | None = None
+    start: Url | None = None
+    callback: Url | None = None
+    command: tuple[str, ...] = ()
+    callback_by: Literal["http", "stdin"] = "http"
+    server: Url | None = None
+    authority: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+    restart: tuple[str, ...] = ()
+    id_token_algorithm: Literal["ES256", "PS256", "EdDSA", "RS256"] = "ES256"
+    jwks_uri: Url | None = None
+    patience: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+
+    @property
+    def tells_issuer(self) -> bool:
+        """Whether each scenario can have an issuer of its own."""
+        named = any(ISSUER in each for each in (self.start or "", *self.command))
+        return named or (bool(self.command) and self.server is None)
+
+    @property
+    def drivable(self) -> bool:
+        """Whether the auditor can start a flow with the hostile server."""
+        return bool(self.command) or (self.callback is not None and ISSUER in (self.start or ""))
 
 
 class Target(_Strict, frozen=True, kw_only=True):
@@ -245,10 +284,14 @@ class Target(_Strict, frozen=True, kw_only=True):
             *msgspec.structs.asdict(self.endpoints).values(),
             *(api.url for api in self.apis),
             *(api.origin for api in self.apis),
-            self.relying_party.base_url if self.relying_party else None,
+            *self._relying_addresses(),
         )
         named = {(urlsplit(url).hostname or "").lower() for url in urls if url}
         return frozenset(named | {host.lower() for host in self.hosts})
+
+    def _relying_addresses(self) -> tuple[str | None, ...]:
+        relying = self.relying_party
+        return () if relying is None else (relying.base_url, relying.start, relying.callback)
 
 
 _Entry = TypeVar("_Entry", bound=ClientEntry)
@@ -295,6 +338,12 @@ def _with_files(target: Target, folder: Path, path: Path) -> Target:
         for user in target.users
     )
     apis = tuple(msgspec.structs.replace(api, openapi=located(api.openapi)) for api in target.apis)
+    relying = target.relying_party and msgspec.structs.replace(
+        target.relying_party,
+        authority=located(target.relying_party.authority),
+        certificate=located(target.relying_party.certificate),
+        private_key=located(target.relying_party.private_key),
+    )
     return msgspec.structs.replace(
         target,
         trust=located(target.trust),
@@ -302,6 +351,7 @@ def _with_files(target: Target, folder: Path, path: Path) -> Target:
         resource_servers=tuple(map(credentials, target.resource_servers)),
         users=users,
         apis=apis,
+        relying_party=relying,
     )
 
 

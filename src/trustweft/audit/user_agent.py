@@ -127,6 +127,14 @@ class UserAgent:
         visit = Visit()
         return self._follow(visit, Request(method="GET", url=url, headers=_NAVIGATION))
 
+    def walk(self, request: Request) -> list[Exchange]:
+        """Send a request and follow redirects wherever they lead, the client's redirect URI included."""
+        redirect_uri, self._redirect_uri = self._redirect_uri, ""
+        try:
+            return self._follow(Visit(), request).exchanges
+        finally:
+            self._redirect_uri = redirect_uri
+
     def submit(
         self, page: Exchange, form: Form, values: dict[str, str], press: Button | None = None
     ) -> Visit:

@@ -1,0 +1,127 @@
+"""Serves the hostile server over TLS, in a thread and an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from trustweft.audit.hostile.application import Addresses, Application
+from trustweft.audit.hostile.plaintext import serve_plaintext
+from trustweft.audit.hostile.scenario import Place
+from trustweft.net.asgi import application
+from trustweft.net.serving import Listener, serve
+from trustweft.runtime.observability import SilentObserver
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from trustweft.audit.hostile.certificates import Certificates
+    from trustweft.protocol.http import HttpRequest, HttpResponse
+
+__all__ = ["HostingError", "free_addresses", "hosting"]
+
+BODY_LIMIT: Final = 1_048_576
+START_SECONDS: Final = 20.0
+
+
+class HostingError(Exception):
+    """The hostile server cannot be served; the message says why."""
+
+
+def free_addresses(base: str | None, certificates: Certificates) -> Addresses:
+    """Return where the hostile server is to answer: at ``base`` where given, and on free ports of that host.
+
+    Args:
+        base: an https URL without a path, as the client under test knows it.
+        certificates: the places that can be served.
+    """
+    host = (urlsplit(base).hostname or "localhost") if base else "localhost"
+    places = {place: f"https://{host}:{_free_port()}" for place in certificates.files}
+    if base:
+        places[Place.GOOD] = base.rstrip("/")
+    return Addresses(
+        places=places,
+        counterfeit=f"https://{host}:{_free_port()}",
+        plaintext=f"http://{host}:{_free_port()}",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def hosting(stage: Application, certificates: Certificates) -> Iterator[None]:
+    """Serve as long as the block lasts.
+
+    Raises:
+        HostingError: an address is taken, or a certificate cannot be used.
+    """
+    loop_of_server: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    ready, failures = threading.Event(), list[BaseException]()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop_of_server.append((asyncio.get_running_loop(), stop))
+        plain = urlsplit(stage.addresses.plaintext)
+        async with serve_plaintext(
+            lambda request: stage.respond(request, base=stage.addresses.plaintext),
+            host=plain.hostname or "",
+            port=plain.port or 80,
+        ):
+            await serve(_listeners(stage, certificates), stop=stop, on_ready=ready.set)
+
+    def in_thread() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as cause:  # noqa: BLE001  # it is raised again by whoever waits
+            failures.append(cause)
+            ready.set()
+
+    thread = threading.Thread(target=in_thread, name="hostile-server")
+    thread.start()
+    try:
+        if not ready.wait(START_SECONDS) or failures:
+            raise HostingError(f"the hostile server did not start: {failures or 'it took too long'}")
+        yield
+    finally:
+        for loop, stop in loop_of_server:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def _listeners(stage: Application, certificates: Certificates) -> list[Listener]:
+    addresses = stage.addresses
+    where = [(base, certificates.files[place]) for place, base in addresses.places.items()]
+    where.append((addresses.counterfeit, certificates.files[Place.GOOD]))
+    return [
+        Listener(
+            name="the hostile server",
+            application=application(
+                _responder(stage, base),
+                participant="hostile-server",
+                observer=SilentObserver(),
+                body_limit=BODY_LIMIT,
+            ),
+            host=urlsplit(base).hostname or "",
+            port=urlsplit(base).port or 443,
+            certificate=files.certificate_file,
+            private_key=files.private_key_file,
+        )
+        for base, files in where
+    ]
+
+
+def _responder(stage: Application, base: str) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+    async def respond(request: HttpRequest) -> HttpResponse:
+        return stage.respond(request, base=base)
+
+    return respond

@@ -1,0 +1,1 @@
+"""The client under test: how it is set going, what it did, and whether its flow came to an end."""
