@@ -209,7 +209,9 @@ def _credential_of(wire: Wire, port: Port) -> Credential:
         with contextlib.suppress(OSError):
             octets = _peer_certificate(wire, port, _trusting())
     except OSError as cause:
-        raise Inconclusive(f"{port.url} does no handshake without a client certificate: {cause!r}"[:300]) from cause
+        raise Inconclusive(
+            f"{port.url} does no handshake without a client certificate: {cause!r}"[:300]
+        ) from cause
     certificate = None if octets is None else x509.load_der_x509_certificate(octets)
     shown = complaint or "trusted"
     if certificate is not None:

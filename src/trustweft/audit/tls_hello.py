@@ -70,7 +70,11 @@ def client_hello(host: str, version: Version, suites: Sequence[int], *, random: 
         random: 32 octets.
     """
     offered = [*(_SUITES_1_3 if version is Version.TLS_1_3 else ()), *suites, 0x00FF]  # the last: RFC 5746
-    body = min(version, Version.TLS_1_2).to_bytes(2) + random + _vector(1, random if version > Version.TLS_1_2 else b"")
+    body = (
+        min(version, Version.TLS_1_2).to_bytes(2)
+        + random
+        + _vector(1, random if version > Version.TLS_1_2 else b"")
+    )
     body += _vector(2, b"".join(each.to_bytes(2) for each in offered)) + _vector(1, b"\0")
     if version is not Version.SSL_3:
         body += _vector(2, _extensions(host, version))
