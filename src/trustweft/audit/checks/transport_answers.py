@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from trustweft.audit.check import Inconclusive, check, failed, passed
-from trustweft.audit.exchange import Request, form_request
+from trustweft.audit.check import check, failed, passed
+from trustweft.audit.exchange import form_request
 from trustweft.audit.framing import AMBIGUOUS, plain_request, send_raw
 from trustweft.audit.verdict import Reach, Role, Severity
 from trustweft.protocol.well_known import well_known_urls
@@ -171,43 +170,6 @@ def personal_data_is_not_stored(trial: Trial) -> Outcome:
     return passed("Personal data is marked as not to be stored.")
 
 
-@check(
-    "TL-09-replay",
-    title="What was answered to a token is not answered to others from a cache",
-    sends="an API request without a token, with one, and without one again",
-    fix="Keep protected answers out of caches, or let the cache ask before it answers.",
-    role=Role.RESOURCE_SERVER,
-    severity=Severity.CRITICAL,
-    rfc9700_attackers=("A1",),
-    cwe="CWE-524",
-    owasp="API8:2023",
-    gives=("anonymous-access",),
-)
-def caches_do_not_answer_strangers(trial: Trial) -> Outcome:
-    """A cache that looks at the address alone hands everybody what the first caller with a token got.
-
-    For each API the check calls one operation: without a token, which must be refused; with a token, which must work;
-    and without a token again. Each time the address is the same, with a parameter that nobody else has.
-    """
-    deployment = trial.deployment
-    operations, access = _protected(trial)
-    attempts = []
-    for operation in _first_of_each_api(operations):
-        fresh = _marked(operation.request(), deployment.entropy.token()[:12])
-        if not trial.observe(f"{operation.name} without a token", deployment.wire.send(fresh)).refused:
-            continue  # it answers anybody, cache or not
-        answer = deployment.send_call(deployment.using(fresh, access), access)
-        trial.control(f"{operation.name} with a token", answer)
-        attempts.append(trial.attack(f"{operation.name} without a token, afterwards", fresh))
-    if not attempts:
-        raise Inconclusive("every operation that was tried answers without a token as well")
-    return trial.access_refused(
-        attempts,
-        failure="What a token opened was answered without one afterwards.",
-        success="Strangers are refused before and after.",
-    )
-
-
 def _answers(trial: Trial) -> list[tuple[str, Exchange]]:
     """Return answers of every kind: a page, a token, refusals, and data."""
     deployment = trial.deployment
@@ -250,13 +212,3 @@ def _first_of_each_api(operations: list[Operation] | tuple[Operation, ...]) -> l
 
 def _call(deployment: Deployment, operation: Operation, access: Access) -> Exchange:
     return deployment.send_call(deployment.calling(operation, access), access)
-
-
-def _marked(request: Request, mark: str) -> Request:
-    parts = urlsplit(request.url)
-    query = f"{parts.query}&" if parts.query else ""
-    return Request(
-        method=request.method,
-        url=parts._replace(query=f"{query}audit={mark}").geturl(),
-        headers=request.headers,
-    )
