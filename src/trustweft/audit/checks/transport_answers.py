@@ -97,10 +97,8 @@ def framing_is_not_ambiguous(trial: Trial) -> Outcome:
     way, so that nobody else's request can be touched. A server without a proxy before it is in no danger: advice.
     """
     deployment = trial.deployment
-    trial.need(deployment.discovery.published, "the server publishes no metadata that could be asked for")
-    places = well_known_urls(deployment.discovery.issuer)
-    found = (places.oauth, deployment.discovery.oauth), (places.openid, deployment.discovery.openid)
-    url = next(place for place, answer in found if answer is not None and answer.ok)
+    url = _open_address(deployment)
+    trial.need(url, "nothing here answers a GET to anybody: neither metadata nor keys nor a public operation")
     trial.control("The same request with one length", send_raw(deployment.wire, url, plain_request(url)))
     attempts = [
         trial.attack(label, send_raw(deployment.wire, url, make(url))) for label, make in AMBIGUOUS.items()
@@ -168,6 +166,16 @@ def personal_data_is_not_stored(trial: Trial) -> Outcome:
     if kept:
         return failed(f"Personal data may be stored. {'; '.join(kept)}.")
     return passed("Personal data is marked as not to be stored.")
+
+
+def _open_address(deployment: Deployment) -> str:
+    """Return an address that answers a GET to anybody, empty where there is none."""
+    places = well_known_urls(deployment.discovery.issuer)
+    found = (places.oauth, deployment.discovery.oauth), (places.openid, deployment.discovery.openid)
+    documents = [place for place, answer in found if answer is not None and answer.ok]
+    keys = [deployment.discovery.text("jwks_uri")] if deployment.discovery.keys else []
+    public = [each.url for each in deployment.operations if each.public and each.method == "GET"]
+    return next(iter((*documents, *keys, *public)), "")
 
 
 def _answers(trial: Trial) -> list[tuple[str, Exchange]]:
