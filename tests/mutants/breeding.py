@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.audit.check import Check
+    from trustweft.audit.deployment import Deployment
     from trustweft.audit.results import Result
     from trustweft.audit.target import Target
 
@@ -42,7 +43,7 @@ class Breeder:
     orders: IO[str]
     answers: IO[str]
     target: Target
-    reached: frozenset[str]
+    whole: Deployment
 
     def become(self, order: Mapping[str, object]) -> None:
         """Make it a mutant; ``{}`` makes it whole again."""
@@ -56,7 +57,8 @@ class Breeder:
         """Let the auditor meet it with these checks alone."""
         with open_wire(self.target) as wire:
             deployment = prepare(self.target, wire, clock=SystemClock(), entropy=SystemEntropy())
-            deployment.operations = tuple(each for each in deployment.operations if each.name in self.reached)
+            # What works while it is whole; a mutant's own answers would say something else.
+            deployment.operations, deployment.harvests = self.whole.operations, self.whole.harvests
             return {each.id: run_check(deployment, each, safety=Safety.STATE) for each in checks}
 
 
@@ -86,9 +88,9 @@ def breeding(folder: Path) -> Iterator[Breeder]:
             assert process.wait(20) == 0, (folder / "host.log").read_text()[-2000:]
 
 
-def _reached(target: Target) -> frozenset[str]:
-    """Return the operations that work while it is whole; a mutant's own answer would be another."""
+def _reached(target: Target) -> Deployment:
+    """Return the deployment as it is while it is whole."""
     with open_wire(target) as wire:
         deployment = prepare(target, wire, clock=SystemClock(), entropy=SystemEntropy())
         reach(deployment)
-        return frozenset(each.name for each in deployment.operations)
+        return deployment

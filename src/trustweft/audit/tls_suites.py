@@ -117,7 +117,7 @@ _RECOMMENDED: Final = frozenset(
     for key in ("RSA", "ECDSA")
     for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384")
 )
-_BROKEN: Final = ("_NULL_", "_EXPORT_", "_RC4_", "_RC2_", "_DES_", "_DES40_", "_3DES_", "_anon_", "_MD5")
+_BROKEN: Final = ("_NULL_", "_EXPORT_", "_RC4_", "_RC2_", "_DES_", "_DES40_", "_3DES_", "_anon_", "_MD5_")
 
 
 def recommended(suite: str) -> bool:
@@ -127,7 +127,7 @@ def recommended(suite: str) -> bool:
 
 def is_broken(suite: str) -> bool:
     """Tell whether no security is left in the suite (RFC 9325 section 4.1): no cipher, a weak one, or no authentication."""
-    return any(f"{sign}" in f"{suite}_" for sign in _BROKEN)
+    return any(sign in f"{suite}_" for sign in _BROKEN)
 
 
 def keeps_secrets(suite: str) -> bool:

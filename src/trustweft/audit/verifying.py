@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-__all__ = ["can_verify", "verifies"]
+__all__ = ["ForeignKey", "can_verify", "read_key", "verifies"]
+
+ForeignKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 _HASHES: Final[Mapping[str, HashAlgorithm]] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
 _CURVES: Final[Mapping[str, ec.EllipticCurve]] = {
@@ -42,25 +44,41 @@ def verifies(token: str, *, algorithm: str, jwk: Mapping[str, object]) -> bool:
     return True
 
 
+def read_key(jwk: Mapping[str, object]) -> ForeignKey:
+    """Return a published key, of whatever kind and size others use.
+
+    Raises:
+        ValueError: it is no key.
+        KeyError: a member is missing, or the curve is not known.
+    """
+    match jwk.get("kty"):
+        case "OKP":
+            return ed25519.Ed25519PublicKey.from_public_bytes(_octets(jwk, "x"))
+        case "EC":
+            curve = _CURVES[str(jwk["crv"])]
+            return ec.EllipticCurvePublicNumbers(_number(jwk, "x"), _number(jwk, "y"), curve).public_key()
+        case "RSA":
+            return rsa.RSAPublicNumbers(_number(jwk, "e"), _number(jwk, "n")).public_key()
+        case kind:
+            raise ValueError(f"keys of the kind {kind!r} are not read here")
+
+
 def _verify(algorithm: str, jwk: Mapping[str, object], signature: bytes, signed: bytes) -> None:
-    if algorithm in ("EdDSA", "Ed25519"):
-        ed25519.Ed25519PublicKey.from_public_bytes(_octets(jwk, "x")).verify(signature, signed)
-        return
-    digest = _HASHES[algorithm[2:]]
-    if algorithm.startswith("ES"):
-        curve = _CURVES[str(jwk["crv"])]
-        point = ec.EllipticCurvePublicNumbers(_number(jwk, "x"), _number(jwk, "y"), curve)
-        half = len(signature) // 2
-        pair = (int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
-        point.public_key().verify(encode_dss_signature(*pair), signed, ec.ECDSA(digest))
-        return
-    key = rsa.RSAPublicNumbers(_number(jwk, "e"), _number(jwk, "n")).public_key()
-    if algorithm.startswith("RS"):
-        key.verify(signature, signed, padding.PKCS1v15(), digest)
-    else:
-        key.verify(
-            signature, signed, padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size), digest
-        )
+    match read_key(jwk):
+        case ed25519.Ed25519PublicKey() as key if algorithm in ("EdDSA", "Ed25519"):
+            key.verify(signature, signed)
+        case ec.EllipticCurvePublicKey() as key if algorithm.startswith("ES"):
+            half = len(signature) // 2
+            pair = (int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
+            key.verify(encode_dss_signature(*pair), signed, ec.ECDSA(_HASHES[algorithm[2:]]))
+        case rsa.RSAPublicKey() as key if algorithm.startswith("RS"):
+            key.verify(signature, signed, padding.PKCS1v15(), _HASHES[algorithm[2:]])
+        case rsa.RSAPublicKey() as key if algorithm.startswith("PS"):
+            digest = _HASHES[algorithm[2:]]
+            salted = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+            key.verify(signature, signed, salted, digest)
+        case _:
+            raise ValueError(f"no key for {algorithm}")
 
 
 def _octets(jwk: Mapping[str, object], member: str) -> bytes:

@@ -236,6 +236,7 @@ def endpoints_are_encrypted(trial: Trial) -> Outcome:
     Looked at are all members that name endpoints or keys, and the aliases for mutual TLS.
     """
     discovery = trial.deployment.discovery
+    trial.need(discovery.published, "the server publishes no metadata")
     for each in (discovery.oauth, discovery.openid):
         if each is not None and each.ok:
             trial.observe("A metadata document", each)

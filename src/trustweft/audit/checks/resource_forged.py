@@ -20,9 +20,9 @@ from trustweft.audit.forging import (
 )
 from trustweft.audit.protected import EVERY, SAMPLE, attack_each, protected, with_token
 from trustweft.audit.verdict import Role, Severity
-from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk, read_public_jwk
+from trustweft.audit.verifying import read_key
+from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
 from trustweft.runtime.encoding import decode_base64url
-from trustweft.runtime.errors import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -205,8 +205,8 @@ def _published(trial: Trial) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for number, document in enumerate(trial.deployment.discovery.keys[:2]):
         try:
-            pem = public_pem(read_public_jwk(document))
-        except (Reject, ValueError):
+            pem = public_pem(read_key(document))
+        except (ValueError, KeyError):
             continue
         found[f"key {number} as PEM"] = pem
         found[f"key {number} as PEM without its last line break"] = pem.rstrip(b"\n")

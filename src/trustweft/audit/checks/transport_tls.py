@@ -296,8 +296,8 @@ def _judge(
     for port in ports:
         spoken = scan(trial.deployment, port)
         for version in shown:
-            kind = "attack" if version in OLD else "control" if version in spoken.versions else "observation"
-            trial.keep(kind, f"{version.text} offered to {port.url}", spoken.exchanges[version])
+            label, exchange = f"{version.text} offered to {port.url}", spoken.exchanges[version]
+            trial.attack(label, exchange) if version in OLD else trial.observe(label, exchange)
         found = faults(spoken)
         if found:
             wrong.append(f"{port.url}: {', '.join(found)}")
