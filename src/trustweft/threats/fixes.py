@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from trustweft.profile.mechanisms import KINDS
-from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.oracle import Oracle
 from trustweft.threats.setting import SMALLEST
-from trustweft.threats.solve import Searcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -84,7 +82,6 @@ class Workshop:
         self.candidates = candidates(mechanisms, registry)
         self.small = Oracle(mechanisms, self.candidates, registry, SMALLEST)
         self.large = Oracle(mechanisms, self.candidates, registry, bound)
-        self._honest: dict[frozenset[str], bool] = {}
 
     def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 4) -> tuple[Fix, ...]:
         """Return fixes for what these attackers do to ``goal``, cheapest first; none where nothing helps."""
@@ -98,13 +95,6 @@ class Workshop:
             for mechanisms in kept
         ]
         return tuple(sorted(priced, key=lambda fix: (fix.cost, len(fix.mechanisms), fix.mechanisms)))
-
-    def possible(self, added: frozenset[str]) -> bool:
-        """Say whether honest people still get what they came for with these on as well."""
-        if added not in self._honest:
-            repaired = with_mechanisms(self.mechanisms, added)
-            self._honest[added] = Searcher(repaired, SMALLEST).honest({"a1"}, "honest(whole)") is not None
-        return self._honest[added]
 
     def _keeps_promises(self, added: frozenset[str]) -> bool:
         return not any(self.large.broken(attackers, goal, added=added) for attackers, goal in self._safe)
@@ -140,7 +130,7 @@ class _Search:
 
     def _closes(self, candidate: frozenset[str]) -> bool:
         """Say whether it holds in more sessions too, and honest people still get what they came for."""
-        if not self._workshop.possible(candidate):
+        if not self._workshop.small.possible(added=candidate):
             return False
         return not self._workshop.large.broken(self._attackers, self._goal, added=candidate)
 

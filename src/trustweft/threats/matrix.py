@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.names import name_of
-from trustweft.threats.oracle import attackers_needed
 from trustweft.threats.setting import Setting
 from trustweft.threats.solve import search
 
@@ -223,12 +222,13 @@ class _Searched:
         trace = search(setting, goal, forbidden=[finding.trace.shape for finding in known])
         if trace is None:
             return None
-        needed = attackers_needed(setting, goal, trace)
         name = name_of(trace, goal)
-        residual = covering_residual(goal=goal, name=name, attackers=needed, residuals=self._residuals)
+        residual = covering_residual(
+            goal=goal, name=name, attackers=trace.attackers, residuals=self._residuals
+        )
         return Finding(
             goal=goal,
-            attackers=needed,
+            attackers=trace.attackers,
             trace=trace,
             name=name,
             mechanisms=self._mechanisms,

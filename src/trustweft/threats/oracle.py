@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.setting import Bound
-    from trustweft.threats.traces import Event, Trace
 
-__all__ = ["Oracle", "attackers_needed"]
+__all__ = ["Oracle"]
 
 _WATCHED = (*GOALS, NON_REPUDIATION, CONFIDENTIALITY)
 
@@ -66,57 +65,41 @@ class Oracle:
         """
         self._control.configuration.solve.opt_mode = "opt"  # type: ignore[union-attr]  # made at run time
         assumed = [(_on(each), True) for each in required]
-        return self._solve(attackers, goal, assumed)
+        best: frozenset[str] | None = None
+        with self._control.solve(assumptions=_assumptions(attackers, assumed, goal), yield_=True) as models:
+            for model in models:
+                best = frozenset(symbol.arguments[0].string for symbol in model.symbols(shown=True))
+        return best
 
     def broken(self, attackers: frozenset[str], goal: str, *, added: frozenset[str]) -> bool:
         """Say whether there is an attack on the goal where exactly ``added`` are on as well."""
-        self._control.configuration.solve.opt_mode = "ignore"  # type: ignore[union-attr]  # likewise
+        return self._any(attackers, self._exactly(added), goal)
+
+    def possible(self, *, added: frozenset[str]) -> bool:
+        """Say whether honest people get what they came for where exactly ``added`` are on as well."""
+        return self._any(frozenset({"a1"}), [*self._exactly(added), ("honest(whole)", True)], None)
+
+    def _exactly(self, added: frozenset[str]) -> list[tuple[str, bool]]:
         kinds = {each.partition("=")[0] for each in added if "=" in each}
-        assumed = [(_on(each), each in added) for each in self._candidates]
-        assumed += [
-            (_on(each), True)
-            for each in self._mechanisms
-            if "=" in each and each.partition("=")[0] not in kinds
+        graded = [each for each in self._mechanisms if "=" in each and each.partition("=")[0] not in kinds]
+        return [
+            *((_on(each), each in added) for each in self._candidates),
+            *((_on(each), True) for each in graded),
         ]
-        return self._solve(attackers, goal, assumed) is not None
 
-    def _solve(
-        self, attackers: frozenset[str], goal: str, assumed: list[tuple[str, bool]]
-    ) -> frozenset[str] | None:
-        """Return the candidates that are on in the best model; None where there is none."""
-        assumptions = [(clingo.parse_term(atom), holds) for atom, holds in assumed]
-        assumptions += [(clingo.parse_term(f"attacker({each})"), each in attackers) for each in ATTACKERS]
-        assumptions += [(clingo.parse_term(f"watch({_name(each)})"), each == goal) for each in _WATCHED]
-        best: frozenset[str] | None = None
-        with self._control.solve(assumptions=assumptions, yield_=True) as models:
-            for model in models:
-                best = frozenset(symbol.arguments[0].string for symbol in model.symbols(shown=True))
-                if self._control.configuration.solve.opt_mode == "ignore":  # type: ignore[union-attr]  # likewise
-                    break
-        return best
+    def _any(self, attackers: frozenset[str], assumed: list[tuple[str, bool]], goal: str | None) -> bool:
+        self._control.configuration.solve.opt_mode = "ignore"  # type: ignore[union-attr]  # likewise
+        return bool(self._control.solve(assumptions=_assumptions(attackers, assumed, goal)).satisfiable)
 
 
-def attackers_needed(setting: Setting, goal: str, trace: Trace) -> frozenset[str]:
-    """Return the smallest set of the setting's attackers to whom this very trace is possible.
-
-    Raises:
-        RuntimeError: the engine does not find its own trace again.
-    """
-    lines = [f":- not {_atom(event)}." for event in trace.events]
-    lines += [f":- not broken({_name(goal)}).", "attacker(a1)."]
-    lines += [f"{{ attacker({each}) }}." for each in sorted(setting.attackers - {"a1"})]
-    lines.append("#minimize { 1,A : attacker(A) }. #show. #show attacker/1.")
-    control = clingo.Control(["--warn=none", "--opt-mode=opt", "--opt-strategy=usc"])
-    alone = Setting(setting.mechanisms, frozenset(), setting.bound)
-    control.add("base", [], program((*MODEL, *alone.rules())) + "\n".join(lines))
-    control.ground([("base", [])])
-    best: frozenset[str] | None = None
-    with control.solve(yield_=True) as models:
-        for model in models:
-            best = frozenset(str(symbol.arguments[0]) for symbol in model.symbols(shown=True))
-    if best is None:
-        raise RuntimeError(f"the engine does not find its own trace again: {trace.events}")
-    return best
+def _assumptions(
+    attackers: frozenset[str], assumed: list[tuple[str, bool]], goal: str | None
+) -> list[tuple[clingo.Symbol, bool]]:
+    return [
+        *((clingo.parse_term(atom), holds) for atom, holds in assumed),
+        *((clingo.parse_term(f"attacker({each})"), each in attackers) for each in ATTACKERS),
+        *((clingo.parse_term(f"watch({_name(each)})"), each == goal) for each in _WATCHED),
+    ]
 
 
 def _open(mechanisms: frozenset[str], candidates: frozenset[str]) -> Iterable[str]:
@@ -142,7 +125,3 @@ def _name(goal: str) -> str:
 
 def _on(identifier: str) -> str:
     return f"on({identifier.replace('=', ',')})"
-
-
-def _atom(event: Event) -> str:
-    return f"{event.name}({','.join(event.arguments)})"

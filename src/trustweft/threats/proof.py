@@ -38,8 +38,6 @@ ASSUMPTIONS: Final = (
     "A flow begins because its user wants it, unless the initiator is among the attackers.",
     "A2 is stopped by TLS, but for what the profile lets pass without it.",
 )
-# Fixes are looked for in the fewest sessions, and checked in more.
-_CHECKED_IN: Final = {DEEP: Bound(6, 6, 3)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +265,7 @@ def _fixes(proof: Proof) -> dict[Question, tuple[Fix, ...]]:
         if finding.mechanisms not in workshops:
             workshops[finding.mechanisms] = Workshop(
                 finding.mechanisms,
-                bound=_CHECKED_IN.get(proof.bound, proof.bound),
+                bound=proof.bound,
                 safe=safe,
                 registry=registry,
             )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import clingo
@@ -15,7 +15,7 @@ from trustweft.threats.ground import Recorder
 from trustweft.threats.language import Condition, Rule, parse, step
 from trustweft.threats.model import MODEL
 from trustweft.threats.setting import ATTACKERS, Bound, Setting, switches
-from trustweft.threats.traces import Event, Shape, Trace, in_order
+from trustweft.threats.traces import Event, Order, Shape, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -34,19 +34,18 @@ class Searcher:
 
     def __init__(self, mechanisms: frozenset[str], bound: Bound, rules: tuple[Rule, ...] = MODEL) -> None:
         self._mechanisms = mechanisms
-        self._recorder = Recorder()
         self._blocks: set[str] = set()
         self._control = clingo.Control(["--warn=none", "--opt-mode=opt", "--opt-strategy=usc"])
+        self._recorder = Recorder()
         self._control.register_observer(self._recorder)
         text = program((*rules, *bound.rules(), *switches(mechanisms), *_questions(rules)))
         self._control.add("base", [], text + _watched(rules))
         self._control.ground([("base", [])])
-        self._recorder.name(self._control)
 
     def attack(
         self, attackers: Collection[str], goal: str, *, forbidden: Collection[Shape] = ()
     ) -> Trace | None:
-        """Return the shortest run in which ``goal`` is broken.
+        """Return the shortest run in which ``goal`` is broken; of several, the one that needs the fewest attackers.
 
         Args:
             attackers: their ids; A1 is always among them.
@@ -59,25 +58,35 @@ class Searcher:
         """Return the shortest run that shows something to be possible: ``honest(whole)``, ``used(a5)``."""
         return self._run(attackers, run, ())
 
-    def _run(self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape]) -> Trace | None:
-        present = {"a1", *attackers}
-        assumptions = [
-            (clingo.parse_term(f"attacker({attacker})"), attacker in present) for attacker in ATTACKERS
-        ]
-        assumptions.append((clingo.parse_term(demanded), True))
-        steps = self._shortest([*assumptions, *map(self._block, forbidden)])
-        if steps is None:
-            return None
-        given = [f"attacker({attacker})" for attacker in present]
-        return Trace(in_order(self._recorder.program, steps, given), self._mechanisms, frozenset(present))
+    @cached_property
+    def _order(self) -> Order:
+        """What puts runs in order; made only where there is one."""
+        self._recorder.name(self._control)
+        return Order(self._recorder.program)
 
-    def _shortest(self, assumptions: list[tuple[clingo.Symbol, bool]]) -> list[str] | None:
-        best: list[str] | None = None
+    def _run(self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape]) -> Trace | None:
+        assumptions = [(_attacker(each), False) for each in ATTACKERS if each not in {"a1", *attackers}]
+        assumptions += [(_attacker("a1"), True), (clingo.parse_term(demanded), True)]
+        best = self._shortest([*assumptions, *map(self._block, forbidden)])
+        if best is None:
+            return None
+        steps, needed = best["taken"], best["attacker"]
+        events = self._order.of(steps, [f"attacker({each})" for each in needed])
+        return Trace(events, self._mechanisms, frozenset(needed))
+
+    def _shortest(self, assumptions: list[tuple[clingo.Symbol, bool]]) -> dict[str, list[str]] | None:
+        """Return the steps and the attackers of a run with the fewest steps.
+
+        Of those one with the fewest attackers, and of those one that takes the fewest steps of others. Clingo proves it
+        from what cannot be (cores), as looking for ever better runs takes minutes in many sessions.
+        """
+        best: dict[str, list[str]] | None = None
         with self._control.solve(assumptions=assumptions, yield_=True) as handle:
             for model in handle:
-                shown = model.symbols(shown=True)
-                best = sorted(str(symbol.arguments[0]) for symbol in shown if symbol.name == "taken")
-        return best
+                best = {"taken": [], "attacker": []}
+                for symbol in model.symbols(shown=True):
+                    best[symbol.name].append(str(symbol.arguments[0]))
+        return best and {name: sorted(values) for name, values in best.items()}
 
     def _block(self, shape: Shape) -> tuple[clingo.Symbol, bool]:
         """Return what, when assumed, rules out every run that has all of ``shape``."""
@@ -88,6 +97,10 @@ class Searcher:
             self._control.ground([(name, [])])
             self._blocks.add(name)
         return clingo.Function(name), True
+
+
+def _attacker(name: str) -> clingo.Symbol:
+    return clingo.Function("attacker", [clingo.Function(name)])
 
 
 def _questions(rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -104,11 +117,17 @@ def _used(rule: Rule) -> Rule:
 
 def _watched(rules: Iterable[Rule]) -> str:
     """Return the part of the program that counts steps and knows the shape of a run."""
-    lines = ["#show taken/1.", "#minimize { 1,S : taken(S) }."]
+    lines = [
+        "#show taken/1.",
+        "#show attacker/1.",
+        "#minimize { 1@3,S : taken(S); 1@2,A : attacker(A); 1@1,S : helped(S) }.",
+    ]
     for rule in rules:
         if rule.kind == "step":
             head = rule.heads[0]
             source = Event.read(str(head)).source or "nobody"
+            if rule.role != "attacker":
+                lines.append(f"helped({head}) :- {head}.")
             lines += [f"taken({head}) :- {head}.", f"seen({head.name},{source}) :- {head}."]
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from trustweft.threats.ground import GroundProgram, GroundRule
 
-__all__ = ["Event", "Shape", "Trace", "in_order"]
+__all__ = ["Event", "Order", "Shape", "Trace"]
 
 Shape = frozenset[tuple[str, str]]
 
@@ -53,7 +54,7 @@ class Trace:
     Attributes:
         events: in order.
         mechanisms: what was on.
-        attackers: who attacked.
+        attackers: the fewest who can do this; A1 is always among them.
     """
 
     events: tuple[Event, ...]
@@ -70,32 +71,41 @@ class Trace:
         return tuple(event for event in self.events if event.name == name)
 
 
-def in_order(program: GroundProgram, chosen: Iterable[str], given: Iterable[str] = ()) -> tuple[Event, ...]:
-    """Put the steps of a run in order.
+class Order:
+    """Puts steps of runs in an order in which each has what it rests upon.
 
     Args:
-        program: the ground rules.
-        chosen: the steps that were taken, as atoms of the model.
-        given: what was assumed from the start (attackers).
-
-    Raises:
-        RuntimeError: a step does not rest on what came before it, so this was not a run.
+        program: the ground rules of the model; what only forbids something plays no part here.
     """
-    numbers = {name: number for number, name in program.names.items()}
-    waiting = {numbers[name]: Event.read(name) for name in chosen if name in numbers}
-    ordered = [
-        Event.read(name) for name in chosen if name not in numbers
-    ]  # the grounder found these to be certain
-    known = _Known(program.rules)
-    known.learn(numbers[name] for name in given if name in numbers)
-    while waiting:
-        enabled = [number for number in waiting if known.allows(number)]
-        if not enabled:
-            raise RuntimeError(f"no order for {sorted(map(str, waiting.values()))}")
-        following = min(enabled, key=lambda number: (_rank(waiting[number]), waiting[number]))
-        ordered.append(waiting.pop(following))
-        known.learn([following])
-    return tuple(ordered)
+
+    def __init__(self, program: GroundProgram) -> None:
+        self._numbers = {name: number for number, name in program.names.items()}
+        self._start = _Known(program.rules)
+
+    def of(self, chosen: Iterable[str], given: Iterable[str] = ()) -> tuple[Event, ...]:
+        """Return the events of one run in order.
+
+        Args:
+            chosen: the steps that were taken, as atoms of the model.
+            given: what was assumed from the start (attackers).
+
+        Raises:
+            RuntimeError: a step does not rest on what came before it, so this was not a run.
+        """
+        events = {name: Event.read(name) for name in chosen}
+        waiting = {self._numbers[name]: event for name, event in events.items() if name in self._numbers}
+        # The grounder found the others to be certain.
+        ordered = [event for name, event in events.items() if name not in self._numbers]
+        known = self._start.copy()
+        known.learn(self._numbers[name] for name in given if name in self._numbers)
+        while waiting:
+            enabled = [number for number in waiting if known.allows(number)]
+            if not enabled:
+                raise RuntimeError(f"no order for {sorted(map(str, waiting.values()))}")
+            following = min(enabled, key=lambda number: (_rank(waiting[number]), waiting[number]))
+            ordered.append(waiting.pop(following))
+            known.learn([following])
+        return tuple(ordered)
 
 
 def _rank(event: Event) -> int:
@@ -106,7 +116,7 @@ class _Known:
     """What holds so far, with all that follows: each rule is looked at only when something of its body is new."""
 
     def __init__(self, rules: Iterable[GroundRule]) -> None:
-        self._holds: set[int] = set()
+        self.holds: set[int] = set()
         self._waiting: dict[int, list[GroundRule]] = {}
         self._choices: dict[int, list[GroundRule]] = {}
         for rule in rules:
@@ -117,23 +127,29 @@ class _Known:
                 for number, _ in rule.body:
                     self._waiting.setdefault(number, []).append(rule)
                 if self._reached(rule):
-                    self._holds.add(rule.heads[0])
-        self.learn(list(self._holds))
+                    self.holds.add(rule.heads[0])
+        self.learn(list(self.holds))
+
+    def copy(self) -> _Known:
+        """Return what holds here, to learn more without changing this; the rules are shared."""
+        other = copy.copy(self)
+        other.holds = set(self.holds)
+        return other
 
     def learn(self, numbers: Iterable[int]) -> None:
         """Add atoms, and all that follows from them."""
         new = list(numbers)
-        self._holds.update(new)
+        self.holds.update(new)
         while new:
             for rule in self._waiting.get(new.pop(), ()):
                 head = rule.heads[0]
-                if head not in self._holds and self._reached(rule):
-                    self._holds.add(head)
+                if head not in self.holds and self._reached(rule):
+                    self.holds.add(head)
                     new.append(head)
 
     def allows(self, number: int) -> bool:
         """Say whether a step can be taken now, or was found to hold."""
-        return number in self._holds or any(self._reached(rule) for rule in self._choices.get(number, ()))
+        return number in self.holds or any(self._reached(rule) for rule in self._choices.get(number, ()))
 
     def _reached(self, rule: GroundRule) -> bool:
-        return sum(weight for number, weight in rule.body if number in self._holds) >= rule.threshold
+        return sum(weight for number, weight in rule.body if number in self.holds) >= rule.threshold
