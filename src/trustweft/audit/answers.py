@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.audit.harvest import json_of, leaves
@@ -13,6 +14,9 @@ __all__ = ["served", "telling", "values_of"]
 
 SHORTEST: Final = 3  # shorter values are in any answer
 SMALLEST: Final = 100
+# Two answers of one moment bear the same time, whoever they are for: as text, or as (milli)seconds since 1970.
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d|$)|\w{3}, \d\d \w{3} \d{4}")
+_MOMENTS: Final = ((1.5e9, 2.5e9), (1.5e12, 2.5e12))
 _LENGTHS_APART: Final = 0.1  # two pages of one address differ by less: a date, a token
 
 
@@ -23,10 +27,11 @@ def values_of(exchange: Exchange) -> frozenset[str]:
 
 def telling(value: str) -> bool:
     """Whether a value is long enough to be found by its own accord in one answer only."""
-    if value in ("True", "False"):
+    if value in ("True", "False") or _MOMENT.match(value):
         return False
     try:
-        return abs(float(value)) >= SMALLEST
+        number = abs(float(value))
+        return number >= SMALLEST and not any(first < number < last for first, last in _MOMENTS)
     except ValueError:
         return len(value) >= SHORTEST
 
