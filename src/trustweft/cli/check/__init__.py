@@ -225,9 +225,8 @@ def choose(only: Sequence[str], skip: Sequence[str] = (), *, exactly: bool = Fal
 
     def named(each: Check, names: Sequence[str]) -> bool:
         return any(
-            each.id.upper() == name.upper()
-            or (not exactly and each.id.upper().startswith(f"{name.upper()}-"))
-            for name in names
+            each.id.upper() == name or (not exactly and _is_group(each.id.upper(), name))
+            for name in map(str.upper, names)
         )
 
     for name in (*only, *skip):
@@ -236,6 +235,12 @@ def choose(only: Sequence[str], skip: Sequence[str] = (), *, exactly: bool = Fal
                 f"no check is called {name}", param_hint="--only" if name in only else "--skip"
             )
     return tuple(each for each in all_checks() if (not only or named(each, only)) and not named(each, skip))
+
+
+def _is_group(check: str, name: str) -> bool:
+    """Whether a check's id begins with the name of a group, such as ``API``, ``API1`` or ``TK-05``."""
+    rest = check.removeprefix(name)
+    return rest != check and (rest.startswith("-") or (name.isalpha() and rest[:1].isdigit()))
 
 
 def carry_out(
