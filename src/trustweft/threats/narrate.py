@@ -1,8 +1,4 @@
-"""A trace in plain words: who does what, with which values.
-
-Sessions of the model are numbered, those with odd numbers are Alice's. Values are named by what they are and whose
-flow they are from: "the code of Alice's login 1", "the challenge of the attacker's flow 2".
-"""
+"""A trace in plain words: who does what, with which values."""
 
 from __future__ import annotations
 
@@ -11,11 +7,27 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.report.sequence import Message, draw_sequence
 from trustweft.threats.language import parse
+from trustweft.threats.words import (
+    ALICE,
+    ATTACKER,
+    CLIENT,
+    FOREIGN,
+    HONEST,
+    RESOURCE,
+    SECOND,
+    SERVERS,
+    WHO,
+    browser_of,
+    flow_of,
+    is_alices,
+    login_of,
+    parameters_in_words,
+    value_in_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from trustweft.threats.language import Term
     from trustweft.threats.traces import Event, Trace
 
 __all__ = ["ATTACKERS", "GOALS", "Line", "draw", "narrate", "printed"]
@@ -41,27 +53,7 @@ GOALS: Final[Mapping[str, str]] = {
     "non-repudiation": "Non-repudiation: nobody can deny what they sent",
 }
 
-ALICE: Final = "Alice's browser"
-ATTACKER: Final = "Attacker"
-CLIENT: Final = "Client"
-SECOND: Final = "Second client"
-HONEST: Final = "Honest server"
-FOREIGN: Final = "Attacker's server"
-RESOURCE: Final = "Resource server"
 _LANES: Final = (ALICE, ATTACKER, CLIENT, SECOND, FOREIGN, HONEST, RESOURCE)
-_SERVERS: Final = {
-    "has": "the honest server",
-    "aas": "the attacker's server",
-    "coat": "the attacker's configuration of the honest server",
-}
-_WHO: Final = {
-    "c": "the client",
-    "d": "the second client",
-    "mc": "the attacker's own client",
-    "alice": "Alice",
-    "eve": "the attacker",
-}
-_REDIRECTS: Final = {"rc": "c", "rd": "d"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,75 +101,15 @@ def printed(attackers: Iterable[str]) -> str:
     return " ".join(each[0].upper() + each[1:] for each in attackers)
 
 
-def _alices(session: str) -> bool:
-    return int(session[1:]) % 2 == 1
-
-
-def _browser(session: str) -> str:
-    return ALICE if _alices(session) else ATTACKER
-
-
-def _whose(session: str, what: str) -> str:
-    return f"{'Alice' if _alices(session) else 'the attacker'}'s {what} {session[1:]}"
-
-
-def _flow(session: str) -> str:
-    return _whose(session, "flow")
-
-
-def _login(visit: str) -> str:
-    return _whose(visit, "login")
-
-
-_VALUES: Final[Mapping[str, Callable[[str], str]]] = {
-    "st": lambda session: f"the state of {_flow(session)}",
-    "h": lambda session: f"the PKCE challenge of {_flow(session)}",
-    "v": lambda session: f"the PKCE verifier of {_flow(session)}",
-    "n": lambda session: f"the nonce of {_flow(session)}",
-    "ru": lambda session: f"the request of {_flow(session)}",
-    "code": lambda visit: f"the code of {_login(visit)}",
-}
-
-
-def _value(text: str, what: str) -> str:
-    """Return a value of the model in words: ``code(i1)``, ``none``, ``e``."""
-    term: Term = parse(text)
-    if text == "none":
-        return f"no {what}"
-    if term.name in _VALUES and term.arguments and term.arguments[0].name != "e":
-        return _VALUES[term.name](term.arguments[0].name)
-    return f"a {what} of the attacker's own"
-
-
-def _redirect(text: str) -> str:
-    if text == "ra":
-        return "a redirect URI of the attacker"
-    term = parse(text)
-    whose = f"{_WHO[_REDIRECTS[term.name]]}'s redirect URI"
-    return f"{whose} for {_SERVERS[term.arguments[0].name]}" if term.arguments else whose
-
-
-def _parameters(redirect: str, state: str, challenge: str, nonce: str) -> str:
-    parts = [_redirect(redirect)]
-    parts += [
-        _value(value, what)
-        for value, what in ((state, "state"), (challenge, "PKCE challenge"), (nonce, "nonce"))
-        if value != "none" or what == "PKCE challenge"
-    ]
-    return ", ".join(parts)
-
-
 def _start(event: Event) -> Line:
     session, server = event.arguments
-    who = "Alice" if _alices(session) else "The attacker"
-    text = f"{who} starts flow {session[1:]} at the client and picks {_SERVERS[server]}."
-    return Line(source=_browser(session), target=CLIENT, text=text, hostile=not _alices(session))
+    who = "Alice" if is_alices(session) else "The attacker"
+    text = f"{who} starts flow {session[1:]} at the client and picks {SERVERS[server]}."
+    return Line(source=browser_of(session), target=CLIENT, text=text, hostile=not is_alices(session))
 
 
 def _misdirected(event: Event) -> Line:
-    text = (
-        f"The client uses the attacker's token endpoint for the honest server in {_flow(event.arguments[0])}."
-    )
+    text = f"The client uses the attacker's token endpoint for the honest server in {flow_of(event.arguments[0])}."
     return Line(source=ATTACKER, target=CLIENT, text=text, hostile=True)
 
 
@@ -191,7 +123,7 @@ def _spend(event: Event) -> Line:
     where = "push a request" if purpose.startswith("push") else "redeem a code"
     sent = "pushed request" if endpoint == "par" else "token request"
     text = (
-        f"The attacker takes the client's assertion from its {sent} to the attacker's server ({_flow(session)}) "
+        f"The attacker takes the client's assertion from its {sent} to the attacker's server ({flow_of(session)}) "
         f"and uses it at the honest server to {where}."
     )
     return Line(source=FOREIGN, target=HONEST, text=text, hostile=True)
@@ -199,84 +131,84 @@ def _spend(event: Event) -> Line:
 
 def _pushed(event: Event) -> Line:
     number, client, *values = event.arguments
-    text = f"The attacker pushes request {number[1:]} as {_WHO[client]}, with {_parameters(*values)}."
+    text = f"The attacker pushes request {number[1:]} as {WHO[client]}, with {parameters_in_words(*values)}."
     return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
 
 
 def _visits(event: Event) -> Line:
     visit, client, *values, origin = event.arguments
-    who = "Alice's browser" if _alices(visit) else "The attacker"
+    who = "Alice's browser" if is_alices(visit) else "The attacker"
     came = parse(origin)
     from_where = {
         "via": "sent by the client",
         "planted": "with a link that the attacker planted"
-        if _alices(visit)
+        if is_alices(visit)
         else "with a request that was not meant for it",
         "pushed": "with the request that the attacker pushed",
         "attacker": "with a request that the attacker wrote",
     }[came.name]
-    of = f" in {_flow(came.arguments[0].name)}" if came.name in {"via", "planted"} else ""
-    text = f"{who} arrives at the honest server {from_where}{of}, for {_WHO[client]}, with {_parameters(*values)}."
-    return Line(source=_browser(visit), target=HONEST, text=text, hostile=came.name != "via")
+    of = f" in {flow_of(came.arguments[0].name)}" if came.name in {"via", "planted"} else ""
+    text = f"{who} arrives at the honest server {from_where}{of}, for {WHO[client]}, with {parameters_in_words(*values)}."
+    return Line(source=browser_of(visit), target=HONEST, text=text, hostile=came.name != "via")
 
 
 def _user(event: Event) -> Line:
     visit, user = event.arguments
-    if not _alices(visit) and user == "alice":
+    if not is_alices(visit) and user == "alice":
         text = f"The attacker logs in with Alice's password (login {visit[1:]})."
     else:
         who = "Alice" if user == "alice" else "The attacker"
         text = f"{who} logs in as {'herself' if user == 'alice' else 'himself'} and agrees; the server issues a code (login {visit[1:]})."
-    return Line(source=_browser(visit), target=HONEST, text=text, hostile=not _alices(visit))
+    return Line(source=browser_of(visit), target=HONEST, text=text, hostile=not is_alices(visit))
 
 
 def _callback(event: Event) -> Line:
     session, code, state, issuer, believed, _ = event.arguments
-    said = f"{_value(code, 'code')}{'' if state == 'none' else ', ' + _value(state, 'state')}"
-    iss = "no issuer named" if issuer == "none" else f"naming {_SERVERS[issuer]}"
-    belief = f"The client takes it to be from {_SERVERS[believed]} ({_flow(session)})."
+    said = f"{value_in_words(code, 'code')}{'' if state == 'none' else ', ' + value_in_words(state, 'state')}"
+    iss = "no issuer named" if issuer == "none" else f"naming {SERVERS[issuer]}"
+    belief = f"The client takes it to be from {SERVERS[believed]} ({flow_of(session)})."
     match event.source:
         case "attacker":
-            through = "through Alice's browser" if _alices(session) else "from the attacker's own browser"
+            through = "through Alice's browser" if is_alices(session) else "from the attacker's own browser"
             text = f"A response that the attacker made arrives {through}: {said}, {iss}. {belief}"
             return Line(source=ATTACKER, target=CLIENT, text=text, hostile=True)
         case "other":
             text = f"A browser that did not start the flow brings the response: {said}, {iss}. {belief}"
             visit = parse(code).arguments[0].name
-            return Line(source=_browser(visit), target=CLIENT, text=text, hostile=True)
+            return Line(source=browser_of(visit), target=CLIENT, text=text, hostile=True)
         case _:
             text = f"The browser brings the response: {said}, {iss}. {belief}"
-            return Line(source=_browser(session), target=CLIENT, text=text)
+            return Line(source=browser_of(session), target=CLIENT, text=text)
 
 
 def _injected(event: Event) -> Line:
     session, server, visit = event.arguments
-    text = f"The attacker answers the token request of {_flow(session)} with the token of {_login(visit)}; the client takes it to be from {_SERVERS[server]}."
+    text = f"The attacker answers the token request of {flow_of(session)} with the token of {login_of(visit)}; the client takes it to be from {SERVERS[server]}."
     return Line(source=FOREIGN, target=CLIENT, text=text, hostile=True)
 
 
 def _redeem(event: Event) -> Line:
     visit, session, _ = event.arguments
-    text = f"The client redeems the code of {_login(visit)} in {_flow(session)} and receives the token."
+    text = f"The client redeems the code of {login_of(visit)} in {flow_of(session)} and receives the token."
     return Line(source=CLIENT, target=HONEST, text=text)
 
 
 def _opens(event: Event) -> Line:
     session, client = event.arguments
-    who = "Alice" if _alices(session) else "The attacker"
-    text = f"{who} opens {_WHO[client]}, for flow {session[1:]}."
-    return Line(source=_browser(session), target=CLIENT, text=text, hostile=not _alices(session))
+    who = "Alice" if is_alices(session) else "The attacker"
+    text = f"{who} opens {WHO[client]}, for flow {session[1:]}."
+    return Line(source=browser_of(session), target=CLIENT, text=text, hostile=not is_alices(session))
 
 
 def _stolen_redeem(event: Event) -> Line:
     visit, client = event.arguments
-    way = "uses his own client" if client == "mc" else f"poses as {_WHO[client]}"
-    text = f"The attacker {way}, redeems the code of {_login(visit)} and receives the token."
+    way = "uses his own client" if client == "mc" else f"poses as {WHO[client]}"
+    text = f"The attacker {way}, redeems the code of {login_of(visit)} and receives the token."
     return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
 
 
 def _prepared_redeem(event: Event) -> Line:
-    text = f"The attacker redeems the code of {_login(event.arguments[0])} with a proof that the client's key made in advance."
+    text = f"The attacker redeems the code of {login_of(event.arguments[0])} with a proof that the client's key made in advance."
     return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
 
 
@@ -288,24 +220,28 @@ def _forced(event: Event) -> Line:
 
 def _use(event: Event) -> Line:
     session, _, visit = event.arguments
-    shown = "to Alice" if _alices(session) else "to the attacker"
-    text = f"The client uses the token of {_login(visit)} and shows what it gets {shown} ({_flow(session)})."
-    return Line(source=CLIENT, target=RESOURCE, text=text, hostile=not _alices(session) and _alices(visit))
+    shown = "to Alice" if is_alices(session) else "to the attacker"
+    text = (
+        f"The client uses the token of {login_of(visit)} and shows what it gets {shown} ({flow_of(session)})."
+    )
+    return Line(
+        source=CLIENT, target=RESOURCE, text=text, hostile=not is_alices(session) and is_alices(visit)
+    )
 
 
 def _use_elsewhere(event: Event) -> Line:
     _, visit = event.arguments
-    text = f"The client sends the token of {_login(visit)} to a resource server of the attacker."
+    text = f"The client sends the token of {login_of(visit)} to a resource server of the attacker."
     return Line(source=CLIENT, target=ATTACKER, text=text, hostile=True)
 
 
 def _refresh(event: Event) -> Line:
-    text = f"The client refreshes the token of {_login(event.arguments[0])}."
+    text = f"The client refreshes the token of {login_of(event.arguments[0])}."
     return Line(source=CLIENT, target=HONEST, text=text)
 
 
 def _stolen_refresh(event: Event) -> Line:
-    text = f"The attacker redeems the refresh token of {_login(event.arguments[0])}."
+    text = f"The attacker redeems the refresh token of {login_of(event.arguments[0])}."
     return Line(source=ATTACKER, target=HONEST, text=text, hostile=True)
 
 
@@ -318,12 +254,12 @@ def _steal(event: Event) -> Line:
         "prepared": "the token and a proof that the client's key made in advance",
         "refreshed": "the token that the refresh token gave",
     }.get(how[0] if how else "", "the token")
-    text = f"The attacker reaches the resources of {_login(visit)} with {manner}."
+    text = f"The attacker reaches the resources of {login_of(visit)} with {manner}."
     return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
 
 
 def _reads_claims(event: Event) -> Line:
-    text = f"The attacker reads what the token of {_login(event.arguments[0])} says."
+    text = f"The attacker reads what the token of {login_of(event.arguments[0])} says."
     return Line(source=ATTACKER, target=ATTACKER, text=text, hostile=True)
 
 
@@ -333,37 +269,37 @@ def _impersonate(event: Event) -> Line:  # noqa: ARG001  # every teller has the 
 
 
 def _use_after_offboarding(event: Event) -> Line:
-    text = f"A client that was off-boarded goes on using the token of {_login(event.arguments[0])}."
+    text = f"A client that was off-boarded goes on using the token of {login_of(event.arguments[0])}."
     return Line(source=ATTACKER, target=RESOURCE, text=text, hostile=True)
 
 
 def _asks(event: Event) -> Line:
     session, user = event.arguments
-    who = "Alice" if _alices(session) else "The attacker"
-    text = f"{who} has the client ask the honest server for {_WHO[user]}'s approval on another device ({_flow(session)})."
-    return Line(source=_browser(session), target=CLIENT, text=text, hostile=not _alices(session))
+    who = "Alice" if is_alices(session) else "The attacker"
+    text = f"{who} has the client ask the honest server for {WHO[user]}'s approval on another device ({flow_of(session)})."
+    return Line(source=browser_of(session), target=CLIENT, text=text, hostile=not is_alices(session))
 
 
 def _relays(event: Event) -> Line:
-    text = f"The attacker's page shows Alice the message or code of {_flow(event.arguments[0])} as if it were hers."
+    text = f"The attacker's page shows Alice the message or code of {flow_of(event.arguments[0])} as if it were hers."
     return Line(source=ATTACKER, target=ALICE, text=text, hostile=True)
 
 
 def _shows_code(event: Event) -> Line:
     session = event.arguments[0]
-    text = f"The device shows the code of {_flow(session)}."
-    return Line(source=CLIENT, target=_browser(session), text=text, hostile=not _alices(session))
+    text = f"The device shows the code of {flow_of(session)}."
+    return Line(source=CLIENT, target=browser_of(session), text=text, hostile=not is_alices(session))
 
 
 def _types_code(event: Event) -> Line:
     session, user = event.arguments
-    name = _WHO[user]
-    text = f"{name[0].upper()}{name[1:]} types the code of {_flow(session)} at the honest server."
+    name = WHO[user]
+    text = f"{name[0].upper()}{name[1:]} types the code of {flow_of(session)} at the honest server."
     return Line(source=ALICE if user == "alice" else ATTACKER, target=HONEST, text=text)
 
 
 def _approves(event: Event) -> Line:
-    text = f"The asked person approves {_flow(event.arguments[0])} on the other device."
+    text = f"The asked person approves {flow_of(event.arguments[0])} on the other device."
     return Line(source=ALICE, target=HONEST, text=text)
 
 
