@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,8 @@ import click
 from bench.cores import choose_cores, on_core
 from bench.guards import GUARD_VARIANTS, PEER
 from bench.loader import LoaderError
-from bench.machine import describe_machine
+from bench.machine import describe_machine, describe_prover_machine
+from bench.prover import measure_prover, prover_lines
 from bench.report import machine_lines, refusal_lines, table_lines
 from bench.rounds import SERVER_PEER, Plan, Run, run_guards, run_servers
 from bench.sides import NODE_FOLDER, Place
@@ -40,8 +42,11 @@ QUICK: Final = 10  # a tenth of everything
 @click.option("--quick", is_flag=True, help="Two rounds of a tenth of the requests: does it work at all?")
 @click.option("--only", default="", help="Measure only the rows whose name has this in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every round instead of tables.")
+@click.option("--prover", is_flag=True, help="Measure the prover on each profile, and nothing else.")
 @click.option("--node", type=click.Path(path_type=Path, exists=True), help="The Node to run the peers with.")
-def main(*, rounds: int, requests: int, quick: bool, only: str, as_json: bool, node: Path | None) -> None:
+def main(
+    *, rounds: int, requests: int, quick: bool, only: str, as_json: bool, prover: bool, node: Path | None
+) -> None:
     r"""Compare server and guard with independent peers and with the bare cryptography, on one core.
 
     \b
@@ -49,7 +54,11 @@ def main(*, rounds: int, requests: int, quick: bool, only: str, as_json: bool, n
       script/bench
       script/bench --only token --rounds 7
       script/bench --quick --json > result.json
+      script/bench --prover --rounds 3
     """
+    if prover:
+        _prove(rounds=rounds, only=only, as_json=as_json)
+        return
     plan = Plan(
         rounds=min(rounds, 2) if quick else rounds,
         requests=max(requests // QUICK, 16) if quick else requests,
@@ -78,6 +87,15 @@ def main(*, rounds: int, requests: int, quick: bool, only: str, as_json: bool, n
         click.echo(json.dumps(_document(machine, plan, refusals, servers, guards), indent=1))
     else:
         click.echo("\n".join(_lines(machine, refusals, servers, guards)))
+
+
+def _prove(*, rounds: int, only: str, as_json: bool) -> None:
+    machine = describe_prover_machine()
+    results = measure_prover(rounds=rounds, only=only, tell=lambda line: click.echo(line, err=True))
+    if as_json:
+        click.echo(json.dumps({"machine": machine, "results": [asdict(each) for each in results]}, indent=1))
+    else:
+        click.echo("\n".join([*machine_lines(machine), "", *prover_lines(results)]))
 
 
 def _installed_node() -> Path:

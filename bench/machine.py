@@ -18,7 +18,7 @@ from bench.sides import NODE_FOLDER
 if TYPE_CHECKING:
     from bench.cores import Cores
 
-__all__ = ["describe_machine"]
+__all__ = ["describe_machine", "describe_prover_machine"]
 
 _OURS: Final = ("trustweft", "cryptography", "msgspec", "uvicorn", "uvloop", "httptools")
 _PEERS: Final = ("oidc-provider", "oauth4webapi", "jose")
@@ -27,10 +27,8 @@ _PEERS: Final = ("oidc-provider", "oauth4webapi", "jose")
 def describe_machine(*, node: Path, cores: Cores) -> dict[str, str]:
     """Return date, machine and versions."""
     return {
-        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}",
+        **_here(),
         "cores": f"servers on core {cores.measured}, loader on core {cores.loader}",
-        "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "ours": ", ".join(
             [
                 f"Python {platform.python_version()}",
@@ -41,6 +39,20 @@ def describe_machine(*, node: Path, cores: Cores) -> dict[str, str]:
         "peers": ", ".join(
             [f"Node {_node_version(node)}", *(f"{name} {_npm_version(name)}" for name in _PEERS)]
         ),
+    }
+
+
+def describe_prover_machine() -> dict[str, str]:
+    """Return date, machine and versions, of what the prover runs on."""
+    packages = (f"{name} {version(name)}" for name in ("trustweft", "clingo"))
+    return {**_here(), "ours": ", ".join([f"Python {platform.python_version()}", *packages])}
+
+
+def _here() -> dict[str, str]:
+    return {
+        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}",
+        "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
     }
 
 

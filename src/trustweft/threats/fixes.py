@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from trustweft.profile.mechanisms import KINDS
+from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.oracle import Oracle
 from trustweft.threats.setting import SMALLEST
+from trustweft.threats.solve import Searcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -81,7 +83,8 @@ class Workshop:
         self._safe = safe
         self.candidates = candidates(mechanisms, registry)
         self.small = Oracle(mechanisms, self.candidates, registry, SMALLEST)
-        self.large = Oracle(mechanisms, self.candidates, registry, bound)
+        self._bound = bound
+        self._mended: dict[frozenset[str], Searcher] = {}
 
     def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 4) -> tuple[Fix, ...]:
         """Return fixes for what these attackers do to ``goal``, cheapest first; none where nothing helps."""
@@ -96,8 +99,17 @@ class Workshop:
         ]
         return tuple(sorted(priced, key=lambda fix: (fix.cost, len(fix.mechanisms), fix.mechanisms)))
 
+    def closes(self, added: frozenset[str], attackers: frozenset[str], goal: str) -> bool:
+        """Say whether these mechanisms leave no attack in as many sessions as the proof looks at."""
+        return self._checked(added).attack(attackers, goal) is None
+
     def _keeps_promises(self, added: frozenset[str]) -> bool:
-        return not any(self.large.broken(attackers, goal, added=added) for attackers, goal in self._safe)
+        return all(self.closes(added, attackers, goal) for attackers, goal in self._safe)
+
+    def _checked(self, added: frozenset[str]) -> Searcher:
+        if added not in self._mended:
+            self._mended[added] = Searcher(with_mechanisms(self.mechanisms, added), self._bound)
+        return self._mended[added]
 
 
 class _Search:
@@ -132,7 +144,7 @@ class _Search:
         """Say whether it holds in more sessions too, and honest people still get what they came for."""
         if not self._workshop.small.possible(added=candidate):
             return False
-        return not self._workshop.large.broken(self._attackers, self._goal, added=candidate)
+        return self._workshop.closes(candidate, self._attackers, self._goal)
 
     def _smallest_hitting_set(self, found: Collection[frozenset[str]]) -> frozenset[str] | None:
         """Return the cheapest set, with all that it requires, that has something of every core."""

@@ -71,13 +71,11 @@ class Oracle:
                 best = frozenset(symbol.arguments[0].string for symbol in model.symbols(shown=True))
         return best
 
-    def broken(self, attackers: frozenset[str], goal: str, *, added: frozenset[str]) -> bool:
-        """Say whether there is an attack on the goal where exactly ``added`` are on as well."""
-        return self._any(attackers, self._exactly(added), goal)
-
     def possible(self, *, added: frozenset[str]) -> bool:
         """Say whether honest people get what they came for where exactly ``added`` are on as well."""
-        return self._any(frozenset({"a1"}), [*self._exactly(added), ("honest(whole)", True)], None)
+        self._control.configuration.solve.opt_mode = "ignore"  # type: ignore[union-attr]  # likewise
+        assumptions = _assumptions(frozenset({"a1"}), [*self._exactly(added), ("honest(whole)", True)], None)
+        return bool(self._control.solve(assumptions=assumptions).satisfiable)
 
     def _exactly(self, added: frozenset[str]) -> list[tuple[str, bool]]:
         kinds = {each.partition("=")[0] for each in added if "=" in each}
@@ -86,10 +84,6 @@ class Oracle:
             *((_on(each), each in added) for each in self._candidates),
             *((_on(each), True) for each in graded),
         ]
-
-    def _any(self, attackers: frozenset[str], assumed: list[tuple[str, bool]], goal: str | None) -> bool:
-        self._control.configuration.solve.opt_mode = "ignore"  # type: ignore[union-attr]  # likewise
-        return bool(self._control.solve(assumptions=_assumptions(attackers, assumed, goal)).satisfiable)
 
 
 def _assumptions(
