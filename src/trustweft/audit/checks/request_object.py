@@ -125,46 +125,77 @@ def request_objects_are_verified(trial: Trial) -> Outcome:
     """What is signed can be held against the client; what anybody could have written cannot (RFC 9101 section 6.2)."""
     signing = _signing(trial)
     other = generate_private_key(signing.flow.party.algorithm)
+    values: dict[str, Callable[[], str]] = {
+        "An empty signature": lambda: unsigned(signing.header(), signing.claims()),
+        "Another key": lambda: forge(signing.header(), signing.claims(), key=other),
+    }
+    offered = trial.deployment.discovery.list("request_object_signing_alg_values_supported") or ()
+    if (
+        trial.deployment.claims_fapi or "none" not in offered
+    ):  # OpenID Connect Core section 6.1 allows to offer it
+        values["alg none"] = lambda: unsigned(signing.header(alg="none"), signing.claims())
     return _refused(
         signing,
-        {
-            "alg none": lambda: unsigned(signing.header(alg="none"), signing.claims()),
-            "An empty signature": lambda: unsigned(signing.header(), signing.claims()),
-            "Another key": lambda: forge(signing.header(), signing.claims(), key=other),
-        },
+        values,
         flaw="A request object was taken that the client did not sign.",
     )
 
 
 @check(
     "JA-02",
-    title="A request object is for this server, and for a short time",
-    sends="request objects without exp, nbf and aud, expired, old, and for another server",
+    title="A request object that expired, or is for another server, is refused",
+    sends="request objects that expired, and for another server",
+    fix="Compare aud of request objects with the issuer identifier, and exp with the time.",
+    requirements=("FAPI2-MS-5.3.1-2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    fapi_attackers=("A1",),
+    cwe="CWE-294",
+)
+def request_objects_are_for_now_and_here(trial: Trial) -> Outcome:
+    """What a client once asked for, or asked of another server, it does not ask for now and here (RFC 9101 section 4)."""
+    signing = _signing(trial)
+    now = int(trial.deployment.clock.now())
+    return _refused(
+        signing,
+        {
+            "Expired": lambda: signing.signed(exp=now - 120, nbf=now - 180, iat=now - 180),
+            "For another server": lambda: signing.signed(aud="https://attacker.example"),
+        },
+        flaw="A request object was taken that is old or for another server.",
+    )
+
+
+@check(
+    "JA-02-lifetime",
+    title="A request object says from when until when it is good, and that is short",
+    sends="request objects without exp, nbf and aud, and good for hours",
     fix="Demand aud, nbf and exp of request objects, at most an hour apart and back.",
     requirements=("FAPI2-MS-5.3.1-2", "FAPI2-MS-5.3.1-3", "FAPI2-MS-5.3.1-4"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
     reach=Reach.FAPI,
     fapi_attackers=("A1",),
-    cwe="CWE-294",
+    cwe="CWE-613",
 )
 def request_objects_end(trial: Trial) -> Outcome:
-    """FAPI 2.0 Message Signing section 5.3.1: an old request, or one for another server, is not a request."""
+    """FAPI 2.0 Message Signing section 5.3.1 bounds the life of a request; RFC 9101 alone leaves it open."""
     signing = _signing(trial)
+    trial.need(
+        trial.deployment.claims_fapi, "the server does not claim FAPI, and RFC 9101 asks for none of it"
+    )
     now = int(trial.deployment.clock.now())
     changes: dict[str, dict[str, object]] = {
         "No exp": {"exp": None},
         "No nbf": {"nbf": None},
         "No aud": {"aud": None},
-        "Expired": {"exp": now - 120, "nbf": now - 180, "iat": now - 180},
         "nbf two hours ago": {"nbf": now - 2 * HOUR, "iat": now - 2 * HOUR},
         "Good for two hours": {"exp": now + 2 * HOUR},
-        "For another server": {"aud": "https://attacker.example"},
     }
     return _refused(
         signing,
         {label: lambda claims=claims: signing.signed(**claims) for label, claims in changes.items()},  # type: ignore[misc]
-        flaw="A request object was taken that is old, endless or for somebody else.",
+        flaw="A request object was taken that is endless or for nobody.",
     )
 
 
@@ -230,6 +261,7 @@ def beside_does_not_count(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.4.1-1.1",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
+    reach=Reach.ADVICE,
     cwe="CWE-843",
 )
 def assertion_is_no_request(trial: Trial) -> Outcome:
