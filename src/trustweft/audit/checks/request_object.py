@@ -255,8 +255,8 @@ def beside_does_not_count(trial: Trial) -> Outcome:
 
 @check(
     "JA-07",
-    title="A client assertion is no request object",
-    sends="a client assertion as request",
+    title="A request object says by its type that it is one",
+    sends="a request object with the type of client assertions",
     fix="Demand the type oauth-authz-req+jwt, or the claims of a request.",
     requirements=("FAPI2-SP-5.4.1-1.1",),
     role=Role.AUTHORIZATION_SERVER,
