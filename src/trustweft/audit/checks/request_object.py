@@ -111,7 +111,11 @@ def _refused(signing: Signing, values: dict[str, Callable[[], str]], *, flaw: st
     requirements=(
         "FAPI2-MS-5.3.1-1",
         "RFC9101-6.2-p1.1",
+        "RFC9101-6.2-p1.2",
         "RFC9101-6.2-p1.3",
+        "RFC9101-6.2-p1.4",
+        "RFC9101-6.3-p2",
+        "FAPI2-MS-5.3.1-5",
         "RFC9101-10.5-p4.2",
         "RFC9126-3-2",
     ),
@@ -228,7 +232,7 @@ def request_objects_have_an_owner(trial: Trial) -> Outcome:
     title="Parameters beside a request object do not count",
     sends="a request object without redirect_uri, which stands beside it",
     fix="Take every parameter from the request object, and none from beside it.",
-    requirements=("RFC9101-5-p6.2", "RFC9101-6.3-p1.2"),
+    requirements=("RFC9101-5-p6.2", "RFC9101-6.3-p1.1", "RFC9101-6.3-p1.2"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
     reach=Reach.FAPI,
@@ -250,6 +254,32 @@ def beside_does_not_count(trial: Trial) -> Outcome:
         accepted=pushed,
         failure="Parameters beside the request object were used.",
         success="Parameters beside the request object were not used.",
+    )
+
+
+@check(
+    "JA-05",
+    title="Where requests must be signed, none is taken that is not",
+    sends="an ordinary pushed request without a request object",
+    fix="Refuse requests without a request object while require_signed_request_object is true.",
+    requirements=("FAPI2-MS-5.3.1-1", "RFC9101-10.5-p4.1", "RFC9101-10.5-p3.1", "RFC9126-2.3-p2"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    cwe="CWE-757",
+)
+def signing_is_not_optional(trial: Trial) -> Outcome:
+    """A signature that may be left out proves nothing of those requests that have none (RFC 9101 section 10.5)."""
+    trial.need(
+        trial.deployment.discovery.flag("require_signed_request_object"),
+        "the server does not say that requests must be signed",
+    )
+    signing = _signing(trial)
+    attack = trial.attack("A request that is not signed", signing.flow.push())
+    return trial.judge(
+        [attack],
+        accepted=pushed,
+        failure="A request without a signature was taken.",
+        success="A request without a signature was refused.",
     )
 
 
