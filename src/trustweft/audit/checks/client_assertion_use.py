@@ -5,17 +5,20 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
+from trustweft.audit.access import read_access
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
 from trustweft.audit.checks.client_assertion_claims import judge_claims
 from trustweft.audit.checks.client_assertion_forged import carrying, signing_door
 from trustweft.audit.door import with_assertion
 from trustweft.audit.exchange import Exchange, Request, form_request
+from trustweft.audit.flow import bound
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trustweft.audit.check import Outcome
+    from trustweft.audit.parties import Party
     from trustweft.audit.trial import Trial
 
 HOUR: Final = 3600
@@ -253,6 +256,63 @@ def assertion_is_used_up_everywhere(trial: Trial) -> Outcome:
         failure="An assertion that was used at one endpoint authenticated the client at another.",
         success="Used assertions were refused at the other endpoints.",
     )
+
+
+@check(
+    "CA-07-grants",
+    title="A used client assertion is refused for every grant",
+    sends="a used client assertion with a fresh code, and with a refresh token",
+    fix="Refuse used assertions before the grant is looked at, whichever it is.",
+    requirements=("FAPI2-SP-5.3.2.1-6.2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    rfc9700_attackers=("A5",),
+    fapi_attackers=("A5",),
+    cwe="CWE-294",
+    owasp="API2:2023",
+    gives=("client-impersonated",),
+)
+def assertion_is_used_up_for_every_grant(trial: Trial) -> Outcome:
+    """Each grant is code of its own, and may have forgotten to ask the memory of used assertions.
+
+    The check redeems a code and uses a refresh token with the assertion that redeemed the code before.
+    """
+    door, _ = signing_door(trial)
+    deployment, party = trial.deployment, door.party
+    trial.need("authorization_code" in party.entry.grant_types, "the client may not use codes")
+    flow, other = deployment.flow(party), deployment.flow(party)
+    assertion = party.assertion()
+    first = _with(trial, party, assertion, flow.token_request(deployment.code(flow)))
+    trial.control("A code with an assertion", first, good=lambda each: each.issued)
+    access = read_access(first, party=party, user=None, flow=flow, now=deployment.clock.now())
+    attacks = [
+        trial.attack(
+            "Another code with the same assertion",
+            _with(trial, party, assertion, other.token_request(deployment.code(other))),
+        )
+    ]
+    if access.refresh_token:
+        attacks.append(
+            trial.attack(
+                "A refresh token with the same assertion",
+                _with(trial, party, assertion, deployment.refreshing(access)),
+            )
+        )
+    return trial.tokens_refused(
+        attacks,
+        failure="A used assertion authenticated the client for another grant.",
+        success="The used assertion was refused for every grant.",
+    )
+
+
+def _with(trial: Trial, party: Party, assertion: str, request: Request) -> Exchange:
+    """Send a request with this very assertion, once more with a fresh proof where the server asks for its nonce."""
+    answer = trial.deployment.wire.send(showing(assertion)(request))
+    if answer.text("error") != "use_dpop_nonce":
+        return answer
+    plan = trial.deployment.plan(party)
+    proven = bound(request, party=party, wire=trial.deployment.wire, plan=plan)
+    return trial.deployment.wire.send(showing(assertion)(proven))
 
 
 def _time_there(exchange: Exchange) -> int:

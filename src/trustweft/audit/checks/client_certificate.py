@@ -31,7 +31,7 @@ def certificate_door(trial: Trial) -> Door:
     title="A client that authenticates with a certificate is refused without it",
     sends="a client's request on a connection without its certificate",
     fix="Demand the client certificate on the very connection that the request came by.",
-    requirements=("FAPI2-SP-5.3.2.1-6", "FAPI2-SP-5.3.2.1-6.1"),
+    requirements=("FAPI2-SP-5.3.2.1-6", "FAPI2-SP-5.3.2.1-6.1", "RFC8705-2-p2"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.CRITICAL,
     cwe="CWE-306",

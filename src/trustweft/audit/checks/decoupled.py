@@ -9,7 +9,7 @@ from trustweft.audit.checks.token_content import ENTROPY_BITS, entropy_bits
 from trustweft.audit.checks.token_grants import ask
 from trustweft.audit.door import unauthenticated
 from trustweft.audit.exchange import form_request
-from trustweft.audit.verdict import Role, Safety, Severity
+from trustweft.audit.verdict import Reach, Role, Safety, Severity
 
 if TYPE_CHECKING:
     from trustweft.audit.check import Outcome
@@ -152,6 +152,7 @@ def device_codes_cannot_be_guessed(trial: Trial) -> Outcome:
     fix="Answer slow_down to requests that come sooner than the interval.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
+    reach=Reach.ADVICE,
     cwe="CWE-799",
     owasp="API4:2023",
 )

@@ -10,7 +10,7 @@ from trustweft.audit.exchange import form_request
 from trustweft.audit.forging import read_parts, with_claims, without_signature
 from trustweft.audit.target import ResourceServerEntry
 from trustweft.audit.token_reading import audience_of, introspect, introspecting, introspector
-from trustweft.audit.verdict import Reach, Role, Safety, Severity
+from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
     from trustweft.audit.access import Access
@@ -256,10 +256,10 @@ def other_tokens_are_not_active(trial: Trial) -> Outcome:
     fix="Look at the state of token and grant with each introspection.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.HIGH,
-    safety=Safety.WRITES,
     cwe="CWE-613",
     owasp="API2:2023",
     gives=("outlives",),
+    alone=True,
 )
 def revoked_is_not_active(trial: Trial) -> Outcome:
     """Introspection is asked because it knows what the token cannot: that it was taken back (RFC 7662 section 4)."""

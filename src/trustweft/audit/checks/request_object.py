@@ -111,7 +111,11 @@ def _refused(signing: Signing, values: dict[str, Callable[[], str]], *, flaw: st
     requirements=(
         "FAPI2-MS-5.3.1-1",
         "RFC9101-6.2-p1.1",
+        "RFC9101-6.2-p1.2",
         "RFC9101-6.2-p1.3",
+        "RFC9101-6.2-p1.4",
+        "RFC9101-6.3-p2",
+        "FAPI2-MS-5.3.1-5",
         "RFC9101-10.5-p4.2",
         "RFC9126-3-2",
     ),
@@ -125,46 +129,77 @@ def request_objects_are_verified(trial: Trial) -> Outcome:
     """What is signed can be held against the client; what anybody could have written cannot (RFC 9101 section 6.2)."""
     signing = _signing(trial)
     other = generate_private_key(signing.flow.party.algorithm)
+    values: dict[str, Callable[[], str]] = {
+        "An empty signature": lambda: unsigned(signing.header(), signing.claims()),
+        "Another key": lambda: forge(signing.header(), signing.claims(), key=other),
+    }
+    offered = trial.deployment.discovery.list("request_object_signing_alg_values_supported") or ()
+    if (
+        trial.deployment.claims_fapi or "none" not in offered
+    ):  # OpenID Connect Core section 6.1 allows to offer it
+        values["alg none"] = lambda: unsigned(signing.header(alg="none"), signing.claims())
     return _refused(
         signing,
-        {
-            "alg none": lambda: unsigned(signing.header(alg="none"), signing.claims()),
-            "An empty signature": lambda: unsigned(signing.header(), signing.claims()),
-            "Another key": lambda: forge(signing.header(), signing.claims(), key=other),
-        },
+        values,
         flaw="A request object was taken that the client did not sign.",
     )
 
 
 @check(
     "JA-02",
-    title="A request object is for this server, and for a short time",
-    sends="request objects without exp, nbf and aud, expired, old, and for another server",
+    title="A request object that expired, or is for another server, is refused",
+    sends="request objects that expired, and for another server",
+    fix="Compare aud of request objects with the issuer identifier, and exp with the time.",
+    requirements=("FAPI2-MS-5.3.1-2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    fapi_attackers=("A1",),
+    cwe="CWE-294",
+)
+def request_objects_are_for_now_and_here(trial: Trial) -> Outcome:
+    """What a client once asked for, or asked of another server, it does not ask for now and here (RFC 9101 section 4)."""
+    signing = _signing(trial)
+    now = int(trial.deployment.clock.now())
+    return _refused(
+        signing,
+        {
+            "Expired": lambda: signing.signed(exp=now - 120, nbf=now - 180, iat=now - 180),
+            "For another server": lambda: signing.signed(aud="https://attacker.example"),
+        },
+        flaw="A request object was taken that is old or for another server.",
+    )
+
+
+@check(
+    "JA-02-lifetime",
+    title="A request object says from when until when it is good, and that is short",
+    sends="request objects without exp, nbf and aud, and good for hours",
     fix="Demand aud, nbf and exp of request objects, at most an hour apart and back.",
     requirements=("FAPI2-MS-5.3.1-2", "FAPI2-MS-5.3.1-3", "FAPI2-MS-5.3.1-4"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
     reach=Reach.FAPI,
     fapi_attackers=("A1",),
-    cwe="CWE-294",
+    cwe="CWE-613",
 )
 def request_objects_end(trial: Trial) -> Outcome:
-    """FAPI 2.0 Message Signing section 5.3.1: an old request, or one for another server, is not a request."""
+    """FAPI 2.0 Message Signing section 5.3.1 bounds the life of a request; RFC 9101 alone leaves it open."""
     signing = _signing(trial)
+    trial.need(
+        trial.deployment.claims_fapi, "the server does not claim FAPI, and RFC 9101 asks for none of it"
+    )
     now = int(trial.deployment.clock.now())
     changes: dict[str, dict[str, object]] = {
         "No exp": {"exp": None},
         "No nbf": {"nbf": None},
         "No aud": {"aud": None},
-        "Expired": {"exp": now - 120, "nbf": now - 180, "iat": now - 180},
         "nbf two hours ago": {"nbf": now - 2 * HOUR, "iat": now - 2 * HOUR},
         "Good for two hours": {"exp": now + 2 * HOUR},
-        "For another server": {"aud": "https://attacker.example"},
     }
     return _refused(
         signing,
         {label: lambda claims=claims: signing.signed(**claims) for label, claims in changes.items()},  # type: ignore[misc]
-        flaw="A request object was taken that is old, endless or for somebody else.",
+        flaw="A request object was taken that is endless or for nobody.",
     )
 
 
@@ -197,7 +232,7 @@ def request_objects_have_an_owner(trial: Trial) -> Outcome:
     title="Parameters beside a request object do not count",
     sends="a request object without redirect_uri, which stands beside it",
     fix="Take every parameter from the request object, and none from beside it.",
-    requirements=("RFC9101-5-p6.2", "RFC9101-6.3-p1.2"),
+    requirements=("RFC9101-5-p6.2", "RFC9101-6.3-p1.1", "RFC9101-6.3-p1.2"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
     reach=Reach.FAPI,
@@ -223,13 +258,40 @@ def beside_does_not_count(trial: Trial) -> Outcome:
 
 
 @check(
+    "JA-05",
+    title="Where requests must be signed, none is taken that is not",
+    sends="an ordinary pushed request without a request object",
+    fix="Refuse requests without a request object while require_signed_request_object is true.",
+    requirements=("FAPI2-MS-5.3.1-1", "RFC9101-10.5-p4.1", "RFC9101-10.5-p3.1", "RFC9126-2.3-p2"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    cwe="CWE-757",
+)
+def signing_is_not_optional(trial: Trial) -> Outcome:
+    """A signature that may be left out proves nothing of those requests that have none (RFC 9101 section 10.5)."""
+    trial.need(
+        trial.deployment.discovery.flag("require_signed_request_object"),
+        "the server does not say that requests must be signed",
+    )
+    signing = _signing(trial)
+    attack = trial.attack("A request that is not signed", signing.flow.push())
+    return trial.judge(
+        [attack],
+        accepted=pushed,
+        failure="A request without a signature was taken.",
+        success="A request without a signature was refused.",
+    )
+
+
+@check(
     "JA-07",
-    title="A client assertion is no request object",
-    sends="a client assertion as request",
+    title="A request object says by its type that it is one",
+    sends="a request object with the type of client assertions",
     fix="Demand the type oauth-authz-req+jwt, or the claims of a request.",
     requirements=("FAPI2-SP-5.4.1-1.1",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
+    reach=Reach.ADVICE,
     cwe="CWE-843",
 )
 def assertion_is_no_request(trial: Trial) -> Outcome:

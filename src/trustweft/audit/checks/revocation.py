@@ -1,4 +1,8 @@
-"""Revocation: who may end a token, and that it then is at its end (RFC 7009)."""
+"""Revocation: who may end a token, and that it then is at its end (RFC 7009).
+
+What ends here is what the check itself began. There are servers that end everything between a client and a user with
+one token, so that these checks run after the others, one by one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from trustweft.audit.checks.refresh import refreshable
 from trustweft.audit.door import unauthenticated
 from trustweft.audit.exchange import Request, form_request
 from trustweft.audit.token_reading import introspecting, introspector
-from trustweft.audit.verdict import Role, Safety, Severity
+from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
     from trustweft.audit.access import Access
@@ -48,9 +52,9 @@ def _refreshed(trial: Trial, access: Access) -> Exchange:
     fix="Authenticate the client at the revocation endpoint.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
-    safety=Safety.REQUESTS,
     cwe="CWE-306",
     owasp="API2:2023",
+    alone=True,
 )
 def revoking_needs_credentials(trial: Trial) -> Outcome:
     """Whoever finds a token could cut its user off; RFC 7009 section 2.1 has the client authenticate first.
@@ -76,6 +80,7 @@ def revoking_needs_credentials(trial: Trial) -> Outcome:
     rfc9700_attackers=("A5",),
     cwe="CWE-863",
     owasp="API1:2023",
+    alone=True,
 )
 def clients_end_their_own(trial: Trial) -> Outcome:
     """RFC 7009 section 2.1: a token of another client is not revoked. The check then uses the refresh token."""
@@ -91,10 +96,20 @@ def _survives(trial: Trial, access: Access, failure: str) -> Outcome:
     trial.need_clear([each.exchange for each in trial.evidence if each.kind == "attack"])
     after = trial.observe("The refresh token afterwards", _refreshed(trial, access))
     trial.need_clear([after])
-    if not after.issued:
+    if not after.issued or _dead_at(trial, access):
         return failed(failure)
-    dead = _dead_at(trial, access)
-    return failed(failure) if dead else passed("The tokens go on working.")
+    token = after.text("refresh_token") or access.refresh_token  # it may have been replaced
+    trial.control(
+        "The client revokes it itself",
+        trial.deployment.wire.send(revoking(trial, access.party, token, "refresh_token")),
+    )
+    again = trial.deployment.refreshing(access).with_parameters(("refresh_token", token))
+    trial.control(
+        "The refresh token after its client revoked it",
+        trial.deployment.send_bound(again, access.party),
+        good=lambda each: not each.issued,
+    )
+    return passed("The tokens went on working until their client revoked them.")
 
 
 @check(
@@ -104,10 +119,10 @@ def _survives(trial: Trial, access: Access, failure: str) -> Outcome:
     fix="Delete or mark the refresh token, and look at the mark when it comes.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.HIGH,
-    safety=Safety.WRITES,
     cwe="CWE-613",
     owasp="API2:2023",
     gives=("outlives",),
+    alone=True,
 )
 def revoked_refresh_token(trial: Trial) -> Outcome:
     """A person who disconnects a client believes that it is over (RFC 7009 section 2)."""
@@ -130,10 +145,10 @@ def revoked_refresh_token(trial: Trial) -> Outcome:
     fix="Remember revoked access tokens until they expire, and look there at introspection and userinfo.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
-    safety=Safety.WRITES,
     cwe="CWE-613",
     owasp="API2:2023",
     gives=("outlives",),
+    alone=True,
 )
 def revoked_access_token(trial: Trial) -> Outcome:
     """A server that answers 200 has said that the token is dead; a client relies on it (RFC 7009 section 2.2).
@@ -162,10 +177,10 @@ def revoked_access_token(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-6.8-4",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    safety=Safety.WRITES,
     cwe="CWE-613",
     owasp="API2:2023",
     gives=("outlives",),
+    alone=True,
 )
 def revocation_takes_the_grant(trial: Trial) -> Outcome:
     """RFC 7009 section 2.1: where access tokens can be revoked, they should go with the refresh token."""
@@ -202,18 +217,22 @@ def unknown_token_is_revoked(trial: Trial) -> Outcome:
 
 
 def _dead_at(trial: Trial, access: Access) -> bool | None:
-    """Return whether introspection, or else userinfo, refuses a token; None where neither can tell."""
+    """Return whether introspection, else userinfo, else an API refuses a token; None where nothing can tell."""
     deployment = trial.deployment
     if deployment.discovery.text("introspection_endpoint"):
         answer = deployment.wire.send(introspecting(deployment, introspector(deployment), access.token))
         trial.observe("Introspection of the access token", answer)
         if answer.ok:
             return not active(answer)
-    url = deployment.discovery.text("userinfo_endpoint")
-    if not url or not access.id_token:
-        return None
-    url = deployment.plan(access.party).endpoint("userinfo_endpoint", access.party)
-    answer = deployment.send_call(deployment.using(Request(method="GET", url=url), access), access)
-    trial.observe("Userinfo with the access token", answer)
+    if deployment.discovery.text("userinfo_endpoint") and access.id_token:
+        url = deployment.plan(access.party).endpoint("userinfo_endpoint", access.party)
+        request = Request(method="GET", url=url)
+    else:
+        protected = [each for each in deployment.operations if each.safe and not each.public]
+        if not protected:
+            return None
+        request = protected[0].request()
+    answer = deployment.send_call(deployment.using(request, access), access)
+    trial.observe("A request with the access token", answer)
     trial.need_clear([answer])
     return not answer.ok

@@ -34,8 +34,8 @@ _TRACES: Final = re.compile(
 
 @check(
     "TK-08-get",
-    title="The token endpoint takes no GET requests",
-    sends="a good token request as GET, its parameters in the query",
+    title="The token endpoint takes POST alone",
+    sends="a good token request as GET, its parameters in the query, and as PUT",
     fix="Answer every method but POST with 405.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
@@ -48,17 +48,24 @@ def no_get(trial: Trial) -> Outcome:
     RFC 6749 section 3.2 has clients use POST, and section 2.3.1 keeps credentials out of addresses.
     """
     redeemed_as_it_should(trial)
-    attack = redeem_changed(
-        trial,
-        "The request as GET",
-        lambda flow, request: _rebound(
-            trial, flow, replace(request, method="GET", url=_with_query(request), form=None)
+    attacks = [
+        redeem_changed(
+            trial,
+            "The request as GET",
+            lambda flow, request: _rebound(
+                trial, flow, replace(request, method="GET", url=_with_query(request), form=None)
+            ),
         ),
-    )
+        redeem_changed(
+            trial,
+            "The request as PUT",
+            lambda flow, request: _rebound(trial, flow, replace(request, method="PUT")),
+        ),
+    ]
     return trial.tokens_refused(
-        [attack],
-        failure="The token endpoint answers GET requests, with credentials in the address.",
-        success="GET was refused.",
+        attacks,
+        failure="The token endpoint answers other methods than POST; with GET credentials stand in the address.",
+        success="GET and PUT were refused.",
     )
 
 

@@ -10,7 +10,7 @@ from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, pa
 from trustweft.audit.exchange import Request, form_request
 from trustweft.audit.forging import read_parts, with_claims, without_signature
 from trustweft.audit.token_reading import audience_of
-from trustweft.audit.verdict import Role, Safety, Severity
+from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
     from trustweft.audit.access import Access
@@ -265,10 +265,10 @@ def no_token_in_query(trial: Trial) -> Outcome:
     fix="Look at the state of token and grant with each userinfo request.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
-    safety=Safety.WRITES,
     cwe="CWE-613",
     owasp="API2:2023",
     gives=("outlives",),
+    alone=True,
 )
 def userinfo_knows_revocation(trial: Trial) -> Outcome:
     """The server itself knows that the token was taken back; its own resource must not serve it."""
