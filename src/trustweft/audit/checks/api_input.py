@@ -57,7 +57,7 @@ def _bad_answers(trial: Trial) -> Iterator[tuple[str, Exchange]]:
     """Yield answers to bad input: to reading operations by their values, to writing ones by bodies nobody can use."""
     operations = trial.deployment.operations
     reading = [each for each in operations if each.safe]
-    points = [each for operation in reading for each in inputs_of(operation)[:2]][:10]
+    points = [each for operation in reading for each in inputs_of(operation)[:4]][:12]
     writing = [each for each in operations if each.method in ("POST", "PUT", "PATCH")][:6]
     trial.need(points or writing, "no operation is known that takes a value from its caller")
     for point in points:

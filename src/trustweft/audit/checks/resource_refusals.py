@@ -104,7 +104,7 @@ def schemes_are_read_exactly(trial: Trial) -> Outcome:
 @check(
     "RS-14",
     title="Tokens do not come back in answers",
-    sends="nothing further: reads what other checks were answered",
+    sends="a token that is none, to a few operations; and reads what other checks were answered",
     fix="Never write the Authorization header into errors, logs or headers.",
     requirements=("RFC9700-4.9.3-3",),
     role=Role.RESOURCE_SERVER,
@@ -118,6 +118,10 @@ def schemes_are_read_exactly(trial: Trial) -> Outcome:
 )
 def tokens_do_not_come_back(trial: Trial) -> Outcome:
     """An error page with the request in it is copied into tickets, logs and monitoring (RFC 9700 section 4.9.2)."""
+    deployment = trial.deployment
+    garbage = replace(deployment.access(), token="trustweft-is-no-token-and-comes-back")  # noqa: S106
+    for operation in protected(trial, SAMPLE):
+        deployment.wire.send(deployment.calling(operation, garbage))
     read = 0
     for exchange in tuple(trial.deployment.wire.exchanges):
         scheme, _, token = (exchange.request.header("authorization") or "").partition(" ")
