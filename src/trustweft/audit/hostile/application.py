@@ -94,7 +94,11 @@ class Application:
         if base == self.addresses.plaintext:
             endpoint = "plaintext"
         exchange = Exchange(
-            request=_as_sent(request, base), status=good.status, headers=good.headers, body=good.body, seconds=0.0
+            request=_as_sent(request, base),
+            status=good.status,
+            headers=good.headers,
+            body=good.body,
+            seconds=0.0,
         )
         self.journal.write(Arrival(name, endpoint, exchange, deviates))
         return good
