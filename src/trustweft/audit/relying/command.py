@@ -84,7 +84,8 @@ class CommandDriver:
         }
 
     def _talk(self, process: subprocess.Popen[str]) -> tuple[tuple[Exchange, ...], str]:
-        said, exchanges = "", list[Exchange]()
+        said = ""
+        exchanges: list[Exchange] = []
         for line in process.stdout or ():
             said += line
             if exchanges:

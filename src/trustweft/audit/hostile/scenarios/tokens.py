@@ -45,7 +45,7 @@ def _one_nonce(endpoint: str, request: HttpRequest, site: Site) -> HttpResponse 
     return json_response({"error": "use_dpop_nonce"}, status=_BAD_REQUEST, headers=headers)
 
 
-def _endless_refusals(endpoint: str, request: HttpRequest, site: Site) -> HttpResponse | None:
+def _endless_refusals(endpoint: str, _request: HttpRequest, site: Site) -> HttpResponse | None:
     if endpoint not in ("userinfo", "api") or site.visit(endpoint) > LOOP_LIMIT:
         return None
     headers = (
@@ -55,7 +55,7 @@ def _endless_refusals(endpoint: str, request: HttpRequest, site: Site) -> HttpRe
     return json_response({"error": "use_dpop_nonce"}, status=_UNAUTHORIZED, headers=headers)
 
 
-def _to_counterfeit(endpoint: str, request: HttpRequest, site: Site) -> HttpResponse | None:
+def _to_counterfeit(endpoint: str, _request: HttpRequest, site: Site) -> HttpResponse | None:
     if endpoint not in ("userinfo", "api"):
         return None
     return HttpResponse(_TEMPORARY_REDIRECT, (("location", f"{site.counterfeit}/{endpoint}"),))
