@@ -109,7 +109,9 @@ class Deployment:
         with self._client_lock:
             if self._client is None:
                 if self.stage_client is None:
-                    raise Inconclusive("nothing says how the client is led to another server: see [relying_party]")
+                    raise Inconclusive(
+                        "nothing says how the client is led to another server: see [relying_party]"
+                    )
                 self._client = self.stage_client()
             return self._client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING
 from trustweft.audit.chains import chains_of, grade
 from trustweft.audit.check import Inconclusive, NotApplicable
 from trustweft.audit.engine import run_checks
+from trustweft.audit.hostile.hosting import HostingError
 from trustweft.audit.preflight import open_wire, prepare, reach
+from trustweft.audit.relying.setting import stage_client
 from trustweft.audit.results import Run, Seen
+from trustweft.audit.target import TargetError
 from trustweft.audit.verdict import Safety
+from trustweft.runtime.files import KeyFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from trustweft.audit.check import Check
     from trustweft.audit.deployment import Deployment
     from trustweft.audit.engine import Progress
+    from trustweft.audit.relying.setting import Staging
+    from trustweft.audit.relying.under_test import ClientUnderTest
     from trustweft.audit.results import Reached
     from trustweft.audit.target import Target
     from trustweft.runtime.clock import Clock
@@ -38,6 +45,7 @@ class Options:
         waits: whether those run that wait for something to expire.
         progress: hears of each result.
         reached: hears what was reached before the first check.
+        staging: how the client application is led to the hostile server; None where it is not.
     """
 
     checks: Sequence[Check]
@@ -45,6 +53,7 @@ class Options:
     waits: bool = False
     progress: Progress = lambda _result: None
     reached: Callable[[Reached], None] = lambda _reached: None
+    staging: Staging | None = None
 
 
 def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -> Run:
@@ -54,8 +63,11 @@ def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -
         TargetError: the target cannot be audited at all.
     """
     began, started_at = time.monotonic(), clock.now()
-    with open_wire(target) as wire:
+    with ExitStack() as opened:
+        wire = opened.enter_context(open_wire(target))
         deployment = prepare(target, wire, clock=clock, entropy=entropy)
+        if options.staging is not None:
+            deployment.stage_client = _stager(deployment, options.staging, opened)
         reached = reach(deployment)
         options.reached(reached)
         results = run_checks(
@@ -98,3 +110,17 @@ def _seen(deployment: Deployment) -> Seen | None:
         token_type=token_type,
         binding="dpop" if token_type.lower() == "dpop" else "mtls" if plan.binding == "mtls" else "none",
     )
+
+
+def _stager(deployment: Deployment, staging: Staging, opened: ExitStack) -> Callable[[], ClientUnderTest]:
+    """Return what serves the hostile server when the first check asks for it, until the audit ends."""
+
+    def stage() -> ClientUnderTest:
+        try:
+            return opened.enter_context(
+                stage_client(deployment.target, staging, clock=deployment.clock, entropy=deployment.entropy)
+            )
+        except (TargetError, HostingError, KeyFileError) as cause:
+            raise Inconclusive(f"the client cannot be led to the hostile server: {cause}") from cause
+
+    return stage

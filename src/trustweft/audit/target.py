@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "ISSUER",
     "Api",
     "Authentication",
     "Binding",
-    "ISSUER",
     "ClientEntry",
     "Endpoints",
     "LoginRecipe",
@@ -233,7 +233,7 @@ class RelyingParty(_Strict, frozen=True, kw_only=True):
     certificate: str | None = None
     private_key: str | None = None
     restart: tuple[str, ...] = ()
-    id_token_algorithm: Literal["ES256", "PS256", "EdDSA", "RS256"] = "ES256"
+    id_token_algorithm: Literal["ES256", "PS256", "EdDSA", "RS256"] = "ES256"  # noqa: S105  # an algorithm
     jwks_uri: Url | None = None
     patience: Annotated[float, msgspec.Meta(gt=0)] = 30.0
 

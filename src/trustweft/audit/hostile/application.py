@@ -16,7 +16,7 @@ from trustweft.audit.hostile.scenario import HONEST, SECOND, Place, Scenario, Si
 from trustweft.protocol.http import HttpResponse, json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from trustweft.audit.hostile.signing import ServerKeys
     from trustweft.protocol.http import HttpRequest
@@ -94,7 +94,11 @@ class Application:
         if base == self.addresses.plaintext:
             endpoint = "plaintext"
         exchange = Exchange(
-            request=_as_sent(request, base), status=good.status, headers=good.headers, body=good.body, seconds=0.0
+            request=_as_sent(request, base),
+            status=good.status,
+            headers=good.headers,
+            body=good.body,
+            seconds=0.0,
         )
         self.journal.write(Arrival(name, endpoint, exchange, deviates))
         return good
@@ -123,25 +127,24 @@ class Application:
             instead = scenario.intercept(endpoint, request, site)
             if instead is not None:
                 return instead, True
-        match endpoint:
-            case "metadata":
-                return self._server.metadata(scenario, site), scenario.metadata is not None
-            case "jwks":
-                return self._server.jwks(site), False
-            case "par":
-                return self._server.push(request, site), False
-            case "authorize":
-                return self._server.authorize(request, scenario, site), scenario.response is not None
-            case "token":
-                deviates = scenario.tokens is not None or scenario.id_token is not None
-                return self._server.tokens(request, scenario, site), deviates
-            case "userinfo":
-                return self._resource.userinfo(request, scenario, site), scenario.userinfo is not None
-            case "revoke":
-                return self._server.revoke(request), False
-            case "api" | "counterfeit":
-                return self._resource.call(request), False
-        return json_response({"error": "not_found"}, status=404), False
+        answers: dict[str, tuple[Callable[[], HttpResponse], object]] = {
+            "metadata": (lambda: self._server.metadata(scenario, site), scenario.metadata),
+            "jwks": (lambda: self._server.jwks(site), None),
+            "par": (lambda: self._server.push(request, site), None),
+            "authorize": (lambda: self._server.authorize(request, scenario, site), scenario.response),
+            "token": (
+                lambda: self._server.tokens(request, scenario, site),
+                scenario.tokens or scenario.id_token,
+            ),
+            "userinfo": (lambda: self._resource.userinfo(request, scenario, site), scenario.userinfo),
+            "revoke": (lambda: self._server.revoke(request), None),
+            "api": (lambda: self._resource.call(request), None),
+            "counterfeit": (lambda: self._resource.call(request), None),
+        }
+        if endpoint not in answers:
+            return json_response({"error": "not_found"}, status=404), False
+        answer, deviation = answers[endpoint]
+        return answer(), deviation is not None
 
     def _site(self, scenario: Scenario) -> Site:
         other = SECOND if SECOND in self.scenarios and scenario.id != SECOND else HONEST

@@ -69,7 +69,9 @@ def make_certificates(
         {
             Place.GOOD: load_or_create_server_certificate(folder / "good", authority=issuer, now=now),
             Place.SELF_SIGNED: _issue(folder, "self-signed", now=now),
-            Place.OTHER_NAME: _issue(folder, "other-name", now=now, issuer=issuer, name="elsewhere.localhost"),
+            Place.OTHER_NAME: _issue(
+                folder, "other-name", now=now, issuer=issuer, name="elsewhere.localhost"
+            ),
             Place.EXPIRED: _issue(folder, "expired", now=now, issuer=issuer, days=-1),
         },
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trustweft.audit.hostile.certificates import Certificates
     from trustweft.protocol.http import HttpRequest, HttpResponse
 
-__all__ = ["HostingError", "free_addresses", "hosting"]
+__all__ = ["HostingError", "free_addresses", "free_port", "hosting"]
 
 BODY_LIMIT: Final = 1_048_576
 START_SECONDS: Final = 20.0
@@ -40,17 +40,18 @@ def free_addresses(base: str | None, certificates: Certificates) -> Addresses:
         certificates: the places that can be served.
     """
     host = (urlsplit(base).hostname or "localhost") if base else "localhost"
-    places = {place: f"https://{host}:{_free_port()}" for place in certificates.files}
+    places = {place: f"https://{host}:{free_port()}" for place in certificates.files}
     if base:
         places[Place.GOOD] = base.rstrip("/")
     return Addresses(
         places=places,
-        counterfeit=f"https://{host}:{_free_port()}",
-        plaintext=f"http://{host}:{_free_port()}",
+        counterfeit=f"https://{host}:{free_port()}",
+        plaintext=f"http://{host}:{free_port()}",
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

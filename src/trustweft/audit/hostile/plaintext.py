@@ -25,7 +25,9 @@ async def serve_plaintext(
     """Serve HTTP/1.1, one request for each connection, as long as the block lasts."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, EOFError, asyncio.TimeoutError, asyncio.LimitOverrunError):
+        with contextlib.suppress(
+            OSError, ValueError, EOFError, asyncio.TimeoutError, asyncio.LimitOverrunError
+        ):
             async with asyncio.timeout(_SECONDS):
                 writer.write(_encoded(respond(await _read(reader))))
                 await writer.drain()

@@ -23,7 +23,9 @@ Document = dict[str, object]
 
 HONEST = "honest"  # nothing deviates: the control
 SECOND = "second"  # nothing deviates either: another server of the same client
-DENIED = "denied"  # nothing deviates, and the user says no: what the client looks like when nobody is logged in
+DENIED = (
+    "denied"  # nothing deviates, and the user says no: what the client looks like when nobody is logged in
+)
 
 
 class Place(Enum):

@@ -78,9 +78,7 @@ class BrowserDriver:
 
     def browser(self, issuer: str) -> UserAgent:
         """Return a fresh browser that stops where the application is called back."""
-        return UserAgent(
-            self.wire, recipe=self._recipe, redirect_uri=self._applications(issuer).callback
-        )
+        return UserAgent(self.wire, recipe=self._recipe, redirect_uri=self._applications(issuer).callback)
 
     def ride(self, issuer: str) -> Ride:
         """Go through one flow.

@@ -49,7 +49,7 @@ class CommandDriver:
             Inconclusive: the program cannot be started.
         """
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603  # the command of the target file, without a shell
                 [each.replace(ISSUER, issuer) for each in self._relying.command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -63,7 +63,7 @@ class CommandDriver:
         patience = threading.Timer(self._relying.patience, process.kill)
         patience.start()
         try:
-            exchanges, said = self._talk(process, issuer)
+            exchanges, said = self._talk(process)
             status = process.wait()
         finally:
             patience.cancel()
@@ -83,8 +83,9 @@ class CommandDriver:
             "SSL_CERT_FILE": trusted,
         }
 
-    def _talk(self, process: subprocess.Popen[str], issuer: str) -> tuple[tuple[Exchange, ...], str]:
-        said, exchanges = "", list[Exchange]()
+    def _talk(self, process: subprocess.Popen[str]) -> tuple[tuple[Exchange, ...], str]:
+        said = ""
+        exchanges: list[Exchange] = []
         for line in process.stdout or ():
             said += line
             if exchanges:

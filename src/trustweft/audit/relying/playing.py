@@ -46,8 +46,8 @@ def play(trial: Trial, scenario: str, *, label: str) -> Flow:
     flow = client_of(trial).play(scenario)
     for each in flow.arrivals:
         trial.keep("attack" if each.deviates else "observation", f"{label}: {each.endpoint}", each.exchange)
-    for each in flow.ride.exchanges[-1:]:
-        trial.observe(f"{label}: what the user saw last", each)
+    for seen in flow.ride.exchanges[-1:]:
+        trial.observe(f"{label}: what the user saw last", seen)
     if not flow.delivered:
         raise Inconclusive(_undelivered(client_of(trial), flow))
     return flow

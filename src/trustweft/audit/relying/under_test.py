@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from trustweft.audit.check import Inconclusive
 from trustweft.audit.hostile.resource_server import presented_token
-from trustweft.audit.hostile.scenario import DENIED, HONEST
+from trustweft.audit.hostile.scenario import DENIED, HONEST, SECOND
 
 if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange
@@ -126,7 +126,9 @@ class ClientUnderTest:
 
     def _restart(self) -> None:
         try:
-            subprocess.run(self.relying.restart, check=True, timeout=_RESTART_SECONDS, capture_output=True)
+            subprocess.run(  # noqa: S603  # the command of the target file, without a shell
+                self.relying.restart, check=True, timeout=_RESTART_SECONDS, capture_output=True
+            )
         except (OSError, subprocess.SubprocessError) as cause:
             raise Inconclusive(f"{self.relying.restart[0]} did not restart the client: {cause}") from cause
 
@@ -138,10 +140,12 @@ class ClientUnderTest:
         """
         flow = self._once(HONEST)
         if not any(each.issued for each in flow.redeemed) or flow.ride.features.get("exit") is False:
-            raise Inconclusive(
-                f"the client does not finish a flow with an honest server: {_how_far(flow)}"
-            )
+            raise Inconclusive(f"the client does not finish a flow with an honest server: {_how_far(flow)}")
         return flow
+
+    def second(self) -> Flow:
+        """Return the flow with another server that does everything right, played once."""
+        return self._once(SECOND)
 
     def denied(self) -> Flow:
         """Return the flow that the user denied, played once."""
@@ -166,4 +170,3 @@ def _how_far(flow: Flow) -> str:
     reached = ", ".join(dict.fromkeys(each.endpoint for each in flow.arrivals)) or "nothing"
     said = f"; it said: {flow.ride.said[-200:]}" if flow.ride.said else ""
     return f"it reached {reached}{said}"
-

@@ -96,7 +96,9 @@ SCENARIOS: Final = (
     Scenario(id="RP-06-token-hash", must=_REFUSE, id_token=_wrong_hash),
     Scenario(id="RP-06-missing", must=_REFUSE, id_token=lambda _draft, _site: None),
     Scenario(id="RP-07-own-key", must=_REFUSE, id_token=_own_key),
-    Scenario(id="RP-07-key-elsewhere", must="fetch no key from where the token says", id_token=_key_elsewhere),
+    Scenario(
+        id="RP-07-key-elsewhere", must="fetch no key from where the token says", id_token=_key_elsewhere
+    ),
     Scenario(
         id="RP-15-userinfo-subject",
         must="not use claims about another user than the ID token names",

@@ -45,7 +45,7 @@ def _one_nonce(endpoint: str, request: HttpRequest, site: Site) -> HttpResponse 
     return json_response({"error": "use_dpop_nonce"}, status=_BAD_REQUEST, headers=headers)
 
 
-def _endless_refusals(endpoint: str, request: HttpRequest, site: Site) -> HttpResponse | None:
+def _endless_refusals(endpoint: str, _request: HttpRequest, site: Site) -> HttpResponse | None:
     if endpoint not in ("userinfo", "api") or site.visit(endpoint) > LOOP_LIMIT:
         return None
     headers = (
@@ -55,28 +55,20 @@ def _endless_refusals(endpoint: str, request: HttpRequest, site: Site) -> HttpRe
     return json_response({"error": "use_dpop_nonce"}, status=_UNAUTHORIZED, headers=headers)
 
 
-def _to_counterfeit(endpoint: str, request: HttpRequest, site: Site) -> HttpResponse | None:
+def _to_counterfeit(endpoint: str, _request: HttpRequest, site: Site) -> HttpResponse | None:
     if endpoint not in ("userinfo", "api"):
         return None
     return HttpResponse(_TEMPORARY_REDIRECT, (("location", f"{site.counterfeit}/{endpoint}"),))
 
 
-
-
 SCENARIOS: Final = (
-    Scenario(
-        id="RP-09-token-type", must="not use a token that is bound to nothing", tokens=_bearer
-    ),
+    Scenario(id="RP-09-token-type", must="not use a token that is bound to nothing", tokens=_bearer),
     Scenario(
         id="RP-09-unknown-type", must="not use a token of a type that it does not know", tokens=_unknown_type
     ),
-    Scenario(
-        id="RP-10-nonce-loop", must="give up after a few attempts", intercept=_endless_nonces
-    ),
+    Scenario(id="RP-10-nonce-loop", must="give up after a few attempts", intercept=_endless_nonces),
     Scenario(id="RP-10-nonce-used", must="put the nonce into its next proof", intercept=_one_nonce),
-    Scenario(
-        id="RP-10-refusal-loop", must="give up after a few attempts", intercept=_endless_refusals
-    ),
+    Scenario(id="RP-10-refusal-loop", must="give up after a few attempts", intercept=_endless_refusals),
     Scenario(
         id="RP-11-redirected-token",
         must="not send its access token where an answer of the API redirects it",
