@@ -28,7 +28,7 @@ __all__ = ["Fix", "Safe", "Workshop", "candidates"]
 
 _PRICE: Final = {"configuration": 1, "server": 2, "client": 3, "client-and-server": 4, "hardware": 7}
 # What an ecosystem offers, not what it defends itself with.
-_FEATURES: Final = frozenset({"refresh", "second_client", "dcr", "ciba", "device"})
+_FEATURES: Final = frozenset({"refresh", "second_client", "introspection", "dcr", "ciba", "device"})
 _QUESTIONS: Final = 40  # for one attack; the search for fixes ends then, with what it has
 
 Safe = tuple[frozenset[str], str]

@@ -160,6 +160,8 @@ def honest(setting: Setting) -> dict[str, Trace | None]:
         wanted["two honest flows at once"] = "honest(two_at_once)"
     if "refresh" in setting.mechanisms:
         wanted["refresh"] = "honest(refresh)"
+    if "second_client" in setting.mechanisms:
+        wanted["flow at the second client"] = "honest(second_client)"
     if "a1a" in setting.attackers:
         wanted["flow with the attacker's server"] = "honest(attackers_server)"
     wanted |= {
