@@ -134,7 +134,11 @@ def _fixes(proof: Proof, finding: Finding) -> str:
         f"<td>{escape(', '.join(sorted({registry[each].cost for each in fix.mechanisms})))}</td><td>{fix.cost}</td></tr>"
         for fix in fixes
     ]
-    return _table(["Switch on", "Takes", "Cost"], rows)
+    checked = (
+        f"<p>Each is checked with at most {escape(str(proof.bound))}: against this attack, and against every goal and all "
+        "attackers that are without an attack now. At most four are named; there may be others.</p>"
+    )
+    return _table(["Switch on", "Takes", "Cost"], rows) + checked
 
 
 def _accepted(proof: Proof) -> str:

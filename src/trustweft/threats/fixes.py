@@ -3,7 +3,8 @@
 Implicit hitting sets: every attack survives some largest set of further mechanisms; whatever is missing from that set
 is a core, and a fix has something of every core. A smallest candidate that no attack survives is a minimal fix.
 A candidate with which nobody can log in is none. Mechanisms are not all monotone (pushed requests make audience
-injection possible), so each fix is held once more against every goal and every attacker, in more sessions.
+injection possible), so each fix is held once more against every goal and all attackers that were without an attack,
+in as many sessions as the proof looks at.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = ["Fix", "Safe", "Workshop", "candidates"]
 _PRICE: Final = {"configuration": 1, "server": 2, "client": 3, "client-and-server": 4, "hardware": 7}
 # What an ecosystem offers, not what it defends itself with.
 _FEATURES: Final = frozenset({"refresh", "second_client", "introspection", "dcr", "ciba", "device"})
+_NAMED: Final = 4  # fixes for one attack; the page and the manual say so
 _QUESTIONS: Final = 40  # for one attack; the search for fixes ends then, with what it has
 
 Safe = tuple[frozenset[str], str]
@@ -86,7 +88,7 @@ class Workshop:
         self._bound = bound
         self._mended: dict[frozenset[str], Searcher] = {}
 
-    def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = 4) -> tuple[Fix, ...]:
+    def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = _NAMED) -> tuple[Fix, ...]:
         """Return fixes for what these attackers do to ``goal``, cheapest first; none where nothing helps."""
         found = _Search(self, attackers, goal).fixes(limit)
         kept = [mechanisms for mechanisms in found if self._keeps_promises(mechanisms)]
