@@ -59,7 +59,9 @@ def coverage(
     hole; a hole in a "shall" makes the command end with 1.
     """
     try:
-        rows = tuple(row for each in specifications for row in cover(each, attacks=attacks_closed()))
+        rows = tuple(
+            row for each in dict.fromkeys(specifications) for row in cover(each, attacks=attacks_closed())
+        )
         groups = load_crosswalk().select(row.mechanism for row in rows)
     except ProfileError as cause:
         raise click.ClickException(str(cause)) from cause

@@ -20,6 +20,7 @@ __all__ = ["DUTIES_OF_MECHANISMS", "broken_promises"]
 # A mechanism, and the duty that says the same.
 DUTIES_OF_MECHANISMS: Final = (
     ("par", "require_pushed_authorization_requests"),
+    ("confidential_clients", "confidential_clients_only"),
     ("pkce_req", "require_pkce"),
     ("once", "single_use_codes"),
     ("exact_ruri", "require_registered_redirect_uri"),

@@ -70,6 +70,11 @@ def test_the_crosswalk_counts_what_no_certificate_touches() -> None:
     assert sum(group["requirements"] for group in table["groups"]) == len(load_requirements("FAPI2-SP"))
 
 
+def test_a_specification_that_is_named_twice_counts_once() -> None:
+    once = run("--specification", "RFC9207", "--json").stdout
+    assert run("--specification", "RFC9207", "--specification", "RFC9207", "--json").stdout == once
+
+
 def test_an_unknown_specification_is_an_error_in_a_sentence() -> None:
     """No trace of the program."""
     done = run("--specification", "FAPI3")
