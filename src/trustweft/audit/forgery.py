@@ -62,13 +62,9 @@ def travels_cross_site(cookie: Cookie) -> bool:
 
     Without the attribute not all of them keep it back.
     """
+    names = ("SameSite", "samesite", "Samesite", "sameSite", "SAMESITE")  # the jar keeps what was written
     attribute = next(
-        (
-            cookie.get_nonstandard_attr(name)
-            for name in ("SameSite", "samesite", "Samesite")
-            if cookie.has_nonstandard_attr(name)
-        ),
-        None,
+        (cookie.get_nonstandard_attr(name) for name in names if cookie.has_nonstandard_attr(name)), None
     )
     return attribute is None or attribute.lower() == "none"
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-__all__ = ["ATTACKER", "MARK", "VARIANTS", "foreign_addresses", "is_delivery"]
+__all__ = ["ATTACKER", "MARK", "is_delivery", "variants"]
 
 ATTACKER: Final = "attacker.example"
 MARK: Final = "trustweft-variant"  # stands in each address that differs in path or query
 
 
-def foreign_addresses(registered: str) -> dict[str, str]:
-    """Return addresses on other hosts than the registered one, by what is wrong with each."""
+def _hosts(registered: str) -> dict[str, str]:
     parts = urlsplit(registered)
     scheme, netloc, path = parts.scheme, parts.netloc, parts.path
     host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
@@ -137,13 +136,26 @@ def _equivalents(registered: str) -> dict[str, str]:
     }
 
 
-VARIANTS: Final = {
+_FAMILIES: Final = {
+    "host": _hosts,
     "path": _paths,
     "query": _queries,
     "scheme": _schemes,
     "disguise": _disguises,
     "equivalent": _equivalents,
 }
+
+
+def variants(family: str, registered: str) -> dict[str, str]:
+    """Return addresses that differ from the registered one, by what is wrong with each.
+
+    Args:
+        family: ``host``, ``path``, ``query``, ``scheme``, ``disguise`` or ``equivalent``.
+        registered: the redirect URI.
+    """
+    return {
+        label: address for label, address in _FAMILIES[family](registered).items() if address != registered
+    }
 
 
 def is_delivery(location: str, *, own: tuple[str, ...], server: str) -> bool:

@@ -10,7 +10,7 @@ from trustweft.audit.asking import Reply, ask, judge_replies, open_and_finish
 from trustweft.audit.check import Inconclusive, check, suspected
 from trustweft.audit.checks.pushed_request import pushed
 from trustweft.audit.exchange import origin_of
-from trustweft.audit.redirect_variants import ATTACKER, VARIANTS, foreign_addresses, is_delivery
+from trustweft.audit.redirect_variants import ATTACKER, is_delivery, variants
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def no_response_to_other_hosts(trial: Trial) -> Outcome:
         )
     return browsing.judge(
         trial,
-        unrelated | foreign_addresses(browsing.registered),
+        unrelated | variants("host", browsing.registered),
         what="a host that only resembles the client's",
     )
 
@@ -134,7 +134,7 @@ def no_response_to_other_paths(trial: Trial) -> Outcome:
     """
     browsing = _logged_in(trial)
     return browsing.judge(
-        trial, VARIANTS["path"](browsing.registered), what="another path of the client's host"
+        trial, variants("path", browsing.registered), what="another path of the client's host"
     )
 
 
@@ -155,7 +155,7 @@ def no_response_to_added_parameters(trial: Trial) -> Outcome:
     """Who adds parameters steers the client's page, or plants a second code beside the server's."""
     browsing = _logged_in(trial)
     return browsing.judge(
-        trial, VARIANTS["query"](browsing.registered), what="a redirect URI to which something was added"
+        trial, variants("query", browsing.registered), what="a redirect URI to which something was added"
     )
 
 
@@ -179,7 +179,7 @@ def no_response_to_other_schemes(trial: Trial) -> Outcome:
     With javascript the address is a program that runs in the name of the page. The check keeps host and path, and exchanges what stands around them.
     """
     browsing = _logged_in(trial)
-    return browsing.judge(trial, VARIANTS["scheme"](browsing.registered), what="another scheme or port")
+    return browsing.judge(trial, variants("scheme", browsing.registered), what="another scheme or port")
 
 
 @check(
@@ -200,7 +200,7 @@ def no_response_to_disguises(trial: Trial) -> Outcome:
     """What one reader cuts off, another reads: a line break in an address writes headers of the answer."""
     browsing = _logged_in(trial)
     return browsing.judge(
-        trial, VARIANTS["disguise"](browsing.registered), what="an address with something hidden in it"
+        trial, variants("disguise", browsing.registered), what="an address with something hidden in it"
     )
 
 
@@ -224,7 +224,7 @@ def addresses_are_not_made_alike(trial: Trial) -> Outcome:
     """
     browsing = _logged_in(trial)
     return browsing.judge(
-        trial, VARIANTS["equivalent"](browsing.registered), what="another spelling of the redirect URI"
+        trial, variants("equivalent", browsing.registered), what="another spelling of the redirect URI"
     )
 
 

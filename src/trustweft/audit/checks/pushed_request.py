@@ -249,6 +249,9 @@ def request_uri_belongs_to_client(trial: Trial) -> Outcome:
     flow = pushing_flow(trial)
     stranger = deployment.party(1)
     good_request(trial)
+    # What both may ask for, so that it is not refused for its scope.
+    common = [each for each in flow.party.entry.scope.split() if each in stranger.entry.scope.split()]
+    flow.with_parameters({"scope": " ".join(common) or flow.party.entry.scope})
     answer = flow.push()
     request_uri = flow.plan.expect(answer, "request_uri", "the pushed authorization request")
     url = flow.authorization_url({"client_id": stranger.client_id, "request_uri": request_uri})
