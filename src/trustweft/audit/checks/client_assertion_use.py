@@ -305,6 +305,44 @@ def assertion_is_used_up_for_every_grant(trial: Trial) -> Outcome:
     )
 
 
+@check(
+    "CA-07-proof",
+    title="A used DPoP proof is refused for every grant",
+    sends="a used proof with a fresh code, and with a refresh token",
+    fix="Remember the jti of proofs for every grant of the token endpoint.",
+    requirements=("RFC9449-11.1-p2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.ADVICE,
+    fapi_attackers=("A5",),
+    cwe="CWE-294",
+    owasp="API2:2023",
+)
+def proof_is_used_up_for_every_grant(trial: Trial) -> Outcome:
+    """A proof that was seen once shows that somebody had the key then, not that they have it now (RFC 9449 section 11.1).
+
+    The check sends the proof of one token request with the next ones; all else in them is fresh.
+    """
+    deployment = trial.deployment
+    party = deployment.party()
+    trial.need(deployment.plan(party).binding == "dpop", "the server does not know DPoP")
+    trial.need("authorization_code" in party.entry.grant_types, "the client may not use codes")
+    flow, other = deployment.flow(party), deployment.flow(party)
+    first = deployment.send_bound(flow.token_request(deployment.code(flow)), party)
+    trial.control("A code with a proof", first, good=lambda each: each.issued)
+    proof = first.request.header("dpop")
+    access = read_access(first, party=party, user=None, flow=flow, now=deployment.clock.now())
+    requests = {"Another code with the same proof": other.token_request(deployment.code(other))}
+    if access.refresh_token:
+        requests["A refresh token with the same proof"] = deployment.refreshing(access)
+    attacks = [trial.attack(label, request.with_header("dpop", proof)) for label, request in requests.items()]
+    return trial.tokens_refused(
+        attacks,
+        failure="A used proof was taken for another grant.",
+        success="The used proof was refused for every grant.",
+    )
+
+
 def _with(trial: Trial, party: Party, assertion: str, request: Request) -> Exchange:
     """Send a request with this very assertion, once more with a fresh proof where the server asks for its nonce."""
     answer = trial.deployment.wire.send(showing(assertion)(request))

@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from trustweft.audit.check import check, failed, passed
 from trustweft.audit.checks.client_assertion_forged import signing_door
 from trustweft.audit.door import open_door, unauthenticated, with_assertion
+from trustweft.audit.exchange import form_request
 from trustweft.audit.parties import basic
+from trustweft.audit.token_reading import introspector
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
@@ -210,6 +212,42 @@ def one_client_per_request(trial: Trial) -> Outcome:
         attacks,
         accepted=door.entered,
         failure="A request named two clients and went through.",
+        success="Requests that name two clients were refused.",
+    )
+
+
+@check(
+    "CA-08-endpoints",
+    title="No endpoint takes a request that names two clients",
+    sends="introspection and revocation requests with another client's client_id",
+    fix="Compare client_id with the authenticated client at every endpoint.",
+    requirements=("FAPI2-SP-5.3.2.1-6",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-863",
+)
+def one_client_at_every_endpoint(trial: Trial) -> Outcome:
+    """RFC 7521 section 4.2 holds wherever a client authenticates: what is said twice is never used in two senses."""
+    deployment = trial.deployment
+    other = ("client_id", "trustweft-check-somebody-else")
+    attacks = []
+    for name, party in (
+        ("introspection_endpoint", introspector(deployment)),
+        ("revocation_endpoint", deployment.party()),
+    ):
+        if not deployment.discovery.text(name) or party.entry.authentication != "private_key_jwt":
+            continue
+        url = deployment.plan(party).endpoint(name, party)
+        asked = form_request(url, ("token", party.entropy.token()))
+        trial.control(f"A good request to the {name}", deployment.wire.send(party.authenticate(asked)))
+        attacks.append(
+            trial.attack(f"Another client_id at the {name}", party.authenticate(asked).with_parameters(other))
+        )
+    trial.need(attacks, "no other endpoint than the token endpoint takes client assertions")
+    return trial.judge(
+        attacks,
+        accepted=lambda each: each.ok,
+        failure="An endpoint took a request that names two clients.",
         success="Requests that name two clients were refused.",
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.check import check
 from trustweft.audit.door import open_door
+from trustweft.audit.exchange import form_request
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -95,4 +96,32 @@ def certificate_of_another_client(trial: Trial) -> Outcome:
         accepted=door.entered,
         failure="Another client's certificate authenticated the client.",
         success="Another client's certificate was refused.",
+    )
+
+
+@check(
+    "CA-10-revocation",
+    title="A client shows its certificate at revocation as well",
+    sends="the revocation of a client's own token without its certificate",
+    fix="Authenticate by certificate at every endpoint that clients authenticate at.",
+    requirements=("FAPI2-SP-5.3.2.1-6", "RFC8705-2-p2"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    cwe="CWE-306",
+    owasp="API2:2023",
+    alone=True,
+)
+def certificate_is_demanded_at_revocation(trial: Trial) -> Outcome:
+    """The rules of client authentication are one list, and each endpoint may have forgotten to read it."""
+    party = certificate_door(trial).party
+    deployment = trial.deployment
+    url = deployment.plan(party).endpoint("revocation_endpoint", party)
+    good = party.authenticate(form_request(url, ("token", deployment.entropy.token())))
+    trial.control("With its certificate", deployment.wire.send(good))
+    attack = trial.attack("Without its certificate", replace(good, certificate=None))
+    return trial.judge(
+        [attack],
+        accepted=lambda each: each.ok,
+        failure="The client revoked without its certificate.",
+        success="Without the certificate the revocation was refused.",
     )

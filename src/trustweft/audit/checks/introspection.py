@@ -155,6 +155,40 @@ def resource_servers_see_their_own(trial: Trial) -> Outcome:
 
 
 @check(
+    "IN-01-replay",
+    title="A resource server's assertion works once",
+    sends="an introspection request twice, with one assertion",
+    fix="Remember used assertions at the introspection endpoint as at every other.",
+    requirements=("FAPI2-SP-5.3.2.1-6.2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    fapi_attackers=("A5",),
+    cwe="CWE-294",
+    owasp="API2:2023",
+)
+def assertion_asks_once(trial: Trial) -> Outcome:
+    """An assertion that somebody finds in a log of the resource server would tell them whose each token is.
+
+    OpenID Connect Core section 9: an assertion is used once, wherever it authenticates.
+    """
+    access = known_active(trial)
+    deployment = trial.deployment
+    server = introspector(deployment)
+    trial.need(
+        server.entry.authentication == "private_key_jwt", "the resource server does not sign assertions"
+    )
+    request = introspecting(deployment, server, access.token)
+    trial.control("An assertion for the first time", deployment.wire.send(request), good=active)
+    attack = trial.attack("The same assertion again", request)
+    return trial.judge(
+        [attack],
+        accepted=active,
+        failure="An assertion asked about tokens a second time.",
+        success="The assertion was refused the second time.",
+    )
+
+
+@check(
     "IN-02",
     title="What is no token is not active",
     sends="introspection requests about changed, unsigned and invented tokens",

@@ -9,6 +9,7 @@ import msgspec
 from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.door import open_door
 from trustweft.audit.forging import read_parts
+from trustweft.audit.redemption import redeem_changed
 from trustweft.audit.token_reading import audience_of
 from trustweft.audit.verdict import Role, Severity
 from trustweft.audit.verifying import can_verify, verifies
@@ -64,6 +65,44 @@ def unknown_details_give_no_token(trial: Trial) -> Outcome:
         accepted=door.entered,
         failure="A token was given for details that the server cannot know.",
         success="Details that the server cannot know were refused.",
+    )
+
+
+@check(
+    "TK-22-grants",
+    title="Details that were never agreed to are refused with every grant",
+    sends="a code, and a refresh token, with authorization_details of an unknown type",
+    fix="Compare the details of a token request with those that the user agreed to, whichever the grant is.",
+    requirements=("RFC9396-8-p1", "RFC9396-5-p1.1"),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-863",
+    owasp="API5:2023",
+)
+def details_are_read_with_every_grant(trial: Trial) -> Outcome:
+    """A client that is given a token although its details were not understood believes that it has what it asked for.
+
+    RFC 9396 sections 6 and 8: the details of a token request are held against those of the grant, and refused where
+    they are wrong.
+    """
+    _types(trial)
+    deployment = trial.deployment
+    party = deployment.party()
+    trial.need("authorization_code" in party.entry.grant_types, "the client may not use codes")
+    access = deployment.access()
+    trial.control("A good token request", access.answer, good=lambda each: each.issued)
+    details = ("authorization_details", '[{"type": "trustweft-check-unknown"}]')
+    attacks = [
+        redeem_changed(trial, "A code with details", lambda _flow, request: request.with_parameters(details))
+    ]
+    if access.refresh_token:
+        fresh = deployment.fresh_access()
+        request = deployment.refreshing(fresh, details)
+        attacks.append(trial.attack("A refresh token with details", deployment.send_bound(request, party)))
+    return trial.tokens_refused(
+        attacks,
+        failure="Details that the user never saw were passed over, and a token was given.",
+        success="Details that the user never saw were refused.",
     )
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
-from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
-from trustweft.audit.exchange import Request, form_request
+from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.exchange import Request
 from trustweft.audit.forging import read_parts, with_claims, without_signature
-from trustweft.audit.token_reading import audience_of
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -34,7 +32,13 @@ def asking(trial: Trial, access: Access) -> Request:
     return trial.deployment.using(Request(method="GET", url=url), access)
 
 
-def _good(trial: Trial) -> tuple[Access, Exchange]:
+def known_good(trial: Trial) -> tuple[Access, Exchange]:
+    """Return a good token with the answer that it got, which is the control.
+
+    Raises:
+        Inconclusive: it was refused.
+        NotApplicable: there is no userinfo, or the client does not use OpenID Connect.
+    """
     deployment = trial.deployment
     trial.need(deployment.discovery.text("userinfo_endpoint"), "the server names no userinfo_endpoint")
     access = deployment.access()
@@ -56,7 +60,7 @@ def _good(trial: Trial) -> tuple[Access, Exchange]:
 )
 def userinfo_needs_a_token(trial: Trial) -> Outcome:
     """Userinfo is a protected resource like any other (OpenID Connect Core section 5.3.1)."""
-    access, _ = _good(trial)
+    access, _ = known_good(trial)
     request = asking(trial, access)
     attacks = [
         trial.attack("No token", request.with_header("authorization", None)),
@@ -87,7 +91,7 @@ def userinfo_needs_a_token(trial: Trial) -> Outcome:
 )
 def userinfo_verifies(trial: Trial) -> Outcome:
     """A real token whose claims were changed is the forgery that is most like a good one: all but the signature fits."""
-    access, _ = _good(trial)
+    access, _ = known_good(trial)
     trial.need(read_parts(access.token)[1], "access tokens are opaque")
     attacks = []
     for label, token in (
@@ -95,7 +99,7 @@ def userinfo_verifies(trial: Trial) -> Outcome:
         ("Another subject under the old signature", with_claims(access.token, sub="somebody-else")),
         ("A later exp under the old signature", with_claims(access.token, exp=4_102_444_800)),
     ):
-        attacks.append(trial.attack(label, asking(trial, _with_token(access, token))))
+        attacks.append(trial.attack(label, asking(trial, carrying_another(access, token))))
     return trial.judge(
         attacks,
         accepted=told,
@@ -117,7 +121,7 @@ def userinfo_verifies(trial: Trial) -> Outcome:
 )
 def userinfo_needs_openid(trial: Trial) -> Outcome:
     """A person who agreed to one thing did not agree to say who they are (OpenID Connect Core section 5.3.1)."""
-    _good(trial)
+    known_good(trial)
     deployment = trial.deployment
     party = deployment.party()
     without = " ".join(scope for scope in party.entry.scope.split() if scope != "openid")
@@ -146,7 +150,7 @@ def userinfo_needs_openid(trial: Trial) -> Outcome:
 )
 def userinfo_is_about_people(trial: Trial) -> Outcome:
     """Nobody logged in for such a token, so that whoever userinfo names is somebody else (RFC 9700 section 4.15)."""
-    _good(trial)
+    known_good(trial)
     deployment = trial.deployment
     own = deployment.own_access()
     attack = trial.attack("The client's own token", deployment.send_call(asking(trial, own), own))
@@ -169,7 +173,7 @@ def userinfo_is_about_people(trial: Trial) -> Outcome:
 )
 def same_person(trial: Trial) -> Outcome:
     """A client must compare both (OpenID Connect Core section 5.3.2), and refuse the login where they differ."""
-    access, answer = _good(trial)
+    access, answer = known_good(trial)
     here = answer.text("sub") or read_parts(answer.page().strip())[1].get("sub")
     there = read_parts(access.id_token)[1].get("sub")
     if there is None:
@@ -192,7 +196,7 @@ def same_person(trial: Trial) -> Outcome:
 )
 def userinfo_follows_scope(trial: Trial) -> Outcome:
     """OpenID Connect Core section 5.4 says which scope asks for which claims; the person saw the scope."""
-    _good(trial)
+    known_good(trial)
     deployment = trial.deployment
     access = deployment.access(scope="openid")
     if set(access.scope.split()) - {"openid"}:
@@ -222,150 +226,6 @@ _ASKED_BY_SCOPE = {
 }
 
 
-@check(
-    "UI-03",
-    title="Userinfo takes no token from the address",
-    sends="an access token as a parameter of the query",
-    fix="Read access tokens from the Authorization header alone.",
-    requirements=("RFC9700-4.3.2-1",),
-    role=Role.AUTHORIZATION_SERVER,
-    severity=Severity.MEDIUM,
-    rfc9700_attackers=("A5",),
-    cwe="CWE-598",
-    owasp="API2:2023",
-    gives=("token-leaks",),
-)
-def no_token_in_query(trial: Trial) -> Outcome:
-    """Addresses are logged and remembered, tokens in them with it (RFC 9700 section 4.3.2)."""
-    access, _ = _good(trial)
-    request = asking(trial, access)
-    query = urlencode({"access_token": access.token})
-    bare = request.with_header("authorization", None)
-    attack = trial.attack(
-        "The token in the query",
-        Request(
-            method="GET",
-            url=f"{request.url}?{query}",
-            headers=bare.headers,
-            certificate=request.certificate,
-        ),
-    )
-    return trial.judge(
-        [attack],
-        accepted=told,
-        failure="Userinfo takes access tokens from the query.",
-        success="A token in the query was refused.",
-    )
-
-
-@check(
-    "UI-04",
-    title="Userinfo refuses a revoked token",
-    sends="the revocation of a token of its own, then a userinfo request with it",
-    fix="Look at the state of token and grant with each userinfo request.",
-    role=Role.AUTHORIZATION_SERVER,
-    severity=Severity.MEDIUM,
-    cwe="CWE-613",
-    owasp="API2:2023",
-    gives=("outlives",),
-    alone=True,
-)
-def userinfo_knows_revocation(trial: Trial) -> Outcome:
-    """The server itself knows that the token was taken back; its own resource must not serve it."""
-    _good(trial)
-    deployment = trial.deployment
-    trial.need(deployment.discovery.text("revocation_endpoint"), "the server names no revocation_endpoint")
-    access = deployment.fresh_access()
-    trial.control(
-        "Userinfo before the revocation", deployment.send_call(asking(trial, access), access), good=told
-    )
-    url = deployment.plan(access.party).endpoint("revocation_endpoint", access.party)
-    revoked = deployment.wire.send(access.party.authenticate(form_request(url, ("token", access.token))))
-    if revoked.text("error") == "unsupported_token_type":
-        raise NotApplicable("the server says that it cannot revoke access tokens")
-    trial.control("The revocation", revoked)
-    attack = trial.attack(
-        "Userinfo after the revocation", deployment.send_call(asking(trial, access), access)
-    )
-    return trial.judge(
-        [attack],
-        accepted=told,
-        failure="Userinfo serves a revoked token.",
-        success="The revoked token was refused.",
-    )
-
-
-@check(
-    "UI-05",
-    title="Userinfo takes access tokens alone",
-    sends="an ID token and a client assertion as access tokens",
-    fix="Demand the type of access tokens, and the server itself as audience.",
-    role=Role.AUTHORIZATION_SERVER,
-    severity=Severity.HIGH,
-    cwe="CWE-843",
-    owasp="API2:2023",
-    gives=("token-usable-by-thief",),
-)
-def userinfo_takes_access_tokens(trial: Trial) -> Outcome:
-    """An ID token has the right signature, issuer and person; only its type and audience say that it opens nothing."""
-    access, _ = _good(trial)
-    tokens = {"The ID token": access.id_token, "The refresh token": access.refresh_token}
-    attacks = [
-        trial.attack(
-            f"{label}, as {scheme}",
-            asking(trial, _with_token(access, token)).with_header("authorization", f"{scheme} {token}"),
-        )
-        for label, token in tokens.items()
-        for scheme in dict.fromkeys((access.scheme, "Bearer"))
-        if token
-    ]
-    return trial.judge(
-        attacks,
-        accepted=told,
-        failure="Userinfo takes something for an access token that is none.",
-        success="Other tokens were refused.",
-    )
-
-
-@check(
-    "UI-06",
-    title="Userinfo refuses tokens for other resource servers",
-    sends="a token whose audience is another resource server",
-    fix="Compare aud with the server's own identifier.",
-    requirements=("RFC9700-2.3-p2.2",),
-    role=Role.AUTHORIZATION_SERVER,
-    severity=Severity.MEDIUM,
-    rfc9700_attackers=("A5",),
-    cwe="CWE-284",
-    owasp="API2:2023",
-)
-def userinfo_compares_audience(trial: Trial) -> Outcome:
-    """A resource server that got a token could read with it who its user is (RFC 9700 section 2.3)."""
-    good, _ = _good(trial)
-    here = set(audience_of(read_parts(good.token)[1]))
-    deployment = trial.deployment
-    party = deployment.party()
-    for scope in party.entry.scope.split():
-        if scope == "openid":
-            continue
-        try:
-            access = deployment.access(party, scope=scope)
-        except Inconclusive:
-            continue
-        there = set(audience_of(read_parts(access.token)[1]))
-        if there and there < here:
-            attack = trial.attack(
-                f"A token for {' '.join(sorted(there))}",
-                deployment.send_call(asking(trial, access), access),
-            )
-            return trial.judge(
-                [attack],
-                accepted=told,
-                failure="Userinfo takes a token for another resource server.",
-                success="A token for another resource server was refused.",
-            )
-    raise NotApplicable("no token for another audience could be obtained")
-
-
-def _with_token(access: Access, token: str) -> Access:
+def carrying_another(access: Access, token: str) -> Access:
+    """Return the same with another token, for which the holder's key then makes proofs."""
     return replace(access, token=token)
