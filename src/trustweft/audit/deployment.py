@@ -68,12 +68,10 @@ class Deployment:
     harvests: dict[str, Harvest] = field(default_factory=dict)
     answers_anybody: dict[str, bool] = field(default_factory=dict)
     once: Once = field(default_factory=Once)
-    stage_client: Callable[[], ClientUnderTest] | None = None
+    stage_client: Callable[[], ClientUnderTest | Inconclusive] | None = None
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _client: ClientUnderTest | None = None
-    _client_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def party(self, number: int = 0) -> Party:
         """Return one of the clients.
@@ -106,14 +104,12 @@ class Deployment:
         """
         if self.target.relying_party is None:
             raise NotApplicable("the target names no client application")
-        with self._client_lock:
-            if self._client is None:
-                if self.stage_client is None:
-                    raise Inconclusive(
-                        "nothing says how the client is led to another server: see [relying_party]"
-                    )
-                self._client = self.stage_client()
-            return self._client
+        if self.stage_client is None:
+            raise Inconclusive("nothing says how the client is led to another server: see [relying_party]")
+        client = self.once.find("client under test", self.stage_client)
+        if isinstance(client, Inconclusive):
+            raise Inconclusive(str(client))
+        return client
 
     def plan(self, party: Party) -> Plan:
         """Return how a client talks to the server."""

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from trustweft.audit.chains import chains_of, grade
 from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.deployment import Deployment
+from trustweft.audit.discovery import discover
 from trustweft.audit.engine import run_checks
 from trustweft.audit.hostile.hosting import HostingError
+from trustweft.audit.hostile.scenario import HONEST
 from trustweft.audit.preflight import open_wire, prepare, reach
-from trustweft.audit.relying.setting import stage_client
-from trustweft.audit.results import Run, Seen
+from trustweft.audit.relying.setting import PLAIN_PROFILES, stage_client
+from trustweft.audit.results import Reached, Run, Seen
 from trustweft.audit.target import TargetError
 from trustweft.audit.verdict import Safety
 from trustweft.runtime.files import KeyFileError
@@ -23,16 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trustweft.audit.check import Check
-    from trustweft.audit.deployment import Deployment
     from trustweft.audit.engine import Progress
     from trustweft.audit.relying.setting import Staging
     from trustweft.audit.relying.under_test import ClientUnderTest
-    from trustweft.audit.results import Reached
     from trustweft.audit.target import Target
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
-__all__ = ["Options", "audit"]
+__all__ = ["Options", "audit", "audit_client"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +65,16 @@ def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -
     Raises:
         TargetError: the target cannot be audited at all.
     """
+    if not target.issuer:
+        raise TargetError(
+            "the target file names no issuer; for a client alone there is `trustweft check client`"
+        )
     began, started_at = time.monotonic(), clock.now()
     with ExitStack() as opened:
         wire = opened.enter_context(open_wire(target))
         deployment = prepare(target, wire, clock=clock, entropy=entropy)
         if options.staging is not None:
-            deployment.stage_client = _stager(deployment, options.staging, opened)
+            deployment.stage_client = _stager(deployment, options, options.staging, opened)
         reached = reach(deployment)
         options.reached(reached)
         results = run_checks(
@@ -112,15 +119,70 @@ def _seen(deployment: Deployment) -> Seen | None:
     )
 
 
-def _stager(deployment: Deployment, staging: Staging, opened: ExitStack) -> Callable[[], ClientUnderTest]:
+def _stager(
+    deployment: Deployment, options: Options, staging: Staging, opened: ExitStack
+) -> Callable[[], ClientUnderTest | Inconclusive]:
     """Return what serves the hostile server when the first check asks for it, until the audit ends."""
 
-    def stage() -> ClientUnderTest:
+    def stage() -> ClientUnderTest | Inconclusive:
         try:
             return opened.enter_context(
-                stage_client(deployment.target, staging, clock=deployment.clock, entropy=deployment.entropy)
+                stage_client(
+                    deployment.target,
+                    staging,
+                    checks=[each.id for each in options.checks],
+                    clock=deployment.clock,
+                    entropy=deployment.entropy,
+                )
             )
         except (TargetError, HostingError, KeyFileError) as cause:
-            raise Inconclusive(f"the client cannot be led to the hostile server: {cause}") from cause
+            return Inconclusive(f"the client cannot be led to the hostile server: {cause}")
 
     return stage
+
+
+def audit_client(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -> Run:
+    """Audit a client application alone: the hostile server is its authorization server.
+
+    Raises:
+        TargetError: the target does not say how the client is set going.
+        HostingError: the hostile server cannot be served.
+        KeyFileError: certificates cannot be made.
+    """
+    if options.staging is None:
+        raise TargetError("nothing says how the client is led to the hostile server")
+    began, started_at = time.monotonic(), clock.now()
+    checks = [each.id for each in options.checks]
+    with stage_client(target, options.staging, checks=checks, clock=clock, entropy=entropy) as client:
+        target = msgspec.structs.replace(target, issuer=client.stage.issuer(HONEST))
+        claims = client.claims_fapi() if target.profile is None else target.profile not in PLAIN_PROFILES
+        deployment = Deployment(
+            target=target,
+            wire=client.wire,
+            discovery=discover(client.wire, target),
+            parties=(),
+            users=target.users,
+            operations=(),
+            claims_fapi=claims,
+            clock=clock,
+            entropy=entropy,
+            stage_client=lambda: client,
+        )
+        results = run_checks(
+            deployment, options.checks, safety=options.safety, waits=options.waits, progress=options.progress
+        )
+        sent = client.stage.journal.mark()
+    chains = chains_of(results)
+    return Run(
+        target=target.name or target.issuer,
+        profile=target.profile or ("fapi2-security" if claims else "oauth2-bcp"),
+        grade=grade(results, chains),
+        started_at=started_at,
+        seconds=round(time.monotonic() - began, 1),
+        sent=sent,
+        version=version("trustweft"),
+        checks=results,
+        chains=chains,
+        reached=Reached(operations=(), unreached={}, clients=(), users=(), missing=()),
+        seen=None,
+    )

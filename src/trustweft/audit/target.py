@@ -253,7 +253,7 @@ class Target(_Strict, frozen=True, kw_only=True):
     """What is audited.
 
     Attributes:
-        issuer: of the authorization server.
+        issuer: of the authorization server; left out where a client alone is audited, with `trustweft check client`.
         profile: what the deployment claims: the name of one of our profiles; by default what its metadata says.
         trust: PEM file of the authorities to trust, besides the system's.
         hosts: names of further hosts that may be asked; those of issuer, endpoints and APIs may be.
@@ -262,7 +262,7 @@ class Target(_Strict, frozen=True, kw_only=True):
             fetch something is tried.
     """
 
-    issuer: Url
+    issuer: Url = ""
     name: str = ""
     profile: str | None = None
     trust: str | None = None

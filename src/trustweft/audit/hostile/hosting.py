@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trustweft.audit.hostile.certificates import Certificates
     from trustweft.protocol.http import HttpRequest, HttpResponse
 
-__all__ = ["HostingError", "free_addresses", "free_port", "hosting"]
+__all__ = ["HostingError", "free_addresses", "free_ports", "hosting"]
 
 BODY_LIMIT: Final = 1_048_576
 START_SECONDS: Final = 20.0
@@ -40,22 +40,26 @@ def free_addresses(base: str | None, certificates: Certificates) -> Addresses:
         certificates: the places that can be served.
     """
     host = (urlsplit(base).hostname or "localhost") if base else "localhost"
-    places = {place: f"https://{host}:{free_port()}" for place in certificates.files}
+    counterfeit, plaintext, *ports = free_ports(len(certificates.files) + 2)
+    places = {place: f"https://{host}:{port}" for place, port in zip(certificates.files, ports, strict=True)}
     if base:
         places[Place.GOOD] = base.rstrip("/")
     return Addresses(
         places=places,
-        counterfeit=f"https://{host}:{free_port()}",
-        plaintext=f"http://{host}:{free_port()}",
+        counterfeit=f"https://{host}:{counterfeit}",
+        plaintext=f"http://{host}:{plaintext}",
     )
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody listens at."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return ports of this machine that nobody listens at, no two alike."""
+    with ExitStack() as opened:
+        probes = [
+            opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in range(count)
+        ]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return tuple(probe.getsockname()[1] for probe in probes)
 
 
 @contextmanager

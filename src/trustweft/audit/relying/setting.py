@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from trustweft.audit.hostile.application import Application
 from trustweft.audit.hostile.certificates import make_certificates
 from trustweft.audit.hostile.hosting import free_addresses, hosting
-from trustweft.audit.hostile.scenarios import all_scenarios
+from trustweft.audit.hostile.scenarios import scenarios_of
 from trustweft.audit.hostile.signing import ServerKeys
 from trustweft.audit.relying.browser import BrowserDriver, application_of
 from trustweft.audit.relying.command import CommandDriver
@@ -21,7 +21,7 @@ from trustweft.audit.target import TargetError
 from trustweft.audit.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
     from trustweft.audit.relying.driver import Driver
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
-__all__ = ["Staging", "stage_client"]
+__all__ = ["PLAIN_PROFILES", "Staging", "stage_client"]
 
-_PLAIN_PROFILES = ("oauth2-plain", "oauth2-bcp")
+PLAIN_PROFILES = ("oauth2-plain", "oauth2-bcp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +43,27 @@ class Staging:
         authority: the folder of the local authority that the client trusts.
         lead: leads a client of ours to the scenarios' issuers, as long as its block lasts; None where the target file
             says how.
+        staged: hears when everything is in its place.
     """
 
     folder: Path
     authority: Path
     lead: Callable[[Application, Wire], AbstractContextManager[Driver]] | None = None
+    staged: Callable[[ClientUnderTest], None] = lambda _client: None
 
 
 @contextmanager
 def stage_client(
-    target: Target, staging: Staging, *, clock: Clock, entropy: Entropy
+    target: Target, staging: Staging, *, checks: Collection[str], clock: Clock, entropy: Entropy
 ) -> Iterator[ClientUnderTest]:
     """Serve the hostile server and return the client under test, led to it.
+
+    Args:
+        target: names the client.
+        staging: the rest.
+        checks: ids of those that will be carried out: their scenarios are served.
+        clock: tells the time.
+        entropy: makes secrets.
 
     Raises:
         TargetError: the target file does not say how. HostingError: the server cannot be served.
@@ -68,10 +77,10 @@ def stage_client(
     )
     tells_issuer = led or relying.tells_issuer
     stage = Application(
-        all_scenarios(),
+        scenarios_of(checks),
         addresses=free_addresses(relying.server, certificates),
         keys=ServerKeys(relying.id_token_algorithm),
-        pushing_required=target.profile not in _PLAIN_PROFILES,
+        pushing_required=target.profile not in PLAIN_PROFILES,
         fixed=not tells_issuer,
         clock=clock,
         entropy=entropy,
@@ -83,7 +92,16 @@ def stage_client(
             driver = opened.enter_context(staging.lead(stage, wire))
         else:
             driver = _driver(target, relying, wire, certificates.authority)
-        yield ClientUnderTest(stage, relying, driver, tells_issuer=tells_issuer)
+        client = ClientUnderTest(
+            stage,
+            relying,
+            driver,
+            wire=wire,
+            tells_issuer=tells_issuer,
+            authority=certificates.authority,
+        )
+        staging.staged(client)
+        yield client
 
 
 def _driver(target: Target, relying: RelyingParty, wire: Wire, authority: Path) -> Driver:

@@ -11,13 +11,17 @@ from urllib.parse import parse_qsl, urlsplit
 from trustweft.audit.check import Inconclusive
 from trustweft.audit.hostile.resource_server import presented_token
 from trustweft.audit.hostile.scenario import DENIED, HONEST, SECOND
+from trustweft.audit.once import Once
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.hostile.application import Application
     from trustweft.audit.hostile.journal import Arrival
     from trustweft.audit.relying.driver import Driver, Ride
     from trustweft.audit.target import RelyingParty
+    from trustweft.audit.wire import Wire
 
 __all__ = ["ClientUnderTest", "Flow"]
 
@@ -87,19 +91,29 @@ class ClientUnderTest:
         stage: the hostile server.
         relying: what the target file says of the client.
         driver: sets it going.
+        wire: the way out to both.
         tells_issuer: whether each scenario has an issuer of its own; otherwise one is played at a time.
+        authority: PEM file of whom the client has to trust.
     """
 
     def __init__(
-        self, stage: Application, relying: RelyingParty, driver: Driver, *, tells_issuer: bool
+        self,
+        stage: Application,
+        relying: RelyingParty,
+        driver: Driver,
+        *,
+        wire: Wire,
+        tells_issuer: bool,
+        authority: Path,
     ) -> None:
         self.stage = stage
         self.relying = relying
         self.driver = driver
+        self.wire = wire
+        self.authority = authority
         self.tells_issuer = tells_issuer
         self._one_at_a_time = threading.Lock()
-        self._honest = threading.Lock()
-        self._kept: dict[str, Flow] = {}
+        self._once = Once()
 
     def play(self, scenario: str) -> Flow:
         """Let the client go through one flow of a scenario.
@@ -138,18 +152,18 @@ class ClientUnderTest:
         Raises:
             Inconclusive: the client did not finish it.
         """
-        flow = self._once(HONEST)
+        flow = self._kept(HONEST)
         if not any(each.issued for each in flow.redeemed) or flow.ride.features.get("exit") is False:
             raise Inconclusive(f"the client does not finish a flow with an honest server: {_how_far(flow)}")
         return flow
 
     def second(self) -> Flow:
         """Return the flow with another server that does everything right, played once."""
-        return self._once(SECOND)
+        return self._kept(SECOND)
 
     def denied(self) -> Flow:
         """Return the flow that the user denied, played once."""
-        return self._once(DENIED)
+        return self._kept(DENIED)
 
     def completed(self, flow: Flow) -> bool | None:
         """Tell whether a flow ended as the honest one did; None where success and refusal look the same."""
@@ -159,11 +173,17 @@ class ClientUnderTest:
             return None
         return all(flow.ride.features.get(name) == honest[name] for name in telling)
 
-    def _once(self, scenario: str) -> Flow:
-        with self._honest:
-            if scenario not in self._kept:
-                self._kept[scenario] = self.play(scenario)
-            return self._kept[scenario]
+    def claims_fapi(self) -> bool:
+        """Tell by what it does whether the clauses of FAPI bind the client: it pushes its requests and binds its tokens."""
+        try:
+            honest = self.honest()
+        except Inconclusive:
+            return False
+        bound = any(each.request.header("dpop") or each.request.certificate for each in honest.redeemed)
+        return bool(honest.at("par")) and bound
+
+    def _kept(self, scenario: str) -> Flow:
+        return self._once.find(scenario, lambda: self.play(scenario))
 
 
 def _how_far(flow: Flow) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -61,6 +62,7 @@ box_option = click.option(
         "trustweft check init https://login.example --output bank.toml",
         "trustweft check explain TK-01",
         "trustweft check replay TK-01 --target bank.toml",
+        "trustweft check client --target application.toml",
     ),
 )
 @target_option
@@ -118,7 +120,14 @@ def replay(check: str, file: Path | None, data: Path | None, *, as_json: bool) -
     target = read(file, data)
     (chosen,) = choose((check,), exactly=True)
     with Narrator(1, silent=True) as narrator:
-        run = carry_out(target, (chosen,), safety=Safety.STATE, waits=True, narrator=narrator)
+        run = carry_out(
+            target,
+            (chosen,),
+            safety=Safety.STATE,
+            waits=True,
+            narrator=narrator,
+            box=None if file else data or default_directory(),
+        )
     (result,) = run.checks
     if as_json:
         print_json(result)
@@ -167,6 +176,46 @@ def init(issuer: str, trust: str | None, output: Path | None) -> None:
         click.echo(line, err=True)
 
 
+@command.command(
+    epilog=examples(
+        "trustweft check client",
+        "trustweft check client --target application.toml",
+        "trustweft check client --target application.toml --only RP-06 --json",
+    )
+)
+@target_option
+@box_option
+@json_option
+@click.option("--only", multiple=True, metavar="CHECK", help="Run these checks or groups only.")
+def client(file: Path | None, data: Path | None, *, as_json: bool, only: tuple[str, ...]) -> None:
+    """Play a hostile authorization server to a client application, and see what the client does.
+
+    It says where the server is, whom to trust and what the client must do in each scenario. Where the target file
+    names neither `start` nor `command`, a person starts each flow.
+    """
+    from trustweft.audit.results import failures
+    from trustweft.audit.verdict import Safety
+
+    target = read(file, data)
+    checks = choose(only or ("RP",))
+    with Narrator(len(checks), silent=as_json) as narrator:
+        run = carry_out(
+            target,
+            checks,
+            safety=Safety.REQUESTS,
+            waits=False,
+            narrator=narrator,
+            box=None if file else data or default_directory(),
+            introduced=not as_json,
+        )
+    if as_json:
+        print_json(run.as_document())
+    else:
+        tell(run, known=frozenset())
+    if failures(run.checks):
+        raise click.exceptions.Exit(1)
+
+
 def _check(options: dict[str, Any]) -> None:
     from trustweft.audit.results import failures
     from trustweft.audit.verdict import Safety
@@ -183,7 +232,12 @@ def _check(options: dict[str, Any]) -> None:
     narrator = Narrator(len(checks), silent=options["as_json"])
     with narrator:
         run = carry_out(
-            target, checks, safety=Safety(options["level"]), waits=options["waits"], narrator=narrator
+            target,
+            checks,
+            safety=Safety(options["level"]),
+            waits=options["waits"],
+            narrator=narrator,
+            box=None if options["file"] else options["data"] or default_directory(),
         )
     _write(run, options, known)
     if options["as_json"]:
@@ -244,23 +298,51 @@ def _is_group(check: str, name: str) -> bool:
 
 
 def carry_out(
-    target: Target, checks: Sequence[Check], *, safety: Any, waits: bool, narrator: Narrator
+    target: Target,
+    checks: Sequence[Check],
+    *,
+    safety: Any,
+    waits: bool,
+    narrator: Narrator,
+    box: Path | None = None,
+    introduced: bool = False,
 ) -> Run:
     """Audit the target.
+
+    Args:
+        target: what is audited.
+        checks: which.
+        safety: how much they may do.
+        waits: whether those run that wait for something to expire.
+        narrator: hears of it.
+        box: the data directory of the ecosystem, where the target is that.
+        introduced: say where the hostile server is, and let a person start flows where nothing else can.
 
     Raises:
         CouldNotRun: nothing could be tried.
     """
-    from trustweft.audit.run import Options, audit
+    from trustweft.audit.hostile.hosting import HostingError
+    from trustweft.audit.run import Options, audit, audit_client
     from trustweft.audit.target import TargetError
+    from trustweft.cli.check.client import introduce, staging_of
+    from trustweft.runtime.files import KeyFileError
 
-    options = Options(
-        checks=checks, safety=safety, waits=waits, progress=narrator.hear, reached=narrator.reached
-    )
-    try:
-        return audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
-    except TargetError as cause:
-        raise CouldNotRun(str(cause)) from cause
+    directory = None if box is None else DataDirectory.open(box)
+    with staging_of(target, directory, ask=introduced) as found:
+        staging = replace(found, staged=introduce) if found is not None and introduced else found
+        options = Options(
+            checks=checks,
+            safety=safety,
+            waits=waits,
+            progress=narrator.hear,
+            reached=narrator.reached,
+            staging=staging,
+        )
+        carried_out = audit if target.issuer else audit_client
+        try:
+            return carried_out(target, options, clock=SystemClock(), entropy=SystemEntropy())
+        except (TargetError, HostingError, KeyFileError) as cause:
+            raise CouldNotRun(str(cause)) from cause
 
 
 def _known_failures(baseline: Path | None) -> frozenset[str]:

@@ -74,5 +74,6 @@ def target_of_box(data: DataDirectory) -> Target:
             base_url=ports.url(ports.client),
             start=f"{ports.url(ports.client)}/",
             callback=f"{ports.url(ports.client)}/callback",
+            jwks_uri=f"{ports.url(ports.client)}/jwks",
         ),
     )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from trustweft.audit.hostile.hosting import HostingError, free_port
+from trustweft.audit.hostile.hosting import HostingError, free_ports
 from trustweft.audit.relying.browser import Application, BrowserDriver
 from trustweft.audit.target import LoginRecipe
 from trustweft.cli.check.moneyview_host import READY, Cast
@@ -47,7 +47,11 @@ def moneyviews(
 
     @contextmanager
     def lead(stage: Stage, wire: Wire) -> Iterator[Driver]:
-        cast = {scenario: _configured(configured, stage, scenario) for scenario in stage.scenarios}
+        ports = free_ports(len(stage.scenarios))
+        cast = {
+            scenario: _configured(configured, stage, scenario, port=port)
+            for scenario, port in zip(stage.scenarios, ports, strict=True)
+        }
         process = subprocess.Popen(  # noqa: S603  # this package's own program
             _PROGRAM,
             stdin=subprocess.PIPE,
@@ -72,8 +76,8 @@ def moneyviews(
     return lead
 
 
-def _configured(settings: ClientSettings, stage: Stage, scenario: str) -> ClientSettings:
-    issuer, port = stage.issuer(scenario), free_port()
+def _configured(settings: ClientSettings, stage: Stage, scenario: str, *, port: int) -> ClientSettings:
+    issuer = stage.issuer(scenario)
     host = urlsplit(settings.moneyview.base_url).hostname
     moneyview = msgspec.structs.replace(
         settings.moneyview, issuer=issuer, base_url=f"https://{host}:{port}", bank_url=f"{issuer}/api"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from trustweft.audit.hostile.scenario import DENIED, HONEST, SECOND, Scenario
 from trustweft.audit.hostile.scenarios import front, identity, sessions, tokens
 
-__all__ = ["all_scenarios"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["all_scenarios", "scenarios_of"]
 
 _PLAIN = (
     Scenario(id=HONEST, must="log in: this server does everything right"),
@@ -17,3 +22,8 @@ _PLAIN = (
 def all_scenarios() -> tuple[Scenario, ...]:
     """Return the scenarios: those without a deviation first."""
     return (*_PLAIN, *front.SCENARIOS, *identity.SCENARIOS, *tokens.SCENARIOS, *sessions.SCENARIOS)
+
+
+def scenarios_of(checks: Collection[str]) -> tuple[Scenario, ...]:
+    """Return the scenarios without a deviation, and those that checks with these ids play."""
+    return tuple(each for each in all_scenarios() if each in _PLAIN or each.id in checks)

@@ -1,0 +1,1 @@
+"""Clients that the hostile server is tried on."""
