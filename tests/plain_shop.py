@@ -11,6 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.request import urlopen
 
 from trustweft.runtime.encoding import decode_base64url, encode_base64url
 
@@ -46,7 +47,7 @@ paths:
     delete: {responses: {'204': {description: ok}}}
   /api/invoices:
     get:
-      parameters: [{name: order_id, in: query, schema: {type: integer}}]
+      parameters: [{name: order_id, in: query, schema: {type: integer}}, {name: logo_url, in: query, schema: {type: string}}]
       responses: {'200': {description: ok}}
   /api/admin/users:
     get: {responses: {'200': {description: ok}}}
@@ -64,7 +65,7 @@ components:
     Order:
       type: object
       required: [item, address]
-      properties: {item: {type: string}, address: {type: string}}
+      properties: {item: {type: string}, address: {type: string}, webhook: {type: string, format: uri}}
 """
 
 
@@ -202,6 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._create(user)
             case "GET", "/api/invoices":
                 wanted = self.query.get("order_id", "")
+                self._fetch(self.query.get("logo_url"))
                 invoices = [
                     {"order": each["id"], "address": each["address"]} for each in self._own(user, wanted)
                 ]
@@ -229,8 +231,14 @@ class _Handler(BaseHTTPRequestHandler):
         sent, order = self._order()
         if order is None:
             return
+        self._fetch(sent.get("webhook"))
         made = self.shop.add(user, {**sent, **order} if "mass-assignment" in self.shop.flaws else order)
         self._json(201, made)
+
+    def _fetch(self, url: object) -> None:
+        if "errands" in self.shop.flaws and isinstance(url, str) and url.startswith("http://localhost:"):
+            with urlopen(url) as answer:  # noqa: S310  # that is the flaw
+                answer.read()
 
     def _order(self) -> tuple[dict[str, Any], dict[str, str] | None]:
         """Return what was sent, and the order in it; without one the request is refused."""

@@ -32,6 +32,7 @@ FLAWS = {
     "weak-secret": ("RS-04-weak-secret",),
     "any-audience": ("RS-07",),
     "open-origin": ("MT-04",),
+    "errands": ("API7-01", "API7-01-body"),
 }
 # Not ours to have: bearer tokens and http are this shop's nature, and what is said of them is right.
 GROUPS = ("RS", "API", "DP", "MT")
@@ -50,6 +51,7 @@ def audited(shop: PlainShop, names: Sequence[str]) -> dict[str, Result]:
         issuer=shop.url,
         profile="oauth2-plain",
         rate=1_000,
+        canary_host="localhost",
         endpoints=Endpoints(
             authorization_endpoint=f"{shop.url}/authorize", token_endpoint=f"{shop.url}/token"
         ),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trustweft.audit.openapi import Template
     from trustweft.audit.trial import Trial
 
-__all__ = ["Made", "Sacrifice", "create", "sacrificial"]
+__all__ = ["Made", "Sacrifice", "create", "own_body", "sacrificial"]
 
 FEW = 4
 
@@ -92,7 +92,7 @@ def sacrificial(trial: Trial) -> list[Sacrifice]:
 
 def create(trial: Trial, place: Sacrifice, further: Mapping[str, object]) -> Made | None:
     """Make an object as the first user, with further members in its body; None where that was refused."""
-    body = {**_own_references(trial, place.template_body), **further}
+    body = {**own_body(trial, place), **further}
     request = replace(place.creating.request(), body=msgspec.json.encode(body))
     request = _fresh_keys(trial, request)
     deployment = trial.deployment
@@ -130,16 +130,15 @@ def _fresh_keys(trial: Trial, request: Any) -> Any:
     return request.with_header("idempotency-key", trial.deployment.entropy.token())
 
 
-def _own_references(trial: Trial, body: Any) -> dict[str, Any]:
-    """Return the body with identifiers of the first user's own objects, where it refers to such."""
+def own_body(trial: Trial, place: Sacrifice) -> dict[str, Any]:
+    """Return the good body, with identifiers of the first user's own objects where it refers to such."""
+    body: dict[str, Any] = dict(place.template_body)
     user = trial.deployment.users[0].username if trial.deployment.users else ""
     harvest = trial.deployment.harvests.get(user)
-    if harvest is None or not isinstance(body, dict):
-        return dict(body)
     own: dict[str, str] = {}
-    for operation in harvest.operations:
-        for place, value in operation.places:
-            own.setdefault(place.rpartition("_")[0], value)
+    for operation in harvest.operations if harvest is not None else ():
+        for name, value in operation.places:
+            own.setdefault(name.rpartition("_")[0], value)
     return {
         name: next((value for noun, value in own.items() if noun and noun in name.lower()), member)
         if isinstance(member, str)
