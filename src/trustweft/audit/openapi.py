@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trustweft.audit.openapi_document import Document, Node
     from trustweft.audit.target import Api
 
-__all__ = ["Parameter", "Template", "described_templates"]
+__all__ = ["Parameter", "Template", "described_templates", "templates_of"]
 
 _PLACE: Final = re.compile(r"\{([^}]+)\}")
 # What carries credentials is ours to fill in, and what belongs to the connection is the wire's.
@@ -137,10 +137,11 @@ def described_templates(api: Api, deployment: Deployment) -> tuple[Template, ...
     """
     if api.openapi is None:
         return ()
-    return tuple(_templates(api, load_document(api.openapi, deployment)))
+    return tuple(templates_of(api, load_document(api.openapi, deployment)))
 
 
-def _templates(api: Api, document: Document) -> Iterator[Template]:
+def templates_of(api: Api, document: Document) -> Iterator[Template]:
+    """Yield what a document describes."""
     # Where some operation says what it needs, one that says nothing needs nothing; where none does, nobody knows.
     speaks = "security" in document.root or any(
         "security" in described for *_, described in document.operations()
