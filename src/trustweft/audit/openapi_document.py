@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,9 @@ __all__ = ["METHODS", "Document", "load_document", "read_document"]
 METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 MAXIMUM_REFERENCES: Final = 32  # in a row: more is a circle
 MAXIMUM_DEPTH: Final = 12  # of a schema: more is one that contains itself
+
+_YAML: Final = "tag:yaml.org,2002:"
+_TRUTH: Final = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
 
 Node = dict[str, Any]
 
@@ -137,10 +141,14 @@ def _read_yaml(octets: bytes, place: str) -> object:
         ) from cause
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # the library has no types
-        """Leaves dates as text: they are examples of what is sent."""
+        """Reads as OpenAPI has it: dates are text, and nothing but true and false is a truth value."""
 
     Loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        first: [
+            (tag, _TRUTH if tag == f"{_YAML}bool" else pattern)
+            for tag, pattern in resolvers
+            if tag != f"{_YAML}timestamp"
+        ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     try:
