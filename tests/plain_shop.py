@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "GET" | "HEAD", "/api/me":
                 self._me(user)
             case "GET" | "HEAD", "/api/orders":
-                self._json(200, [each for each in self.shop.orders.values() if each["owner"] == user])
+                self._list(user)
             case "POST", "/api/orders":
                 self._create(user)
             case "GET", "/api/invoices":
@@ -216,6 +216,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._one(user, int(last))
             case _:
                 self._json(403 if path.startswith("/api/admin") else 404, {"error": "not_found"})
+
+    def _list(self, user: int) -> None:
+        orders = self.shop.orders.values()
+        if "shared-list" in self.shop.flaws:
+            names = {number: name for name, number in PEOPLE.items()}
+            self._json(200, [{"id": each["id"], "by": names[each["owner"]]} for each in orders])
+        else:
+            self._json(200, [each for each in orders if each["owner"] == user])
 
     def _me(self, user: int) -> None:
         name = next(each for each, number in PEOPLE.items() if number == user)
@@ -251,8 +259,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _one(self, user: int, number: int) -> None:
         order = self.shop.orders.get(number)
-        flaw = "foreign-objects" if self.command in ("GET", "HEAD") else "foreign-writes"
-        if order is None or (order["owner"] != user and flaw not in self.shop.flaws):
+        reading = self.command in ("GET", "HEAD")
+        flaws = {"foreign-objects", "shared-list"} if reading else {"foreign-writes"}
+        if order is None or (order["owner"] != user and not flaws & self.shop.flaws):
             self._json(404, {"error": "not_found"})
         elif self.command == "DELETE":
             del self.shop.orders[number]

@@ -24,6 +24,7 @@ CHECKS = {each.id: each for each in all_checks()}
 FOUND = {Verdict.FAIL, Verdict.SUSPECTED}
 FLAWS = {
     "foreign-objects": ("API1-01",),
+    "shared-list": ("API1-01",),
     "foreign-query": ("API1-01-query",),
     "foreign-writes": ("API1-02",),
     "mass-assignment": ("API3-02",),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trustweft.audit.deployment import Deployment
     from trustweft.audit.openapi import Template
 
-__all__ = ["Answer", "Harvest", "harvest", "identifier_of", "json_of", "leaves", "records_of"]
+__all__ = ["Answer", "Harvest", "harvest", "identifier_of", "json_of", "leaves", "names_user", "records_of"]
 
 MAXIMUM_CALLS: Final = 60  # for one user
 MAXIMUM_VALUES: Final = 3  # of one place
@@ -192,12 +192,16 @@ def _candidates(
     prefix, _, _ = template.path.partition("{" + place + "}")
     collection = prefix.rstrip("/")
     noun = _noun(place, collection)
-    listed = [
-        value
+    records = [
+        record
         for answer in found.answers
         if answer.path.rstrip("/") == collection and _agrees(answer.places, chosen)
         for record in records_of(answer.document)
-        if (value := _identifier(record, place, noun, usual=True)) is not None
+    ]
+    # A list may hold everybody's objects: those that name this user come first.
+    records.sort(key=lambda record: not names_user(record, found.names))
+    listed = [
+        value for record in records if (value := _identifier(record, place, noun, usual=True)) is not None
     ]
     elsewhere = [
         value
@@ -233,6 +237,12 @@ def _noun(place: str, collection: str) -> str:
         return _plain(found[1] if found else place)
     last = collection.rpartition("/")[2].lower()
     return _plain(last[:-3] + "y" if last.endswith("ies") else last.removesuffix("s"))
+
+
+def names_user(record: Any, names: Sequence[str]) -> bool:
+    """Whether a value of its own in a JSON document names this user."""
+    known = {name.lower() for name in names if len(name) > 1}
+    return any(value.lower() in known for _, value in leaves(record))
 
 
 def identifier_of(document: Any, place: str, path: str) -> str | None:

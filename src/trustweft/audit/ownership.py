@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from trustweft.audit.answers import telling, values_of
-from trustweft.audit.harvest import Harvest, json_of, leaves
+from trustweft.audit.harvest import Harvest, json_of, leaves, names_user, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,11 +44,12 @@ class ForeignObject:
     """An operation on an object of the owner.
 
     Attributes:
-        sure: a list told the owner of this object and did not tell the other, or the target file says whose it is.
+        known_by: ``list``: a list told the owner of it and did not tell the other, or the target file says whose it
+            is. ``given``: target file or description name it. ``name``: a list that both are told names its owner.
     """
 
     operation: Operation
-    sure: bool
+    known_by: Literal["list", "given", "name"]
 
 
 def pair(trial: Trial) -> Pair:
@@ -68,21 +69,19 @@ def pair(trial: Trial) -> Pair:
 
 
 def foreign_objects(trial: Trial, found: Pair, *, safe: bool = True) -> list[ForeignObject]:
-    """Return the owner's objects that the other was not told of, those of which it is sure first."""
+    """Return the owner's objects that the other was not told of, those that a list told first."""
     theirs = {(each.name, each.places) for each in found.others.operations}
-    seen = found.others.values
     objects = [
-        ForeignObject(each, sure=all(found.owned.lists(value) for _, value in each.places))
+        ForeignObject(each, known)
         for each in found.owned.operations
         if each.places
         and each.safe is safe
         and not each.public
-        and (each.name, each.places) not in theirs
-        and not (telling(each.places[-1][1]) and each.places[-1][1] in seen)
+        and (known := _known_by(each, found, shared=(each.name, each.places) in theirs)) is not None
     ]
     owner = found.owner.user
     objects += [
-        ForeignObject(each, sure=True)
+        ForeignObject(each, "list")
         for each in trial.deployment.operations
         if each.template is None
         and each.safe is safe
@@ -90,18 +89,39 @@ def foreign_objects(trial: Trial, found: Pair, *, safe: bool = True) -> list[For
         and owner is not None
         and each.owner == owner.username
     ]
-    return sorted(objects, key=lambda each: not each.sure)
+    return sorted(objects, key=lambda each: each.known_by != "list")
 
 
-def private_values(control: Exchange, found: Pair) -> frozenset[str]:
-    """Return the values in an answer to the owner that no answer ever told the other: each is a canary."""
-    return values_of(control) - found.others.values
+def _known_by(operation: Operation, found: Pair, *, shared: bool) -> Literal["list", "given", "name"] | None:
+    """Return how the owner's object is known, None where the other was told of it as of anybody's."""
+    last = operation.places[-1][1]
+    if shared or (telling(last) and last in found.others.values):
+        records = (record for answer in found.owned.answers for record in records_of(answer.document))
+        owned = any(
+            last in (str(value) for value in record.values()) and names_user(record, found.owned.names)
+            for record in records
+        )
+        return "name" if owned else None
+    return "list" if all(found.owned.lists(value) for _, value in operation.places) else "given"
+
+
+def private_values(control: Exchange, found: Pair, operation: Operation | None = None) -> frozenset[str]:
+    """Return the values in an answer to the owner that the other was never told: each is a canary.
+
+    What the other was told when asking for this very object does not count: that is what is in question.
+    """
+    asked = {value for _, value in operation.places} if operation is not None else set()
+    told = (
+        each.values
+        for each in found.others.answers
+        if not asked & {value for _, value in each.operation.places}
+    )
+    return values_of(control) - frozenset().union(*told)
 
 
 def identity_in(exchange: Exchange, names: Iterable[str]) -> bool:
     """Whether a JSON answer names one of these users as a value of its own."""
-    told = {value.lower() for _, value in leaves(json_of(exchange.body))}
-    return any(name.lower() in told for name in names if len(name) > 1)
+    return names_user(json_of(exchange.body), tuple(names))
 
 
 def personal_in(exchange: Exchange) -> tuple[str, ...]:

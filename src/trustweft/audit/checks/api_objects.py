@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from trustweft.audit.answers import served, values_of
-from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
+from trustweft.audit.check import Inconclusive, check, failed, suspected
 from trustweft.audit.ownership import foreign_objects, identity_in, pair, personal_in, private_values
 from trustweft.audit.protected import EVERY
 from trustweft.audit.verdict import Role, Severity
@@ -71,18 +71,18 @@ def objects_belong_to_their_owner(trial: Trial) -> Outcome:
         refusals.append(attack)
         if not served(attack, control) or _answers_to_anything(trial, operation, found.other, control):
             continue
-        if each.sure or identity_in(control, found.owned.names):
+        if each.known_by == "list" or (each.known_by == "given" and identity_in(control, found.owned.names)):
             through.append(operation.name)
-        elif personal_in(control):
-            doubtful.append(operation.name)
+        elif personal_in(control) and private_values(control, found, operation):
+            doubtful.append(f"{operation.name} ({', '.join(personal_in(control)[:4])})")
     if not reached:
         raise Inconclusive("the owner itself was refused every object")
     if through:
         return failed(f"The second user read objects of the first: {', '.join(dict.fromkeys(through))}.")
     if doubtful:
         return suspected(
-            "The second user read objects whose identifier the target file or the description gives, with personal "
-            f"data in them: {', '.join(dict.fromkeys(doubtful))}. Say whose they are with owner, to be sure."
+            "The second user read personal data in objects that may be the first's alone: "
+            f"{', '.join(dict.fromkeys(doubtful))}. Say in the target file whose they are, to be sure."
         )
     return trial.judge(
         refusals,
@@ -251,7 +251,7 @@ def detours_lead_nowhere(trial: Trial) -> Outcome:
         control = trial.keep(
             "control", f"{operation.name}, by its owner", _ask(trial, operation.request(), found.owner)
         )
-        canaries = private_values(control, found) - {value for _, value in operation.places}
+        canaries = private_values(control, found, operation) - {value for _, value in operation.places}
         if not control.ok or not canaries:
             continue
         for label, url in _detours(operation, found):
@@ -289,129 +289,3 @@ def _detours(operation: Operation, found: Pair) -> Sequence[tuple[str, str]]:
             parent = operation.places[0][0]
             detours.append(("under an own parent", _with_place(operation, parent, own[parent])))
     return detours
-
-
-@check(
-    "API1-04",
-    title="No filter shows another user's objects in a list",
-    sends="the second user's lists with the first user's name and identifiers as filters and as headers",
-    fix="Take the owner from the token alone; ignore or refuse owners in queries and headers.",
-    requirements=("RFC9700-2.3-p3.2",),
-    role=Role.RESOURCE_SERVER,
-    severity=Severity.CRITICAL,
-    cwe="CWE-639",
-    owasp="API1:2023",
-    gives=("foreign-data",),
-)
-def filters_show_nothing_foreign(trial: Trial) -> Outcome:
-    """A list that takes ``?user_id=`` or ``X-User-Id`` in place of the token's subject shows anybody's objects.
-
-    It fails where the second user's list then has what only the first was ever told.
-    """
-    found = pair(trial)
-    lists = [
-        each
-        for each in found.owned.operations
-        if each.safe and not each.places and not each.public and each.method == "GET"
-    ][:EVERY]
-    trial.need(lists, "no list is known that needs a token")
-    attempts: list[Exchange] = []
-    told: dict[int, frozenset[str]] = {}
-    for operation in lists:
-        control = trial.keep(
-            "control", f"{operation.name}, by the first user", _ask(trial, operation.request(), found.owner)
-        )
-        canaries = private_values(control, found)
-        if not control.ok or not canaries:
-            continue
-        for label, request in _tampered(operation, found):
-            answer = _ask(trial, request, found.other)
-            trial.attack(f"{operation.name}, by the second user, {label}", answer)
-            attempts.append(answer)
-            told[id(answer)] = canaries
-    trial.need(attempts, "no list tells the first user anything that the second is not told")
-    return trial.judge(
-        [each for each in attempts if not each.broke],
-        accepted=lambda each: each.ok and bool(told[id(each)] & values_of(each)),
-        failure="A filter showed another user's objects.",
-        success=f"{len(attempts)} filters and headers showed nothing of the first user's.",
-    )
-
-
-_FILTERS: Final = (
-    "user_id",
-    "userId",
-    "user",
-    "username",
-    "owner",
-    "owner_id",
-    "customer_id",
-    "email",
-    "sub",
-)
-_OWNER_HEADERS: Final = (
-    "x-user-id",
-    "x-user",
-    "x-username",
-    "x-customer-id",
-    "x-account-id",
-    "x-tenant-id",
-    "x-forwarded-user",
-    "x-auth-user",
-)
-
-
-def _tampered(operation: Operation, found: Pair) -> list[tuple[str, Request]]:
-    good = operation.request()
-    joint = "&" if "?" in good.url else "?"
-    requests = []
-    for name in dict.fromkeys(found.owned.names):
-        filters = urlencode([(each, name) for each in _FILTERS])
-        requests.append(("with filters for the first", replace(good, url=f"{good.url}{joint}{filters}")))
-        headers = (*good.headers, *((each, name) for each in _OWNER_HEADERS))
-        requests.append(("with headers for the first", replace(good, headers=headers)))
-    return requests
-
-
-@check(
-    "API1-04-everything",
-    title="A list shows a user's own objects only",
-    sends="each list once as either user",
-    fix="Select by the subject of the token in every list.",
-    requirements=("RFC9700-2.3-p3.2",),
-    role=Role.RESOURCE_SERVER,
-    severity=Severity.HIGH,
-    cwe="CWE-639",
-    owasp="API1:2023",
-    gives=("foreign-data",),
-)
-def lists_show_own_objects(trial: Trial) -> Outcome:
-    """A list without any selection shows everybody's objects to everybody; asking as one user, nobody notices.
-
-    Both users ask. Where both are told the same, both are named as owners in it, and it holds personal data, that is
-    a suspicion: the auditor cannot know what is meant for everybody.
-    """
-    found = pair(trial)
-    lists = [each for each in found.owned.operations if each.safe and not each.places and not each.public][
-        :EVERY
-    ]
-    trial.need(lists, "no list is known that needs a token")
-    reached, doubtful = 0, []
-    for operation in lists:
-        first = trial.keep(
-            "control", f"{operation.name}, by the first user", _ask(trial, operation.request(), found.owner)
-        )
-        if not first.ok or operation.method != "GET":
-            continue
-        reached += 1
-        second = trial.attack(
-            f"{operation.name}, by the second user", _ask(trial, operation.request(), found.other)
-        )
-        names_both = identity_in(second, found.owned.names) and identity_in(second, found.others.names)
-        if served(second, first) and names_both and personal_in(second):
-            doubtful.append(f"{operation.name} ({', '.join(personal_in(second)[:4])})")
-    if not reached:
-        raise Inconclusive("no list answered to the first user")
-    if doubtful:
-        return suspected(f"Lists show both users the personal data of both: {'; '.join(doubtful)}.")
-    return passed(f"None of {reached} lists shows one user the personal data of the other.")

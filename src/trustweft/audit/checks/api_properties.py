@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
 from trustweft.audit.harvest import json_of, leaves
 from trustweft.audit.inputs import call
 from trustweft.audit.protected import EVERY
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from trustweft.audit.openapi_document import Document
     from trustweft.audit.trial import Trial
 
-_SECRET: Final = re.compile(
-    r"(?:^|_)(?:password|passwd|pwd|pass_?hash|password_?hash|hashed_?password|salt|secret|client_?secret|private_?key"
-    r"|api_?key|ssn|social_?security\w*|cvv|cvc|pin_?code|pin|otp|totp_?secret|reset_?token|mfa_?secret)(?:$|_)",
+_PASSWORD: Final = re.compile(
+    r"(?:^|_)(?:password|passwd|pwd|pass_?hash|password_?hash|hashed_?password|salt|client_?secret|private_?key"
+    r"|secret_?key|api_?key|reset_?token|(?:totp|mfa|otp)_?secret)(?:$|_)",
     re.IGNORECASE,
+)
+# What may be what the object is about.
+_DELICATE: Final = re.compile(
+    r"(?:^|_)(?:ssn|social_?security\w*|cvv|cvc|pin_?code|pin|otp|secret)(?:$|_)", re.IGNORECASE
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MASKED: Final = re.compile(r"[*x•.\-]{3,}.{0,4}|True|False|", re.IGNORECASE)
@@ -81,15 +85,19 @@ def answers_hold_no_secrets(trial: Trial) -> Outcome:
 
     A member counts by its name where it has a value that is not masked, and any value in the form of a password hash.
     """
-    read = 0
+    read, delicate = 0, []
     for operation, answer in _answers(trial):
         read += 1
         for name, value in leaves(json_of(answer.body)):
             spelt = _CAMEL.sub("_", name)
-            if _HASH.fullmatch(value) or (_SECRET.search(spelt) and not _MASKED.fullmatch(value)):
+            if _DELICATE.search(spelt) and not _MASKED.fullmatch(value):
+                delicate.append(f"{name} of {operation.name}")
+            if _HASH.fullmatch(value) or (_PASSWORD.search(spelt) and not _MASKED.fullmatch(value)):
                 return failed(
                     f"{operation.name} answers with {name}, which holds a secret ({len(value)} characters)."
                 )
+    if delicate:
+        return suspected(f"Members that are named like secrets: {', '.join(dict.fromkeys(delicate))}.")
     return passed(f"None of {read} answers holds a member that is named as a secret, or a password hash.")
 
 
