@@ -18,6 +18,9 @@ __all__ = ["Evidence", "Kind", "Trial"]
 
 Kind = Literal["control", "attack", "observation"]
 TOO_MANY = 429
+NOT_IMPLEMENTED = (
+    501  # the method is known nowhere at this server, which refuses it (RFC 9110 section 15.6.2)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,13 @@ class Trial:
         """Leave the check where an answer says nothing about the attack.
 
         Raises:
-            Inconclusive: one has the status 429 or 5xx.
+            Inconclusive: one has the status 429 or 5xx, other than 501.
         """
-        unclear = [each for each in attempts if each.broke or each.status == TOO_MANY]
+        unclear = [
+            each
+            for each in attempts
+            if (each.broke and each.status != NOT_IMPLEMENTED) or each.status == TOO_MANY
+        ]
         if unclear:
             raise Inconclusive(
                 f"{self._label(unclear[0])}: answered with {unclear[0].status}, which refuses nothing"

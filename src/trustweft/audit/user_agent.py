@@ -242,7 +242,7 @@ class UserAgent:
             url = urljoin(request.url, exchange.location)
             if self._is_callback(url):
                 return Visit(exchanges, _callback(url, exchange.status))
-            if (urlsplit(url).hostname or "").lower() not in self._wire.hosts:
+            if not self._is_among_hosts(url):
                 break  # the redirect to a stranger is what an attack may be after: it stays the last answer
             if exchange.status in _KEEP_METHOD:
                 request = Request(method=request.method, url=url, headers=request.headers, form=request.form)
@@ -252,6 +252,14 @@ class UserAgent:
 
     def _is_callback(self, url: str) -> bool:
         return url.partition("#")[0].partition("?")[0] == self._redirect_uri.partition("?")[0]
+
+    def _is_among_hosts(self, url: str) -> bool:
+        """Tell whether an address leads to a host of the target; one that is none, with letters for a port, does not."""
+        try:
+            httpx2.URL(url)
+        except httpx2.InvalidURL:
+            return False
+        return (urlsplit(url).hostname or "").lower() in self._wire.hosts
 
     def _callback_by(self, request: Request) -> Callback | None:
         """Tell whether a form of the server's page, sent by a script, calls the client (``form_post``)."""

@@ -1,4 +1,4 @@
-"""Serves the authorization server and, at the next port, the API, until the input ends."""
+"""Serves the authorization server and, at the next two ports, the APIs, until the input ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from .api import Orders
 from .authorization import Pages
 from .flaws import FLAWS
+from .reports import Reports
 from .rsa import load_key
 from .state import Client, State, User, scrypt
 from .tokens import Tokens
@@ -41,12 +42,15 @@ def main() -> None:
     arguments.add_argument("--port", type=int, default=9000)
     arguments.add_argument("--flaw", action="append", default=[], choices=sorted(FLAWS))
     arguments.add_argument("--metadata", action="store_true", help="publish metadata (RFC 8414)")
+    arguments.add_argument("--lifetime", type=int, default=300, help="of access tokens, in seconds")
     arguments.add_argument("--key", type=Path, default=Path("plain-key.json"), help="file of the signing key")
     given = arguments.parse_args()
-    issuer, api = f"http://localhost:{given.port}", f"http://localhost:{given.port + 1}"
+    issuer, api, reports = (f"http://localhost:{given.port + number}" for number in range(3))
     state = State(
         issuer=issuer,
         api=api,
+        audiences=(api, reports),
+        lifetime=given.lifetime,
         key=load_key(given.key),
         flaws=frozenset(given.flaw),
         clients={each.id: each for each in CLIENTS},
@@ -66,6 +70,7 @@ def main() -> None:
     servers = (
         Server(given.port, respond, state.flaws),
         Server(given.port + 1, orders.respond, state.flaws),
+        Server(given.port + 2, Reports(state, reports).respond, state.flaws),
     )
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .state import State
     from .web import Request
 
-__all__ = ["Orders"]
+__all__ = ["Bearer", "Orders"]
 
 PAGE: Final = 20
 _READ: Final = "orders:read"
@@ -22,52 +22,13 @@ _WRITE: Final = "orders:write"
 _UNSAFE: Final = ("PATCH", "DELETE")
 
 
-class Orders:
-    """The API; orders are rows of a database in memory."""
+class Bearer:
+    """Finds out who calls an API."""
 
-    def __init__(self, state: State) -> None:
-        self._state, self._flaws = state, state.flaws
-        self._lock = threading.Lock()
-        self._answered: set[str] = set()
-        self._rows = sqlite3.connect(":memory:", check_same_thread=False)
-        self._rows.row_factory = sqlite3.Row
-        self._rows.execute(
-            "CREATE TABLE orders (id TEXT, owner TEXT, item TEXT, amount INTEGER, paid INTEGER)"
-        )
-        for user in state.users.values():
-            for item in ("tea", "cake"):
-                self._insert(user.id, item, 1)
+    def __init__(self, state: State, audience: str) -> None:
+        self._state, self._flaws, self._audience = state, state.flaws, audience
 
-    def respond(self, request: Request) -> Answer:
-        """Return the answer to a request."""
-        answer = self._answer(request)
-        if "cors-reflect" in self._flaws and "origin" in request.headers:
-            answer.headers["Access-Control-Allow-Origin"] = request.headers["origin"]
-            answer.headers["Access-Control-Allow-Credentials"] = "true"
-        return answer
-
-    def _answer(self, request: Request) -> Answer:
-        method = "GET" if request.method == "HEAD" else request.method
-        parts = [each for each in request.path.split("/") if each]
-        if request.path == "/status" and method == "GET":
-            return json_answer(200, {"status": "fine"})
-        if request.path == "/me" and method == "GET":
-            return self._me(self._subject(request, _READ))
-        if request.path == "/orders" and method == "GET":
-            return self._kept(request, self._list(request))
-        if request.path == "/orders" and method == "POST":
-            return self._create(request)
-        if len(parts) == 2 and parts[0] == "orders" and request.path == f"/orders/{parts[1]}":
-            if method == "GET":
-                return self._read(request, parts[1])
-            if method in _UNSAFE:
-                return self._change(request, method, parts[1])
-        self._subject(request, _READ)  # what is not there is nobody's business without a token
-        raise _refused(405 if request.path in ("/orders", "/me", "/status") or len(parts) == 2 else 404)
-
-    # ---- who calls
-
-    def _subject(self, request: Request, scope: str) -> str:
+    def subject(self, request: Request, scope: str) -> str:
         """Return the user that the token is for.
 
         Raises:
@@ -84,7 +45,7 @@ class Orders:
             scheme, token = "bearer", dict(request.query).get("access_token", "")
         if scheme.lower() != "bearer" or not token:
             raise _unauthorized()
-        claims = self._state.claims(token)
+        claims = self._state.claims(token, self._audience)
         if claims is None:
             raise _unauthorized("invalid_token")
         if scope not in str(claims.get("scope", "")).split() and "scopes-unchecked" not in self._flaws:
@@ -99,6 +60,61 @@ class Orders:
             return headers["x-user-id"]
         return str(claims["sub"])
 
+
+class Orders:
+    """The API; orders are rows of a database in memory."""
+
+    def __init__(self, state: State) -> None:
+        self._bearer = Bearer(state, state.api)
+        self._state, self._flaws = state, state.flaws
+        self._lock = threading.Lock()
+        self._answered: dict[str, Answer] = {}
+        self._rows = sqlite3.connect(":memory:", check_same_thread=False)
+        self._rows.row_factory = sqlite3.Row
+        self._rows.execute(
+            "CREATE TABLE orders (id TEXT, owner TEXT, item TEXT, amount INTEGER, paid INTEGER)"
+        )
+        for user in state.users.values():
+            for item in ("tea", "cake"):
+                self._insert(user.id, item, 1)
+
+    def respond(self, request: Request) -> Answer:
+        """Return the answer to a request."""
+        if "cache-by-address" in self._flaws and request.method == "GET":
+            answer = self._cached(request)
+        else:
+            answer = self._answer(request)
+        if "cors-reflect" in self._flaws and "origin" in request.headers:
+            answer.headers["Access-Control-Allow-Origin"] = request.headers["origin"]
+            answer.headers["Access-Control-Allow-Credentials"] = "true"
+        return answer
+
+    def _answer(self, request: Request) -> Answer:
+        method = "GET" if request.method == "HEAD" else request.method
+        parts = [each for each in request.path.split("/") if each]
+        if request.path == "/status" and method == "GET":
+            return json_answer(200, {"status": "fine"})
+        if request.path == "/me" and method == "GET":
+            return self._me(self._bearer.subject(request, _READ))
+        if request.path == "/orders" and method == "GET":
+            return self._kept(request, self._list(request))
+        if request.path == "/orders" and method == "POST":
+            return self._create(request)
+        if len(parts) == 2 and parts[0] == "orders" and request.path == f"/orders/{parts[1]}":
+            if method == "GET":
+                return self._read(request, parts[1])
+            if method in _UNSAFE:
+                return self._change(request, method, parts[1])
+        self._bearer.subject(request, _READ)  # what is not there is nobody's business without a token
+        raise _refused(405 if request.path in ("/orders", "/me", "/status") or len(parts) == 2 else 404)
+
+    def _cached(self, request: Request) -> Answer:
+        """Answer like a cache that looks at the address alone."""
+        address = f"{request.path}?{request.query}"
+        if address not in self._answered:
+            self._answered[address] = self._answer(request)
+        return self._answered[address]
+
     # ---- operations
 
     def _me(self, subject: str) -> Answer:
@@ -111,7 +127,7 @@ class Orders:
         )
 
     def _list(self, request: Request) -> Answer:
-        subject = self._subject(request, _READ)
+        subject = self._bearer.subject(request, _READ)
         query = dict(request.query)
         if "owner-parameter" in self._flaws:
             subject = query.get("owner", subject)
@@ -132,13 +148,13 @@ class Orders:
     def _read(self, request: Request, identifier: str) -> Answer:
         if "anonymous" in self._flaws:
             return json_answer(200, self._order(identifier, None))
-        subject = self._subject(request, _READ)
+        subject = self._bearer.subject(request, _READ)
         if "method-override" in self._flaws and request.headers.get("x-http-method-override") in _UNSAFE:
             return self._change_own(subject, request.headers["x-http-method-override"], identifier, request)
         return self._kept(request, json_answer(200, self._order(identifier, subject)))
 
     def _create(self, request: Request) -> Answer:
-        subject = self._subject(request, _WRITE)
+        subject = self._bearer.subject(request, _WRITE)
         asked = _document(request)
         self._only_known(asked)
         item, amount = asked.get("item"), asked.get("amount")
@@ -151,7 +167,7 @@ class Orders:
         return answer
 
     def _change(self, request: Request, method: str, identifier: str) -> Answer:
-        return self._change_own(self._subject(request, _WRITE), method, identifier, request)
+        return self._change_own(self._bearer.subject(request, _WRITE), method, identifier, request)
 
     def _change_own(self, subject: str, method: str, identifier: str, request: Request) -> Answer:
         owner = None if "bola-write" in self._flaws else subject

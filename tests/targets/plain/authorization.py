@@ -7,7 +7,7 @@ import secrets
 import time
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from .state import CODE_SECONDS, Code, Grant, Pending
 from .web import Answer, Refused, html, redirect
@@ -60,7 +60,7 @@ class Pages:
             raise self._page(400, f"Nobody knows the client {self._shown(asked.get('client_id', ''))}.")
         redirect_uri = asked.get("redirect_uri", "")
         registered = self._registered(client, redirect_uri)
-        if not registered and "open-redirect-error" not in self._flaws:
+        if not registered and not (redirect_uri and "open-redirect-error" in self._flaws):
             raise self._page(400, "The redirect URI is not registered.")
         error = "invalid_request" if not registered else self._error(client, asked)
         if error:
@@ -77,8 +77,8 @@ class Pages:
         if "redirect-prefix" in self._flaws:
             return redirect_uri.startswith(client.redirect_uri.rpartition("/")[0])
         if "redirect-host" in self._flaws:
-            parts, registered = urlsplit(redirect_uri), urlsplit(client.redirect_uri)
-            return (parts.scheme, parts.netloc) == (registered.scheme, registered.netloc)
+            scheme, _, rest = client.redirect_uri.partition("//")
+            return redirect_uri.startswith(f"{scheme}//{rest.partition('/')[0]}/")
         return redirect_uri == client.redirect_uri
 
     def _error(self, client: Client, asked: dict[str, str]) -> str:
@@ -88,6 +88,7 @@ class Pages:
         scopes = set(asked.get("scope", "").split())
         good_scopes = scopes and (scopes <= client.scopes or "scope-unchecked" in self._flaws)
         wrong = {
+            "invalid_target": asked.get("resource", self._state.api) not in self._state.audiences,
             "request_not_supported": "request" in asked,
             "request_uri_not_supported": "request_uri" in asked,
             "unsupported_response_type": kind and not good_kind,
@@ -184,7 +185,8 @@ class Pages:
         with self._state.lock:
             if self._state.pending.pop(number, None) is None:
                 raise self._page(400, "This request is over.")
-        grant = Grant(asked["client_id"], user.id, frozenset(scopes))
+        audience = asked.get("resource", self._state.api)
+        grant = Grant(asked["client_id"], user.id, frozenset(scopes), audience)
         if asked["response_type"] == "token":
             token = self._state.access_token(grant, scopes, subject=user.id)
             return self._back(asked, {"access_token": token, "token_type": "Bearer"}, joint="#")
@@ -200,7 +202,7 @@ class Pages:
         pending = self._state.pending.get(number)
         if pending is None:
             raise self._page(400, "This request is over.")
-        if pending.browser != request.cookies.get(_BROWSER) and "browser-swapped" not in self._flaws:
+        if pending.browser != request.cookies.get(_BROWSER):
             raise self._page(403, "This request was begun in another browser.")
         return number, pending.asked
 

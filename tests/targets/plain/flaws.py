@@ -19,7 +19,6 @@ FLAWS: Final[dict[str, str]] = {
     "consent-tampering": "the consent form says which scopes are agreed to",
     "consent-without-token": "the consent form is accepted from anywhere",
     "session-kept": "the session has the same name before and after the login",
-    "browser-swapped": "a flow that one browser began can be finished in another",
     "redirect-307": "the password form is answered with 307",
     "framable": "pages can be framed",
     "html-injection": "pages repeat parameters as they are",

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "Code", "Grant", "Pending", "Refresh", "State", "User", "decoded", "encoded", "scrypt"]
 
-ACCESS_SECONDS: Final = 300
 CODE_SECONDS: Final = 60
 KEY_ID: Final = "2026"
 
@@ -52,6 +51,7 @@ class Grant:
     client: str
     user: str
     scopes: frozenset[str]
+    audience: str
     alive: bool = True
 
 
@@ -88,7 +88,9 @@ class State:
 
     Attributes:
         issuer: base address of the authorization server.
-        api: base address of the API, and the audience of tokens.
+        api: base address of the API with the orders, and the audience of tokens where no resource is named.
+        audiences: all that tokens can be for.
+        lifetime: of access tokens, in seconds.
         pending: authorization requests that wait for login and consent, by their number in the address.
         sessions: user ids by the session cookie.
         revoked: identifiers of access tokens that were revoked one by one.
@@ -96,6 +98,8 @@ class State:
 
     issuer: str
     api: str
+    audiences: tuple[str, ...]
+    lifetime: int
     key: Key
     flaws: Collection[str]
     clients: dict[str, Client]
@@ -136,24 +140,26 @@ class State:
             self.grants[identifier] = grant
         claims = {
             "iss": self.issuer,
-            "aud": self.api,
+            "aud": grant.audience,
             "sub": subject,
             "client_id": grant.client,
             "scope": " ".join(sorted(scopes)),
             "iat": now,
-            "exp": now + ACCESS_SECONDS,
+            "exp": now + self.lifetime,
             "jti": identifier,
         }
         header = {"alg": "RS256", "typ": "at+jwt", "kid": KEY_ID}
         signed = f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(claims).encode())}"
         return f"{signed}.{encoded(self.key.sign(signed.encode()))}"
 
-    def claims(self, token: str) -> dict[str, Any] | None:
-        """Return what a good access token says; None for any other."""
+    def claims(self, token: str, audience: str) -> dict[str, Any] | None:
+        """Return what a good access token for this audience says; None for any other."""
         try:
             head, body, tail = token.split(".")
             header, claims = json.loads(decoded(head)), json.loads(decoded(body))
-            good = self._signed(header, f"{head}.{body}".encode(), decoded(tail)) and self._meant(claims)
+            good = self._signed(header, f"{head}.{body}".encode(), decoded(tail)) and self._meant(
+                claims, audience
+            )
         except (ValueError, TypeError, AttributeError, KeyError):
             return None
         return claims if good else None
@@ -169,10 +175,10 @@ class State:
             return False
         return self.key.verify(message, signature)
 
-    def _meant(self, claims: dict[str, Any]) -> bool:
+    def _meant(self, claims: dict[str, Any], audience: str) -> bool:
         if claims["iss"] != self.issuer:
             return False
-        if "no-aud" not in self.flaws and claims["aud"] != self.api:
+        if "no-aud" not in self.flaws and claims["aud"] != audience:
             return False
         if "no-exp" not in self.flaws and claims["exp"] <= time.time():
             return False

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from .state import ACCESS_SECONDS, Grant, Refresh, encoded
+from .state import Grant, Refresh, encoded
 from .web import Answer, Refused, json_answer
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Tokens:
             "client_credentials": self._own,
             "password": self._password,
         }
-        kind = sent.get("grant_type", "")
+        kind = sent["grant_type"] if "verbose-errors" in self._flaws else sent.get("grant_type", "")
         if kind not in grants or (kind == "password" and "password-grant" not in self._flaws):
             raise _refused("unsupported_grant_type" if kind else "invalid_request")
         if kind not in client.grants and kind != "password":
@@ -98,6 +98,8 @@ class Tokens:
             raise _refused("invalid_grant")
         if not self._verified(code, sent.get("code_verifier", "")):
             raise _refused("invalid_grant")
+        if sent.get("resource", code.grant.audience) != code.grant.audience:
+            raise _refused("invalid_target")
         return self._answer(code.grant, code.grant.scopes)
 
     def _claim(self, code: Code) -> None:
@@ -106,7 +108,7 @@ class Tokens:
             return
         if "code-race" in self._flaws:
             used = code.used
-            time.sleep(0.05)  # what a database would take
+            time.sleep(0.3)  # what a busy database would take
             code.used = True
         else:
             with self._state.lock:
@@ -147,22 +149,29 @@ class Tokens:
         scopes = frozenset(sent.get("scope", "").split()) or client.scopes
         if not scopes <= client.scopes:
             raise _refused("invalid_scope")
-        grant = Grant(client.id, "", scopes)
-        token = self._state.access_token(grant, scopes, subject=client.id)
-        return json_answer(200, _token(token, scopes), Pragma="no-cache")
+        grant = Grant(client.id, "", scopes, self._state.api)
+        return json_answer(200, self._token(grant, scopes, subject=client.id), Pragma="no-cache")
 
     def _password(self, client: Client, sent: dict[str, str]) -> Answer:
         user = self._state.user_named(sent.get("username", ""), sent.get("password", ""))
         if user is None:
             raise _refused("invalid_grant")
-        return self._answer(Grant(client.id, user.id, client.scopes), client.scopes)
+        return self._answer(Grant(client.id, user.id, client.scopes, self._state.api), client.scopes)
 
     def _answer(self, grant: Grant, scopes: frozenset[str]) -> Answer:
-        token = self._state.access_token(grant, scopes, subject=grant.user)
+        answer = self._token(grant, scopes, subject=grant.user)
         name = secrets.token_urlsafe(32)
         with self._state.lock:
             self._state.refreshes[name] = Refresh(grant)
-        return json_answer(200, {**_token(token, scopes), "refresh_token": name}, Pragma="no-cache")
+        return json_answer(200, {**answer, "refresh_token": name}, Pragma="no-cache")
+
+    def _token(self, grant: Grant, scopes: frozenset[str], *, subject: str) -> dict[str, object]:
+        return {
+            "access_token": self._state.access_token(grant, scopes, subject=subject),
+            "token_type": "Bearer",
+            "expires_in": self._state.lifetime,
+            "scope": " ".join(sorted(scopes)),
+        }
 
     # ---- revocation
 
@@ -174,20 +183,11 @@ class Tokens:
         refresh = self._state.refreshes.get(token)
         if refresh is not None and refresh.grant.client == client.id:
             refresh.grant.alive = False
-        claims = self._state.claims(token)
+        claims = next(filter(None, (self._state.claims(token, each) for each in self._state.audiences)), None)
         if claims is not None and claims["client_id"] == client.id:
             with self._state.lock:
                 self._state.revoked.add(claims["jti"])
         return Answer(200, headers={"Cache-Control": "no-store"})
-
-
-def _token(token: str, scopes: frozenset[str]) -> dict[str, object]:
-    return {
-        "access_token": token,
-        "token_type": "Bearer",
-        "expires_in": ACCESS_SECONDS,
-        "scope": " ".join(sorted(scopes)),
-    }
 
 
 def _refused(error: str) -> Refused:

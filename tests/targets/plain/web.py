@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -82,8 +82,9 @@ def html(status: int, text: str, *, framable: bool = False) -> Answer:
 
 def redirect(url: str, status: int = 303) -> Answer:
     """Send the browser on."""
+    written = quote(url, safe=":/?#[]@!$&'()*+,;=%")
     return Answer(
-        status, headers={"Location": url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        status, headers={"Location": written, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     )
 
 
@@ -140,7 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read(self) -> Request:
         lengths = self.headers.get_all("content-length") or []
-        if "transfer-encoding" in self.headers or len(lengths) > 1 or not all(map(_is_number, lengths)):
+        unclear = "transfer-encoding" in self.headers or any(name != name.strip() for name in self.headers)
+        if unclear or len(lengths) > 1 or not all(map(_is_number, lengths)):
             self.close_connection = True
             raise Refused(json_answer(400, {"error": "invalid_request"}))
         length = int(lengths[0]) if lengths else 0
