@@ -83,16 +83,23 @@ def userinfo(deployment: Deployment) -> list[Operation]:
     party = deployment.party()
     if "openid" not in party.entry.scope.split():
         return []
-    url = deployment.plan(party).endpoint("userinfo_endpoint", party)
-    return [
-        Operation(
-            api=Api(url=deployment.discovery.issuer, name="userinfo"),
-            name="GET userinfo",
-            method="GET",
-            url=url,
-            described={},
-        )
-    ]
+    operation = Operation(
+        api=Api(url=deployment.discovery.issuer, name="userinfo"),
+        name="GET userinfo",
+        method="GET",
+        url=deployment.plan(party).endpoint("userinfo_endpoint", party),
+        described={},
+    )
+    takes = deployment.once.find(
+        ("userinfo takes the token", operation.url), lambda: _takes(deployment, operation)
+    )
+    return [operation] if takes else []
+
+
+def _takes(deployment: Deployment, operation: Operation) -> bool:
+    """Whether an operation takes the shared token: one for an API alone is none for userinfo (RFC 8707)."""
+    access = deployment.access()
+    return deployment.send_call(deployment.calling(operation, access), access).ok
 
 
 def send_fresh(deployment: Deployment, build: Callable[[], Request]) -> Exchange:

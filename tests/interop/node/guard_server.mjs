@@ -27,8 +27,9 @@ function answer(response, status, body, headers = {}) {
 
 server.on('request', async (incoming, response) => {
   // The origin is configured, not taken from Host: an attacker chooses Host.
-  const request = new Request(publicOrigin + incoming.url, { method: incoming.method, headers: incoming.headers });
   try {
+    // Within: methods that fetch does not know, and addresses that are none, are refused and stop nobody.
+    const request = new Request(publicOrigin + incoming.url, { method: incoming.method, headers: incoming.headers });
     const { sub, client_id, scope } = await verify(request, incoming.socket.getPeerX509Certificate?.());
     answer(response, 200, { sub, client_id, scope });
   } catch (error) {

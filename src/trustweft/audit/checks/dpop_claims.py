@@ -309,7 +309,10 @@ def future_proofs_are_refused(trial: Trial) -> Outcome:
 
 def _dated(trial: Trial, first: str, by: int, second: str, further: int, *, failure: str) -> Outcome:
     def moved(seconds: int) -> Forgery:
-        return lambda parts: (parts.claiming(iat=int(str(parts.claims["iat"])) + seconds).signed(),)
+        # Without a nonce, which would date the proof in place of iat (section 4.3 item 11).
+        return lambda parts: (
+            parts.claiming(iat=int(str(parts.claims["iat"])) + seconds, nonce=None).signed(),
+        )
 
     found = places(trial)
     dated = [each for each in found if not _demands_nonce(trial, each)]

@@ -233,7 +233,6 @@ def malformed_proofs_are_refused(trial: Trial) -> Outcome:
         trial,
         places(trial),
         [
-            ("an empty proof", lambda _: ("",)),
             ("garbage as the proof", lambda _: ("trustweft.is-no.proof",)),
             ("a proof as JSON", lambda parts: (msgspec.json.encode(parts.claims).decode(),)),
             ("a proof of two parts", lambda parts: (parts.signed().rpartition(".")[0],)),
