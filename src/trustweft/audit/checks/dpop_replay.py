@@ -113,8 +113,8 @@ def copies_at_once_serve_once(trial: Trial) -> Outcome:
 @check(
     "DP-10-invented",
     title="A nonce that the server never gave is refused",
-    sends="proofs with an invented nonce, a changed one and none, where nonces are demanded",
-    fix="Take only nonces that this server handed out lately, and refuse proofs without one.",
+    sends="proofs with an invented nonce and a changed one, where nonces are handed out",
+    fix="Take only nonces that this server handed out lately.",
     requirements=("RFC9449-4.3-10", "RFC9449-8-p8.1", "RFC9449-11.3-p1"),
     role=Role.RESOURCE_SERVER,
     severity=Severity.MEDIUM,
@@ -125,7 +125,7 @@ def copies_at_once_serve_once(trial: Trial) -> Outcome:
 def invented_nonces_are_refused(trial: Trial) -> Outcome:
     """A server that hands out nonces wants proofs that were not made in advance (RFC 9449 section 11.3).
 
-    Taking proofs without one, or with any, gives that away. Where a server hands out none, there is nothing to try.
+    Taking proofs with any gives that away. Where a server hands out none, there is nothing to try.
     """
     deployment = trial.deployment
     found = [each for each in places(trial) if not each.dear]
@@ -153,8 +153,52 @@ def invented_nonces_are_refused(trial: Trial) -> Outcome:
 _NONCES: Final[tuple[tuple[str, Callable[[ProofParts], ProofParts]], ...]] = (
     ("an invented nonce", lambda parts: parts.claiming(nonce="trustweft-invented-this")),
     ("a changed nonce", lambda parts: parts.claiming(nonce=f"{parts.claims.get('nonce', '')}A")),
-    ("no nonce", lambda parts: parts.claiming(nonce=None)),
 )
+
+
+@check(
+    "DP-10-demanded",
+    title="Who hands out nonces demands them",
+    sends="proofs without a nonce, where nonces are handed out",
+    fix="Refuse proofs without a nonce, or they can be made long before they are used.",
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.ADVICE,
+    fapi_attackers=("A5",),
+    cwe="CWE-345",
+    owasp="API2:2023",
+)
+def nonces_are_demanded(trial: Trial) -> Outcome:
+    """Nothing says that a server that knows nonces has to ask for one each time (RFC 9449 section 8).
+
+    But where proofs without one are taken as well, those who prepare proofs leave it out.
+    """
+    deployment = trial.deployment
+    found = [each for each in places(trial) if not each.dear]
+    for place in found:
+        trial.control(
+            f"{place.name}, with a good proof", send_proofs(deployment, place, good), good=place.taken
+        )
+    asked = [each for each in found if deployment.wire.nonce(each.url) is not None]
+    trial.need(asked, "no server here hands out nonces")
+    attempts = [
+        (
+            place,
+            trial.attack(
+                f"{place.name}, no nonce",
+                place.build().with_header(
+                    "dpop", good_parts(deployment, place).claiming(nonce=None).signed()
+                ),
+            ),
+        )
+        for place in asked
+    ]
+    return _judge_places(
+        trial,
+        attempts,
+        failure="A proof without a nonce was taken.",
+        success=f"Proofs without a nonce were refused ({', '.join(each.name for each in asked)}).",
+    )
 
 
 @check(
