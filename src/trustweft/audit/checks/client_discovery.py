@@ -37,7 +37,7 @@ _tls = partial(
     title="The client uses no metadata of another issuer",
     sends="metadata whose issuer is another server's",
     fix="Compare `issuer` of the metadata with the one that discovery started from, and stop where they differ.",
-    requirements=("FAPI2-SP-5.3.3.1-11", "RFC9700-UPDATE-2.1.2.1-p1.2"),
+    requirements=("FAPI2-SP-5.3.3.1-11", "RFC9700-UPDATE-2.1.2.1-p1.2", "FAPI2-SP-5.3.3.1-9"),
     cwe="CWE-346",
     gives=("code-leaks",),
 )

@@ -59,7 +59,7 @@ def _proofs(sent: list[Exchange]) -> list[str]:
     title="The audience of each client assertion is the issuer, as a text",
     sends="nothing: the client's assertions are read",
     fix="Put the issuer identifier, as a string and not in an array, into `aud` of each assertion.",
-    requirements=("FAPI2-SP-5.3.3.1-5", "RFC9700-UPDATE-2.1.2-p2.2", "RFC9126-2-p5.1"),
+    requirements=("FAPI2-SP-5.3.3.1-5", "RFC9700-UPDATE-2.1.2-p2.2", "RFC9126-2-p5.1", "FAPI2-SP-5.3.3.1-2"),
     reach=Reach.FAPI,
     severity=Severity.HIGH,
     cwe="CWE-346",

@@ -93,7 +93,7 @@ def challenge_hides_the_verifier(trial: Trial) -> Outcome:
     title="Challenge, state and nonce are new in each flow of the client",
     sends="nothing: the requests of two honest flows are compared",
     fix="Make verifier, state and nonce anew for each authorization request, with a secure random generator.",
-    requirements=("FAPI2-SP-5.3.3.2-4", "RFC9700-2.1.1-p2.1"),
+    requirements=("FAPI2-SP-5.3.3.2-4", "RFC9700-2.1.1-p2.1", "RFC9126-4-p2.1"),
     cwe="CWE-330",
     gives=("stolen-code-usable", "login-forced"),
 )
@@ -103,7 +103,8 @@ def values_are_fresh(trial: Trial) -> Outcome:
     The client goes through a second honest flow; none of the three values may come again, and none may be short enough
     to be guessed.
     """
-    first = _looked_at(trial).parameters()
+    before = _looked_at(trial)
+    first = before.parameters()
     again = client_of(trial).play("RP-04-fresh")
     for each in again.at("par") or again.at("authorize"):
         trial.observe("The client's next authorization request", each)
@@ -111,6 +112,9 @@ def values_are_fresh(trial: Trial) -> Outcome:
     names = [name for name in ("code_challenge", "state", "nonce") if first.get(name)]
     trial.need(names, "the client sends neither challenge nor state nor nonce")
     repeated = [name for name in names if first[name] == second.get(name)]
+    reference = before.front_channel().get("request_uri")
+    if reference is not None and reference == again.front_channel().get("request_uri"):
+        repeated.append("request_uri")
     if repeated:
         return failed(f"The same {' and '.join(repeated)} came in two flows.")
     return passed(f"{', '.join(names)} came anew in each flow.")
@@ -149,7 +153,7 @@ def verifier_stays_with_the_client(trial: Trial) -> Outcome:
     title="The client pushes its authorization requests",
     sends="nothing: where the client's authorization request went is looked at",
     fix="Push the authorization request (RFC 9126), and send the browser off with its request_uri.",
-    requirements=("FAPI2-SP-5.3.3.2-2", "RFC9700-UPDATE-2.2.2-p2.2"),
+    requirements=("FAPI2-SP-5.3.3.2-2", "RFC9700-UPDATE-2.2.2-p2.2", "RFC9126-2.1-p1"),
     reach=Reach.FAPI,
     severity=Severity.MEDIUM,
     cwe="CWE-345",
@@ -162,9 +166,12 @@ def requests_are_pushed(trial: Trial) -> Outcome:
     trial.need(
         trial.deployment.claims_fapi, "pushed requests are demanded by FAPI 2.0, which is not claimed here"
     )
-    if _looked_at(trial).at("par"):
-        return passed("The authorization request was pushed.")
-    return failed("The authorization request went through the browser.")
+    pushed = _looked_at(trial).at("par")
+    if not pushed:
+        return failed("The authorization request went through the browser.")
+    if any(each.request.parameter("request_uri") for each in pushed):
+        return failed("The pushed request points at another request (RFC 9126 section 2.1).")
+    return passed("The authorization request was pushed.")
 
 
 @_request(

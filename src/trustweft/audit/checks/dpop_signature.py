@@ -221,7 +221,7 @@ def _with_rs256(parts: ProofParts) -> tuple[str]:
     title="What is no signed token is no proof",
     sends="headers that are empty, garbage, JSON, a token of two parts, or one with a key missing",
     fix="Read the DPoP header strictly: one JWT in compact form with a jwk in its header.",
-    requirements=("RFC9449-4.3-2",),
+    requirements=("RFC9449-4.3-2", "RFC9449-5-p2"),
     role=Role.RESOURCE_SERVER,
     severity=Severity.MEDIUM,
     cwe="CWE-20",

@@ -130,7 +130,7 @@ def _with_token(operation: Operation, scheme: str, access: Access) -> Request:
     title="A bound token is refused with another key's proof",
     sends="a bound token with a good proof by another key, to every reading operation",
     fix="Compare the thumbprint of the proof's key with the jkt of the token.",
-    requirements=("RFC9449-4.3-12.2", "RFC9449-6-p2", "FAPI2-SP-5.3.4-5"),
+    requirements=("RFC9449-4.3-12.2", "RFC9449-6-p2", "FAPI2-SP-5.3.4-5", "RFC9449-6-p1"),
     role=Role.RESOURCE_SERVER,
     severity=Severity.HIGH,
     rfc9700_attackers=("A5",),

@@ -185,7 +185,7 @@ def issuer_is_a_good_url(trial: Trial) -> Outcome:
     title="Both metadata documents say the same",
     sends="requests for both well-known documents",
     fix="Make both documents from one source.",
-    requirements=("FAPI2-SP-5.3.2.1-1",),
+    requirements=("FAPI2-SP-5.3.2.1-1", "RFC9068-4-p2.3"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
     safety=Safety.PASSIVE,
