@@ -76,7 +76,7 @@ def run_check(deployment: Deployment, check: Check, *, safety: Safety, waits: bo
     trial = Trial(deployment)
     began = time.monotonic()
     outcome = _outcome(trial, check, safety=safety, waits=waits)
-    advice = check.reach is Reach.ADVICE and outcome.verdict in (Verdict.FAIL, Verdict.SUSPECTED)
+    advice = _is_advice(check, deployment) and outcome.verdict in (Verdict.FAIL, Verdict.SUSPECTED)
     verdict = Verdict.PASS if advice else outcome.verdict
     reason = f"Advice that is not followed: {outcome.reason}" if advice else outcome.reason
     return Result(
@@ -119,8 +119,13 @@ def _outcome(trial: Trial, check: Check, *, safety: Safety, waits: bool) -> Outc
         )
 
 
+def _is_advice(check: Check, deployment: Deployment) -> bool:
+    """Whether no clause that binds this deployment demands it."""
+    return check.reach is Reach.ADVICE or (check.reach is Reach.FAPI_ALONE and not deployment.claims_fapi)
+
+
 def _severity(check: Check, deployment: Deployment) -> Severity:
-    if check.reach is Reach.ADVICE:
+    if _is_advice(check, deployment):
         return Severity.INFO
     if check.reach is Reach.FAPI and not deployment.claims_fapi:
         return max(check.severity, Severity.LOW, key=list(Severity).index)

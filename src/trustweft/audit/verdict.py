@@ -53,9 +53,11 @@ class Reach(StrEnum):
     """Whom the clause behind a check binds.
 
     OAUTH: every deployment. FAPI: those that claim FAPI; elsewhere the same weakness is a finding of low severity.
+    FAPI_ALONE: those that claim FAPI; elsewhere other specifications allow it, and it is advice.
     ADVICE: nobody; where it is not followed, the report says so and nothing fails.
     """
 
     OAUTH = "oauth"
     FAPI = "fapi"
+    FAPI_ALONE = "fapi-alone"
     ADVICE = "advice"

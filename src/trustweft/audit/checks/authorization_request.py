@@ -39,7 +39,7 @@ def _in_the_address(reply: Reply) -> bool:
     requirements=("FAPI2-SP-5.3.2.2-6",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     rfc9700_attackers=("A1",),
     fapi_attackers=("A1",),
     cwe="CWE-20",

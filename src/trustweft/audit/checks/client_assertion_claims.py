@@ -122,7 +122,7 @@ def assertion_without_expiry(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.3.2.1-6.2",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-294",
 )
 def assertion_without_identifier(trial: Trial) -> Outcome:
@@ -176,7 +176,7 @@ def assertion_for_another_server(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.3.2.1-8",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     fapi_attackers=("A1",),
     cwe="CWE-345",
 )
@@ -199,7 +199,7 @@ def audience_is_one_string(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.3.2.1-8", "RFC9700-UPDATE-2.1.2.3-p3"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     rfc9700_attackers=("A1",),
     fapi_attackers=("A1",),
     cwe="CWE-345",
@@ -227,7 +227,7 @@ def audience_is_no_endpoint(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.3.2.1-8",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-178",
 )
 def audience_is_exact(trial: Trial) -> Outcome:

@@ -276,7 +276,7 @@ def kid_is_only_compared(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.4.1-1.2",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-327",
 )
 def algorithms_of_the_profile(trial: Trial) -> Outcome:

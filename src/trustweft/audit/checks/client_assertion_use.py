@@ -128,7 +128,7 @@ def assertion_for_a_year(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.3.2.1-13",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-440",
 )
 def clocks_may_differ(trial: Trial) -> Outcome:

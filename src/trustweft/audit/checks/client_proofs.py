@@ -60,7 +60,7 @@ def _proofs(sent: list[Exchange]) -> list[str]:
     sends="nothing: the client's assertions are read",
     fix="Put the issuer identifier, as a string and not in an array, into `aud` of each assertion.",
     requirements=("FAPI2-SP-5.3.3.1-5", "RFC9700-UPDATE-2.1.2-p2.2", "RFC9126-2-p5.1", "FAPI2-SP-5.3.3.1-2"),
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     severity=Severity.HIGH,
     cwe="CWE-346",
     gives=("client-impersonated",),
@@ -242,7 +242,7 @@ def _verifies(proof: str, assertion: str) -> bool:
     sends="nothing: the algorithms of assertions and proofs are read",
     fix="Use a key and an algorithm that FAPI 2.0 allows.",
     requirements=("FAPI2-SP-5.4.1-1.1",),
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-327",
 )
 def algorithms_are_allowed(trial: Trial) -> Outcome:

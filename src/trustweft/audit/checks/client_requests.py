@@ -180,7 +180,7 @@ def requests_are_pushed(trial: Trial) -> Outcome:
     sends="nothing: the parameters at the authorization endpoint are read",
     fix="Leave every parameter but client_id and request_uri out of the authorization URL.",
     requirements=("FAPI2-SP-5.3.3.2-6",),
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     severity=Severity.LOW,
     cwe="CWE-598",
 )
@@ -220,7 +220,7 @@ def code_is_asked_for(trial: Trial) -> Outcome:
     sends="nothing: the nonce of the client's request is measured",
     fix="Make nonces of 64 characters at most.",
     requirements=("FAPI2-SP-5.3.3.2-7",),
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     severity=Severity.INFO,
     cwe="CWE-1284",
 )

@@ -192,7 +192,7 @@ def _with_private_key(parts: ProofParts) -> tuple[str]:
     requirements=("FAPI2-SP-5.4.1-1",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-327",
 )
 def weak_algorithms_are_refused(trial: Trial) -> Outcome:

@@ -60,7 +60,7 @@ def documents(trial: Trial) -> dict[str, Exchange]:
     requirements=("FAPI2-SP-5.3.2.1-1", "RFC9700-2.6-p2.1"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     safety=Safety.PASSIVE,
     cwe="CWE-1059",
     owasp="API9:2023",

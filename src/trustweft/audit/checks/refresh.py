@@ -216,7 +216,7 @@ def other_tokens_do_not_refresh(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.3.2.1-9",),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-440",
 )
 def refresh_tokens_are_not_rotated(trial: Trial) -> Outcome:

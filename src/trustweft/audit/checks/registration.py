@@ -86,7 +86,7 @@ def _open(trial: Trial) -> Exchange:
     fix="Demand an initial access token or a software statement of a trusted directory.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.MEDIUM,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     safety=Safety.WRITES,
     rfc9700_attackers=("A1",),
     fapi_attackers=("A1",),

@@ -248,7 +248,7 @@ def no_token_from_the_query(trial: Trial) -> Outcome:
     requirements=("FAPI2-SP-5.3.4-1",),
     role=Role.RESOURCE_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-598",
     owasp="API2:2023",
 )

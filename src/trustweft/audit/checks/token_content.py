@@ -190,7 +190,7 @@ def jwt_has_its_claims(trial: Trial) -> Outcome:
     requirements=("RFC9068-2.1-p3.1", "RFC9068-2.1-p3.2"),
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
-    reach=Reach.FAPI,
+    reach=Reach.FAPI_ALONE,
     cwe="CWE-843",
 )
 def jwt_says_its_kind(trial: Trial) -> Outcome:
