@@ -7,12 +7,16 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from ecosystem import free_base_port
+from mutants.staging import concerns_clients, probe_target, staging_of_mutant
 from trustweft.audit.engine import run_check
 from trustweft.audit.preflight import open_wire, prepare, reach
+from trustweft.audit.run import stager
 from trustweft.audit.verdict import Safety
 from trustweft.cli.check.box import target_of_box
 from trustweft.cli.data_directory import DataDirectory
@@ -21,7 +25,6 @@ from trustweft.runtime.entropy import SystemEntropy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from trustweft.audit.check import Check
     from trustweft.audit.deployment import Deployment
@@ -35,15 +38,21 @@ class CannotBreedError(Exception):
     """The mutant cannot be made: its row no longer fits the source."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Breeder:
-    """An ecosystem in a process of its own that changes on order."""
+    """An ecosystem in a process of its own that changes on order.
+
+    Attributes:
+        order: what it is now.
+    """
 
     process: subprocess.Popen[str]
     orders: IO[str]
     answers: IO[str]
     target: Target
     whole: Deployment
+    data: DataDirectory
+    order: Mapping[str, Any] = field(default_factory=dict)
 
     def become(self, order: Mapping[str, object]) -> None:
         """Make it a mutant; ``{}`` makes it whole again."""
@@ -52,11 +61,20 @@ class Breeder:
         answer = json.loads(self.answers.readline())
         if not answer["ok"]:
             raise CannotBreedError(answer["why"])
+        self.order = order
 
     def audit(self, checks: Sequence[Check]) -> dict[str, Result]:
         """Let the auditor meet it with these checks alone."""
-        with open_wire(self.target) as wire:
-            deployment = prepare(self.target, wire, clock=SystemClock(), entropy=SystemEntropy())
+        changes = self.order.get("change", ())
+        client = self.order.get("client", "moneyview")
+        target = self.target if client == "moneyview" else probe_target(self.target, changes=changes)
+        with contextlib.ExitStack() as opened:
+            wire = opened.enter_context(open_wire(target))
+            deployment = prepare(target, wire, clock=SystemClock(), entropy=SystemEntropy())
+            if not self.order or concerns_clients(changes):
+                folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+                staging = staging_of_mutant(folder, self.data, client=client, changes=changes)
+                deployment.stage_client = stager(deployment, staging, checks, opened)
             # What works while it is whole; a mutant's own answers would say something else.
             deployment.operations, deployment.harvests = self.whole.operations, self.whole.harvests
             return {each.id: run_check(deployment, each, safety=Safety.STATE) for each in checks}
@@ -82,8 +100,9 @@ def breeding(folder: Path) -> Iterator[Breeder]:
             assert json.loads(process.stdout.readline() or '{"ok": false}')["ok"], (
                 folder / "host.log"
             ).read_text()
-            target = target_of_box(DataDirectory.open(data))
-            yield Breeder(process, process.stdin, process.stdout, target, _reached(target))
+            data_of_box = DataDirectory.open(data)
+            target = target_of_box(data_of_box)
+            yield Breeder(process, process.stdin, process.stdout, target, _reached(target), data_of_box)
             process.stdin.close()
             assert process.wait(20) == 0, (folder / "host.log").read_text()[-2000:]
 

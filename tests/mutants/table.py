@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         without: pipeline checks that are taken out.
         change: what the source says instead.
         trips: checks that must find it.
+        client: who is led to the hostile server: the sample application, or our library in a program.
         misses: why no audit can see it; then nothing trips.
         hand_made: a flaw of judgement, not only a check that is gone.
     """
@@ -37,10 +39,15 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trips: tuple[str, ...] = ()
     misses: str | None = None
     hand_made: bool = False
+    client: Literal["moneyview", "probe"] = "moneyview"
 
     def order(self) -> dict[str, object]:
         """Return what makes the running ecosystem this mutant."""
-        return {"without": self.without, "change": [msgspec.structs.asdict(each) for each in self.change]}
+        return {
+            "without": self.without,
+            "change": [msgspec.structs.asdict(each) for each in self.change],
+            "client": self.client,
+        }
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
-__all__ = ["Options", "audit", "audit_client"]
+__all__ = ["Options", "audit", "audit_client", "stager"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -
         wire = opened.enter_context(open_wire(target))
         deployment = prepare(target, wire, clock=clock, entropy=entropy)
         if options.staging is not None:
-            deployment.stage_client = _stager(deployment, options, options.staging, opened)
+            deployment.stage_client = stager(deployment, options.staging, options.checks, opened)
         reached = reach(deployment)
         options.reached(reached)
         results = run_checks(
@@ -119,10 +119,10 @@ def _seen(deployment: Deployment) -> Seen | None:
     )
 
 
-def _stager(
-    deployment: Deployment, options: Options, staging: Staging, opened: ExitStack
+def stager(
+    deployment: Deployment, staging: Staging, checks: Sequence[Check], opened: ExitStack
 ) -> Callable[[], ClientUnderTest | Inconclusive]:
-    """Return what serves the hostile server when the first check asks for it, until the audit ends."""
+    """Return what serves the hostile server when the first check asks for it, until ``opened`` is closed."""
 
     def stage() -> ClientUnderTest | Inconclusive:
         try:
@@ -130,7 +130,7 @@ def _stager(
                 stage_client(
                     deployment.target,
                     staging,
-                    checks=[each.id for each in options.checks],
+                    checks=[each.id for each in checks],
                     clock=deployment.clock,
                     entropy=deployment.entropy,
                 )

@@ -153,7 +153,7 @@ def verifier_stays_with_the_client(trial: Trial) -> Outcome:
     title="The client pushes its authorization requests",
     sends="nothing: where the client's authorization request went is looked at",
     fix="Push the authorization request (RFC 9126), and send the browser off with its request_uri.",
-    requirements=("FAPI2-SP-5.3.3.2-2", "RFC9700-UPDATE-2.2.2-p2.2", "RFC9126-2.1-p1"),
+    requirements=("FAPI2-SP-5.3.3.2-2", "RFC9126-2.1-p1"),
     reach=Reach.FAPI,
     severity=Severity.MEDIUM,
     cwe="CWE-345",

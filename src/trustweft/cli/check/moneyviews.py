@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from trustweft.cli.settings import ClientSettings
 from trustweft.runtime.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from trustweft.audit.hostile.application import Application as Stage
@@ -27,20 +26,20 @@ if TYPE_CHECKING:
     from trustweft.audit.wire import Wire
     from trustweft.cli.data_directory import DataDirectory
 
-__all__ = ["moneyviews"]
+__all__ = ["PROGRAM", "moneyviews"]
 
-_PROGRAM: Final = (sys.executable, "-P", "-m", "trustweft.cli.check.moneyview_host")
+PROGRAM: Final = (sys.executable, "-P", "-m", "trustweft.cli.check.moneyview_host")
 _STOP_SECONDS: Final = 20.0
 
 
 def moneyviews(
-    data: DataDirectory, *, environment: Mapping[str, str] = os.environ
+    data: DataDirectory, *, program: Sequence[str] = PROGRAM
 ) -> Callable[[Stage, Wire], AbstractContextManager[Driver]]:
     """Return what starts the MoneyViews of a data directory.
 
     Args:
         data: of an ecosystem that was started before.
-        environment: of their process.
+        program: that runs them.
     """
     file = data.file("client/client.toml")
     configured = read_settings(file, ClientSettings, environment={}).value
@@ -53,11 +52,10 @@ def moneyviews(
             for scenario, port in zip(stage.scenarios, ports, strict=True)
         }
         process = subprocess.Popen(  # noqa: S603  # this package's own program
-            _PROGRAM,
+            program,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(environment),
             text=True,
         )
         try:
