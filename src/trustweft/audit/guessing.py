@@ -28,7 +28,8 @@ def estimate_bits(samples: Sequence[str]) -> float:
     shortest = min(map(len, samples))
     columns = [{sample[index] for sample in samples} for index in range(shortest)]
     columns += [
-        {sample[-1 - index] for sample in samples} for index in range(max(map(len, samples)) - shortest)
+        {sample[-1 - index] for sample in samples if index < len(sample)}
+        for index in range(max(map(len, samples)) - shortest)
     ]
     varying = [column for column in columns if len(column) > 1]
     if len(set(samples)) < len(samples) or not varying:

@@ -77,8 +77,6 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.read()
-    for server in servers:
-        server.shutdown()
 
 
 def metadata(issuer: str) -> dict[str, object]:
