@@ -310,6 +310,8 @@ def read_target(path: Path) -> Target:
         raise TargetError(f"{path}: {cause.strerror}") from cause
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as cause:
         raise TargetError(f"{path}: {cause}") from cause
+    if not target.issuer and target.relying_party is None:
+        raise TargetError(f"{path}: issuer is missing, and so is [relying_party]: there is nothing to audit")
     return _with_files(target, path.parent, path)
 
 
