@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from trustweft.audit.registry import audits
 from trustweft.cli.coverage_document import coverage_page
 from trustweft.cli.output import examples, json_option, print_json, print_table, write_page
 from trustweft.coverage import attacks_closed, cover, holes_of
@@ -60,7 +61,9 @@ def coverage(
     """
     try:
         rows = tuple(
-            row for each in dict.fromkeys(specifications) for row in cover(each, attacks=attacks_closed())
+            row
+            for each in dict.fromkeys(specifications)
+            for row in cover(each, audits=audits(), attacks=attacks_closed())
         )
         groups = load_crosswalk().select(row.mechanism for row in rows)
     except ProfileError as cause:
@@ -124,20 +127,20 @@ def _cell(content: str, row: Row, column: str, reason: str | None) -> str:
 
 def _sentence(rows: Sequence[Row], binding: Sequence[Row]) -> str:
     enforced = sum(bool(row.enforced_by) for row in rows)
+    audited = sum(bool(row.audited_by) for row in rows)
     people = sum(row.operational is not None for row in rows)
     others = sum(bool(row.holes) for row in rows) - len(binding)
     waiting = sum(row.not_built is not None for row in rows)
     replaced = sum(row.superseded_by is not None for row in rows)
     told = [
-        f"{len(rows)} requirements: {enforced} enforced in the code, {people} for people to satisfy.",
+        f"{len(rows)} requirements: {enforced} enforced in the code, {audited} tested by the auditor, "
+        f"{people} for people to satisfy.",
         f"Holes: {len(binding)} in what shall be, {others} in what should be.",
     ]
     if waiting:
         told.append(f"Not built yet: {waiting}.")
     if replaced:
         told.append(f"Another specification's clause is kept in their place: {replaced}.")
-    if all(row.audited_by is None for row in rows):
-        told.append("Nothing is audited yet: this version has no auditor.")
     return "\n".join(told)
 
 

@@ -181,7 +181,7 @@ def _need_mix_up_defence(trial: Trial) -> None:
     "RP-13-other-connection",
     title="An answer to one connection of the client is not taken for another's",
     sends="the browser to another server than the one whose metadata the client has",
-    requirements=("RFC9700-UPDATE-2.2.2-p2.3", "RFC9700-UPDATE-2.2.2-p2.4"),
+    requirements=("RFC9700-UPDATE-2.2.2-p2.2", "RFC9700-UPDATE-2.2.2-p2.3", "RFC9700-UPDATE-2.2.2-p2.4"),
 )
 def connections_are_kept_apart(trial: Trial) -> Outcome:
     """Cross-toolkit account takeover: connections share a redirect URI, and the client confuses whose answer it got.

@@ -202,6 +202,28 @@ def nonces_are_demanded(trial: Trial) -> Outcome:
 
 
 @check(
+    "DP-10-one",
+    title="An answer brings one nonce",
+    sends="nothing further: reads what other checks were answered",
+    fix="Send the DPoP-Nonce header once.",
+    requirements=("RFC9449-8-p5.2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-436",
+    passive=True,
+)
+def one_nonce_in_each_answer(trial: Trial) -> Outcome:
+    """Of two nonces one client takes the first and another the last, and one of them is refused ever after."""
+    answers = [each for each in trial.deployment.wire.exchanges if each.all_headers("dpop-nonce")]
+    trial.need(answers, "no server here hands out nonces")
+    twice = [each for each in answers if len(each.all_headers("dpop-nonce")) > 1]
+    trial.observe("An answer with a nonce", (twice or answers)[0])
+    if twice:
+        return failed(f"{len(twice)} of {len(answers)} answers brought more than one nonce.")
+    return passed(f"Each of {len(answers)} answers brought one nonce.")
+
+
+@check(
     "DP-10-unpredictable",
     title="Nonces cannot be foretold",
     sends="good requests to a few operations and the token endpoint; looks at the nonces that come back",

@@ -112,6 +112,25 @@ def request_uri_is_unguessable(trial: Trial) -> Outcome:
 
 
 @check(
+    "PAR-06-form",
+    title="A request URI is a name, and no address",
+    sends="a good pushed request",
+    fix="Hand out urn:ietf:params:oauth:request_uri: with a random part.",
+    requirements=("RFC9101-5.2-p3.3",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    cwe="CWE-918",
+)
+def request_uri_is_a_name(trial: Trial) -> Outcome:
+    """An address would be fetched by whoever takes it for one (RFC 9101 section 5.2); a URN names what the server holds."""
+    answer = trial.control("A good pushed request", pushing_flow(trial).push(), good=pushed)
+    uri = answer.text("request_uri")
+    if uri.lower().startswith("urn:"):
+        return passed("The request URI is a URN.")
+    return failed(f"The request URI begins with {uri.partition(':')[0]}:, which is no URN.")
+
+
+@check(
     "PAR-16-status",
     title="A pushed request that is taken is answered with 201",
     sends="a good pushed request",
