@@ -46,7 +46,7 @@ def visit_by_chromium(
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as cause:
-        raise Inconclusive("pages with scripts need Chromium: install trustweft[audit]") from cause
+        raise Inconclusive("pages with scripts need Chromium: install trustweft[browser]") from cause
     visit = ChromiumVisit()
     with _home(trust) as home, sync_playwright() as playwright:
         try:

@@ -133,8 +133,10 @@ def _sentence(rows: Sequence[Row], binding: Sequence[Row]) -> str:
     waiting = sum(row.not_built is not None for row in rows)
     replaced = sum(row.superseded_by is not None for row in rows)
     told = [
-        f"{len(rows)} requirements: {enforced} enforced in the code, {audited} tested by the auditor, "
-        f"{people} for people to satisfy.",
+        (
+            f"{len(rows)} requirements: {enforced} enforced in the code, {audited} tested by the auditor, "
+            f"{people} for people to satisfy."
+        ),
         f"Holes: {len(binding)} in what shall be, {others} in what should be.",
     ]
     if waiting:

@@ -109,8 +109,8 @@ def test_a_mark_that_is_taken_out_is_a_hole_and_the_command_fails(tmp_path: Path
         check=False,
     )
     assert done.returncode == 1
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FAPI2-SP-")]
-    assert line.split()[:3] == ["FAPI2-SP-5.3.2.1-4", "shall", "HOLE"]
+    lines = [line.split()[:3] for line in done.stdout.splitlines() if line.startswith("FAPI2-SP-")]
+    assert [line for line in lines if line[1] == "shall"] == [["FAPI2-SP-5.3.2.1-4", "shall", "HOLE"]]
     assert "Holes: 1 in what shall be" in done.stdout
 
 
