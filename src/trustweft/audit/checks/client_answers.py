@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from trustweft.audit.check import check, failed, passed, suspected
-from trustweft.audit.relying.playing import client_of, control, must_not_send, play
+from trustweft.audit.relying.playing import client_of, control, must_not_send, need_discovery, play
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ def connections_are_kept_apart(trial: Trial) -> Outcome:
     client = client_of(trial)
     here, there = (flow.parameters().get("redirect_uri") for flow in (client.honest(), client.second()))
     trial.need(client.tells_issuer and here == there, "the client's connections share no redirect URI")
+    need_discovery(trial)
     return must_not_send(
         trial,
         "RP-13-other-connection",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.forging import read_parts
-from trustweft.audit.relying.playing import client_of, control, must_not_send, play
+from trustweft.audit.relying.playing import client_of, control, must_not_send, need_discovery, play
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def metadata_is_the_issuers_own(trial: Trial) -> Outcome:
 
     Otherwise one server speaks for another, and the defences that compare issuers compare the wrong thing.
     """
+    need_discovery(trial)
     return must_not_send(
         trial,
         "RP-03-issuer-mismatch",
@@ -71,6 +72,7 @@ def metadata_never_comes_in_plain_text(trial: Trial) -> Outcome:
     The hostile server redirects to the same document at an http address. A client that follows believes what anybody
     on the way could have written.
     """
+    need_discovery(trial)
     return must_not_send(
         trial,
         "RP-03-metadata-downgrade",
@@ -96,6 +98,7 @@ def endpoints_have_tls(trial: Trial) -> Outcome:
 
     The hostile server's metadata names a token endpoint without TLS; the check sees whether anything arrives there.
     """
+    need_discovery(trial)
     return must_not_send(
         trial,
         "RP-03-plaintext-endpoint",
@@ -122,6 +125,7 @@ def assertions_cannot_be_aimed(trial: Trial) -> Outcome:
     from there has signed in the other server's name. The one safe audience is the issuer that the client started from.
     """
     trial.need(_assertions(control(trial)), "the client does not authenticate with assertions")
+    need_discovery(trial)
     flow = play(trial, "RP-08-audience-injection", label="A token endpoint of another server")
     counterfeit = client_of(trial).stage.addresses.counterfeit
     aimed = [aud for claims in _assertions(flow) for aud in _audiences(claims) if aud.startswith(counterfeit)]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from trustweft.audit.relying.under_test import ClientUnderTest, Flow
     from trustweft.audit.trial import Trial
 
-__all__ = ["client_of", "control", "must_not_finish", "must_not_send", "play"]
+__all__ = ["client_of", "control", "must_not_finish", "must_not_send", "need_discovery", "play"]
 
 
 def client_of(trial: Trial) -> ClientUnderTest:
@@ -51,6 +51,19 @@ def play(trial: Trial, scenario: str, *, label: str) -> Flow:
     if not flow.delivered:
         raise Inconclusive(_undelivered(client_of(trial), flow))
     return flow
+
+
+def need_discovery(trial: Trial) -> None:
+    """Leave where the client is configured with its server's endpoints.
+
+    Raises:
+        NotApplicable: it reads no metadata.
+    """
+    client = client_of(trial)
+    read = (
+        client.honest().at("metadata") or not client.tells_issuer
+    )  # one that runs on may have read it before
+    trial.need(read, "the client reads no metadata")
 
 
 def must_not_finish(trial: Trial, scenario: str, *, label: str, failure: str, success: str) -> Outcome:

@@ -188,5 +188,6 @@ class ClientUnderTest:
 
 def _how_far(flow: Flow) -> str:
     reached = ", ".join(dict.fromkeys(each.endpoint for each in flow.arrivals)) or "nothing"
-    said = f"; it said: {flow.ride.said[-200:]}" if flow.ride.said else ""
+    last = " ".join(flow.ride.said[-200:].split())
+    said = f"; it said: {last}" if last else ""
     return f"it reached {reached}{said}"

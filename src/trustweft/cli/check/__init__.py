@@ -324,6 +324,7 @@ def carry_out(
     from trustweft.audit.hostile.hosting import HostingError
     from trustweft.audit.run import Options, audit, audit_client
     from trustweft.audit.target import TargetError
+    from trustweft.audit.verdict import Role
     from trustweft.cli.check.client import introduce, staging_of
     from trustweft.runtime.files import KeyFileError
 
@@ -338,7 +339,8 @@ def carry_out(
             reached=narrator.reached,
             staging=staging,
         )
-        carried_out = audit if target.issuer else audit_client
+        clients_alone = not target.issuer and all(each.role is Role.CLIENT for each in checks)
+        carried_out = audit_client if clients_alone else audit
         try:
             return carried_out(target, options, clock=SystemClock(), entropy=SystemEntropy())
         except (TargetError, HostingError, KeyFileError) as cause:
