@@ -88,7 +88,9 @@ NOTICED: Final = {
     "cors-reflect": ("API8-01", "AZ-13"),
     "shared-cache": ("TL-09",),
     "cache-by-address": ("RS-01",),
-    "sql-injection": ("API8-04-breaks",),
+    "sql-injection": ("API8-05-sql",),
+    "mass-assignment": ("API3-02", "API3-02-update"),
+    "method-override": ("API5-02-delete",),
     "unlimited": ("API4-01-page",),
     "host-believed": ("TL-06-pages",),
 }
