@@ -12,7 +12,8 @@ from trustweft.audit.exchange import Request
 from trustweft.audit.ownership import pair
 from trustweft.audit.parties import basic
 from trustweft.audit.protected import EVERY, SAMPLE, as_it_is, attack_each, protected
-from trustweft.audit.verdict import Role, Severity
+from trustweft.audit.sacrifice import create, sacrificial
+from trustweft.audit.verdict import Role, Safety, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,7 @@ _PRIVILEGED: Final = re.compile(
     r"/(?:admins?|administrators?|administration|management|internal|superusers?|backoffice|staff|sudo|debug|system)(?:/|$)",
     re.IGNORECASE,
 )
+_OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
 _SECRET_PLACES: Final[tuple[tuple[str, str], ...]] = (
     ("/.env", r"^\s*[A-Z][A-Z0-9_]+\s*=\s*\S+"),
     ("/.git/config", r"^\[core\]"),
@@ -126,7 +128,7 @@ def methods_are_not_overridden(trial: Trial) -> Outcome:
         control = trial.control(
             f"{operation.name}, as it is", deployment.send_call(deployment.calling(operation, access), access)
         )
-        for name in ("x-http-method-override", "x-http-method", "x-method-override"):
+        for name in _OVERRIDES:
             request = deployment.calling(operation, access).with_header(name, "OPTIONS")
             answer = trial.attack(f"{operation.name}, with {name}", deployment.send_call(request, access))
             again = deployment.send_call(deployment.calling(operation, access), access)
@@ -136,6 +138,50 @@ def methods_are_not_overridden(trial: Trial) -> Outcome:
                     f"{operation.name} answers {answer.status} where {name} names another method."
                 )
     return passed(f"{len(operations)} operations pass over headers that name another method.")
+
+
+@check(
+    "API5-02-delete",
+    title="A header does not turn reading into deleting",
+    sends="GET with X-HTTP-Method-Override and its kin that name DELETE, with a token that may only read",
+    fix="Switch method overriding off.",
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.HIGH,
+    safety=Safety.WRITES,
+    cwe="CWE-436",
+    owasp="API5:2023",
+    gives=("rights-widened",),
+)
+def reading_is_not_deleting(trial: Trial) -> Outcome:
+    """Whoever may only read deletes, where scopes are compared before the header is obeyed.
+
+    The check makes an object and sees that a token of a narrow scope may read it and not delete it. Then it reads with
+    that token and such a header, and looks as the owner whether the object is still there. A server that obeys the
+    header before it compares the scopes refuses, and is right as well.
+    """
+    tried = 0
+    scope = trial.deployment.party().entry.narrow_scope
+    trial.need(scope, "the target file names no narrow_scope")
+    access = trial.deployment.access(scope=scope)
+    for place in sacrificial(trial):
+        made = create(trial, place, {})
+        deleting = (
+            place.items["DELETE"].fill(made.values) if made is not None and "DELETE" in place.items else None
+        )
+        if made is None or made.read is None or made.reading is None or deleting is None:
+            continue
+        plain = trial.deployment.send_call(trial.deployment.calling(deleting, access), access)
+        if not trial.observe(f"{deleting.name} with the narrow token", plain).refused:
+            continue
+        tried += 1
+        for name in _OVERRIDES:
+            request = trial.deployment.calling(made.reading, access).with_header(name, "DELETE")
+            label = f"{made.reading.name}, with {name}: DELETE"
+            trial.attack(label, trial.deployment.send_call(request, access))
+            if trial.observe(f"{made.reading.name}, read again", made.read_again(trial)).refused:
+                return failed(f"{made.reading.name} deleted the object where {name} said so.")
+    trial.need(tried, "no object can be made that a token of the narrow scope may not delete")
+    return passed(f"{tried} objects are still there after reading them with such headers.")
 
 
 @check(

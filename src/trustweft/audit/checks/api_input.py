@@ -183,7 +183,8 @@ def _forbidden(point: Input) -> str | None:
 def values_are_no_sql(trial: Trial) -> Outcome:
     """It fails where a true condition is answered like the plain value and a false one is not, twice over.
 
-    A quote that brings the database's own error to light fails as well. Nothing is written.
+    A quote that brings the database's own error to light fails as well, and one that breaks the operation where two
+    quotes, which stand for one within a string, do not, twice over. Nothing is written.
     """
     tried = 0
     for point in reading_inputs(trial):
@@ -196,23 +197,66 @@ def values_are_no_sql(trial: Trial) -> Outcome:
             trial.observe(f"{point.operation.name}, {point.name}, with a good value", control)
             trial.attack(f"{point.operation.name}, {point.name}, with a quote", quoted)
             return failed(f"A quote in {point.name} of {point.operation.name} gives {found[0]!r}.")
-        if control.ok and any(_obeys(trial, point, good, control, *each) for each in _CONDITIONS):
+        if control.ok and (
+            any(_obeys(trial, point, good, control, *each) for each in _CONDITIONS)
+            or any(_widens(trial, point, good, control, *each) for each in _WIDER)
+        ):
             return failed(
                 f"{point.operation.name} answers by the condition in {point.name}, as an SQL query does."
+            )
+        if control.ok and quoted.broke and _counts_quotes(trial, point, good, control):
+            return failed(
+                f"{point.operation.name} breaks on one quote in {point.name} and not on two, as an SQL query does."
             )
     return passed(f"{tried} values were tried: none was taken for a part of a query.")
 
 
+# What is added to a good value; which of the two is answered like the good value alone, and which is not.
 _CONDITIONS: Final = (
     ("' AND '1'='1", "' AND '1'='2"),
     (" AND 1=1", " AND 1=2"),
     ("' AND 1=1-- ", "' AND 1=2-- "),
 )
+_WIDER: Final = (("' OR '1'='2", "' OR '1'='1"), ("' OR 1=2-- ", "' OR 1=1-- "))
 
 
-def _obeys(trial: Trial, point: Input, good: str, control: Exchange, true: str, false: str) -> bool:
+def _widens(trial: Trial, point: Input, good: str, control: Exchange, same: str, wider: str) -> bool:
+    """Tell whether more is found with a condition that is always true, and the same with one that never is."""
     exchanges = []
-    for suffix, wanted in ((true, True), (false, False), (true, True), (false, False)):
+    told = _told(control, good)
+    for suffix, is_wider in ((same, False), (wider, True), (same, False), (wider, True)):
+        answer = call(trial, point.operation, point.with_value(good + suffix))
+        exchanges.append((suffix, answer))
+        found = _told(answer, good + suffix)
+        if not answer.ok or not (len(found) > len(told) if is_wider else found == told):
+            return False
+    trial.control(f"{point.operation.name}, {point.name}, with a good value", control)
+    for suffix, answer in exchanges:
+        trial.attack(f"{point.operation.name}, {point.name}, with {suffix}", answer)
+    return True
+
+
+def _told(exchange: Exchange, value: str) -> bytes:
+    """Return an answer without the value that was asked for, which many repeat."""
+    return exchange.body.replace(value.encode(), b"")
+
+
+def _counts_quotes(trial: Trial, point: Input, good: str, control: Exchange) -> bool:
+    exchanges = []
+    for suffix, breaks in (("'", True), ("''", False), ("'", True), ("''", False)):
+        answer = call(trial, point.operation, point.with_value(good + suffix))
+        exchanges.append((suffix, answer))
+        if answer.broke is not breaks or not (breaks or answer.ok):
+            return False
+    trial.control(f"{point.operation.name}, {point.name}, with a good value", control)
+    for suffix, answer in exchanges:
+        trial.attack(f"{point.operation.name}, {point.name}, with {suffix}", answer)
+    return True
+
+
+def _obeys(trial: Trial, point: Input, good: str, control: Exchange, same: str, other: str) -> bool:
+    exchanges = []
+    for suffix, wanted in ((same, True), (other, False), (same, True), (other, False)):
         answer = call(trial, point.operation, point.with_value(good + suffix))
         exchanges.append((suffix, answer))
         if served(answer, control) is not wanted or answer.broke:

@@ -38,24 +38,9 @@ _MASKED: Final = re.compile(r"[*x•.\-]{3,}.{0,4}|True|False|", re.IGNORECASE)
 _HASH: Final = re.compile(
     r"\$2[aby]?\$\d\d\$.{53}|\$argon2\w+\$.+|pbkdf2[:_]sha\d+[:$].+|\$[156]\$.+|scrypt:.+"
 )
+
+
 # What a server decides, by the names that it usually has; each with a value that an attacker would like.
-_WISHES: Final[tuple[tuple[str, object], ...]] = (
-    ("role", "admin"),
-    ("roles", ["admin"]),
-    ("is_admin", True),
-    ("isAdmin", True),
-    ("admin", True),
-    ("is_superuser", True),
-    ("verified", True),
-    ("status", "approved"),
-    ("balance", 1_000_000),
-    ("credit", 1_000_000),
-    ("owner", "trustweft-somebody"),
-    ("owner_id", "trustweft-somebody"),
-    ("user_id", "trustweft-somebody"),
-)
-
-
 def _answers(trial: Trial) -> Iterator[tuple[Operation, Exchange]]:
     """Yield what reading operations answer to the first user."""
     reached = 0
@@ -193,71 +178,6 @@ def _undescribed(document: Document, schema: object, value: Any, depth: int = 0)
                 yield from _undescribed(document, found["properties"][name], member, depth + 1)
             else:
                 yield name
-
-
-@check(
-    "API3-02",
-    title="A user cannot set what only the server decides",
-    sends="an object of its own with members that are read-only, undescribed or wished for, and reads it again",
-    fix="Take the members that the operation describes, one by one, and refuse others.",
-    role=Role.RESOURCE_SERVER,
-    severity=Severity.HIGH,
-    safety=Safety.WRITES,
-    cwe="CWE-915",
-    owasp="API3:2023",
-    gives=("rights-widened",),
-)
-def server_members_cannot_be_set(trial: Trial) -> Outcome:
-    """A framework that fills objects from requests fills ``role`` and ``owner`` as well, if they are sent.
-
-    The check makes an object of its own twice: plain, and with further members. It fails where a separate reading
-    shows a member with the value that was sent; an echo in the answer to the writing counts for nothing.
-    """
-    places = sacrificial(trial)
-    tried = 0
-    for place in places:
-        plain = create(trial, place, {})
-        if plain is None or plain.read is None:
-            continue
-        before = json_of(plain.read.body)
-        wishes = dict(_wishes(before, place.template_body))
-        made = create(trial, place, wishes)
-        tried += 1
-        if made is None or made.read is None:
-            continue
-        after = json_of(made.read.body)
-        taken = [
-            name
-            for name, value in wishes.items()
-            if _has(after, name, value) and not _has(before, name, value)
-        ]
-        if taken:
-            return failed(
-                f"{place.name} set {', '.join(taken)} to what the caller sent, as a separate reading shows."
-            )
-    if not tried:
-        raise Inconclusive("no object could be made and read again")
-    return passed(f"{tried} operations took none of {len(_WISHES)} members that only the server decides.")
-
-
-def _wishes(before: Any, body: Any) -> Iterator[tuple[str, object]]:
-    known = set(body) if isinstance(body, dict) else set()
-    yield from ((name, value) for name, value in _WISHES if name not in known)
-    if isinstance(before, dict):
-        for name, value in before.items():
-            if name in known or name.lower() in ("id", "_id", "uuid"):
-                continue
-            if isinstance(value, bool):
-                yield name, not value
-            elif isinstance(value, int | float):
-                yield name, 777_001
-            elif isinstance(value, str):
-                yield name, "trustweft-set-this"
-
-
-def _has(document: Any, name: str, value: object) -> bool:
-    wanted = {str(each) for each in value} if isinstance(value, list) else {str(value)}
-    return any(member == name and told in wanted for member, told in leaves(document))
 
 
 @check(
