@@ -40,7 +40,7 @@ def _looked_at(trial: Trial) -> Flow:
     title="Each flow of the client is protected against injected codes, by PKCE or a nonce",
     sends="nothing: the client's own authorization request is read",
     fix="Send a fresh `code_challenge` with `code_challenge_method=S256` in each authorization request.",
-    requirements=("RFC9700-2.1.1-p1", "RFC9700-2.1.1-1", "RFC9700-2.1.1-2"),
+    requirements=("RFC9700-2.1.1-p1", "RFC9700-2.1.1-1", "RFC9700-2.1.1-2", "RFC9126-7.5-p1"),
     cwe="CWE-345",
     gives=("stolen-code-usable",),
 )

@@ -106,7 +106,7 @@ class AuthorizationServer:
 
     def _code(self, scenario: Scenario, asked: dict[str, str], site: Site) -> str:
         code = site.entropy.token()
-        self._memory.codes[code] = Grant(scenario.id, asked, code=code)
+        self._memory.codes[code] = Grant(scenario.id, asked)
         return code
 
     def tokens(self, request: HttpRequest, scenario: Scenario, site: Site) -> HttpResponse:
@@ -147,7 +147,6 @@ class AuthorizationServer:
 
     def _issue(self, grant: Grant, scenario: Scenario, site: Site, *, with_identity: bool) -> Document:
         token, refresh = site.entropy.token(), grant.refresh_token or site.entropy.token()
-        grant.access_tokens.append(token)
         grant.refresh_token = refresh
         self._memory.access[token] = self._memory.refresh[refresh] = grant
         document: Document = {

@@ -14,7 +14,8 @@ class Grant:
     Attributes:
         parameters: of the authorization request.
         bound: whether a proof came when the code was redeemed.
-        codes: that were given for it, and tokens likewise.
+        redeemed: whether its code was used.
+        revoked: whether it has ended.
     """
 
     scenario: str
@@ -22,8 +23,6 @@ class Grant:
     bound: bool = False
     redeemed: bool = False
     revoked: bool = False
-    code: str = ""
-    access_tokens: list[str] = field(default_factory=list)
     refresh_token: str = ""
 
     @property
@@ -50,7 +49,3 @@ class Memory:
     codes: dict[str, Grant] = field(default_factory=dict)
     access: dict[str, Grant] = field(default_factory=dict)
     refresh: dict[str, Grant] = field(default_factory=dict)
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return every token that was given out."""
-        return (*self.access, *self.refresh)

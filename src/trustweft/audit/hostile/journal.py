@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from trustweft.audit.exchange import Exchange
 
 __all__ = ["Arrival", "Journal"]
@@ -51,8 +49,3 @@ class Journal:
         """Return what came to a scenario since a mark."""
         with self._lock:
             return tuple(each for each in self._arrivals[since:] if each.scenario == scenario)
-
-    def everything(self) -> Iterable[Arrival]:
-        """Return whatever came."""
-        with self._lock:
-            return tuple(self._arrivals)
