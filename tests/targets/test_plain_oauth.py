@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import pytest
 
 from targets.plain.flaws import FLAWS
 from targets.plain_server import plain_server
 from trustweft.audit.registry import all_checks
 from trustweft.audit.run import Options, audit
+from trustweft.audit.target import ClientEntry
 from trustweft.audit.verdict import Safety, Verdict
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -63,6 +65,7 @@ NOTICED: Final = {
     "verifier-optional": ("TK-05-missing-verifier",),
     "challenge-as-verifier": ("TK-05-plain",),
     "tokens-survive-reuse": ("TK-01-ends-tokens",),
+    "refresh-reuse": ("TK-13-reuse",),
     "refresh-cross-client": ("TK-12",),
     "scope-widening": ("TK-14",),
     "password-grant": ("TK-07-password",),
@@ -96,6 +99,15 @@ NOTICED: Final = {
 }
 # Flaws that no clause forbids for every client: what is said of them is advice.
 ADVISED: Final = {"consent-skipped": "AZ-15"}
+PUBLIC: Final = ClientEntry(
+    client_id="app",
+    authentication="none",
+    redirect_uri="http://localhost:9902/app",
+    scope="orders:read orders:write",
+    narrow_scope="orders:read",
+    grant_types=("authorization_code", "refresh_token"),
+)
+OF_PUBLIC_CLIENTS: Final = ("refresh-reuse",)
 OPTIONS: Final = {"no-exp": ("--lifetime", "2")}  # so that there is little to wait for
 
 
@@ -113,8 +125,8 @@ def run(target: Target, checks: Sequence[Check], *, waits: bool = False) -> Run:
 
 @pytest.mark.parametrize(
     ("options", "true"),
-    [((), TRUE_FINDINGS), (("--metadata",), TRUE_WITH_METADATA)],
-    ids=["without metadata", "with metadata"],
+    [((), TRUE_FINDINGS), (("--metadata",), TRUE_WITH_METADATA), (("--opaque",), TRUE_FINDINGS)],
+    ids=["without metadata", "with metadata", "with tokens that say nothing"],
 )
 def test_a_careful_server_is_blamed_for_nothing_but_what_is_true_of_it(
     options: Sequence[str], true: dict[str, str], folder: Path
@@ -127,9 +139,23 @@ def test_a_careful_server_is_blamed_for_nothing_but_what_is_true_of_it(
     assert set(true) - set(found) == set(), "a finding that is not made any more stands in the list"
 
 
+def test_a_careful_server_may_have_public_clients(folder: Path) -> None:
+    with plain_server(folder) as target:
+        result = run(with_public_client(target), all_checks())
+    assert result.reached.missing == ()
+    found = {each.id: f"{each.verdict}: {each.reason}" for each in result.checks if each.verdict in FOUND}
+    assert {name: text for name, text in found.items() if name not in TRUE_FINDINGS} == {}
+
+
+def with_public_client(target: Target) -> Target:
+    """Return the target with a public client in the first place."""
+    return msgspec.structs.replace(target, clients=(PUBLIC, target.clients[1]))
+
+
 @pytest.mark.parametrize("flaw", NOTICED)
 def test_each_flaw_is_found(flaw: str, folder: Path) -> None:
-    with plain_server(folder, flaw, options=OPTIONS.get(flaw, ())) as target:
+    with plain_server(folder, flaw, options=OPTIONS.get(flaw, ())) as described:
+        target = with_public_client(described) if flaw in OF_PUBLIC_CLIENTS else described
         result = run(target, [CHECKS[each] for each in NOTICED[flaw]], waits=True)
     silent = {
         each.id: f"{each.verdict}: {each.reason}" for each in result.checks if each.verdict not in FOUND

@@ -124,7 +124,7 @@ def scan(deployment: Deployment, port: Port) -> Spoken:
     """Ask a port for every version, and for every suite of TLS 1.2.
 
     Raises:
-        Inconclusive: it speaks no version of TLS, or does not say.
+        Inconclusive: it speaks no version of TLS.
     """
     return deployment.once.find(("tls", port.url), lambda: _scan(deployment, port))
 
@@ -159,8 +159,8 @@ def _greet(
         try:
             connection.sendall(hello)
             greeting = read_greeting(connection)
-        except TimeoutError as silence:
-            raise Inconclusive(f"{port.url} does not answer an offer of {version.text}") from silence
+        except TimeoutError:  # some refuse what is too old by saying nothing
+            greeting = Greeting(None, 0, f"no answer in {SECONDS:.0f} s")
         except OSError as cut:
             greeting = Greeting(None, 0, f"the connection was cut: {type(cut).__name__}")
     return greeting, _as_exchange(port, version, len(suites), greeting, time.monotonic() - began)

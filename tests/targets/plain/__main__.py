@@ -30,6 +30,7 @@ CLIENTS = (
         frozenset({"orders:read", "orders:write"}),
     ),
 )
+PUBLIC = Client("app", "", "http://localhost:9902/app", frozenset({"orders:read", "orders:write"}))
 USERS = (
     User("u-7d4e1c", "alice", "alice@plain.example", scrypt("correct horse battery staple")),
     User("u-93ab02", "bob", "bob@plain.example", scrypt("wrong donkey charger paperclip")),
@@ -42,6 +43,7 @@ def main() -> None:
     arguments.add_argument("--port", type=int, default=9000)
     arguments.add_argument("--flaw", action="append", default=[], choices=sorted(FLAWS))
     arguments.add_argument("--metadata", action="store_true", help="publish metadata (RFC 8414)")
+    arguments.add_argument("--opaque", action="store_true", help="tokens say nothing")
     arguments.add_argument("--lifetime", type=int, default=300, help="of access tokens, in seconds")
     arguments.add_argument("--key", type=Path, default=Path("plain-key.json"), help="file of the signing key")
     given = arguments.parse_args()
@@ -51,9 +53,10 @@ def main() -> None:
         api=api,
         audiences=(api, reports),
         lifetime=given.lifetime,
+        opaque={} if given.opaque else None,
         key=load_key(given.key),
         flaws=frozenset(given.flaw),
-        clients={each.id: each for each in CLIENTS},
+        clients={each.id: each for each in (*CLIENTS, PUBLIC)},
         users={each.id: each for each in USERS},
     )
     pages, tokens, orders = Pages(state), Tokens(state), Orders(state)

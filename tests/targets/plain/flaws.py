@@ -34,6 +34,7 @@ FLAWS: Final[dict[str, str]] = {
     "verifier-optional": "a code with a challenge is redeemed without a verifier",
     "challenge-as-verifier": "the challenge itself is taken for the verifier",
     "tokens-survive-reuse": "tokens of a code that came twice live on",
+    "refresh-reuse": "a refresh token works more than once, also a public client's",
     "refresh-cross-client": "any client can use any refresh token",
     "scope-widening": "a refresh gives more scopes than were agreed to",
     "password-grant": "user names and passwords are taken for a grant",

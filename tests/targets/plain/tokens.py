@@ -76,8 +76,12 @@ class Tokens:
         client = self._state.clients.get(name)
         if client is None:
             raise _refused("invalid_client")
-        if secret is None and "secret-optional" in self._flaws:
-            return client
+        if secret is None and (not client.secret or "secret-optional" in self._flaws):
+            return (
+                client  # a public client has no secret, and proves with PKCE alone that the code is its own
+            )
+        if not client.secret:
+            raise _refused("invalid_client")
         same = hmac.compare_digest((secret or "").encode(), client.secret.encode())
         if not same and not ("secret-ignored" in self._flaws and secret is not None):
             raise _refused("invalid_client")
@@ -139,9 +143,9 @@ class Tokens:
             raise _refused("invalid_scope")
         with self._state.lock:
             used, refresh.used = refresh.used, True
-            if used:
+            if used and "refresh-reuse" not in self._flaws:
                 refresh.grant.alive = False
-        if used:
+        if used and "refresh-reuse" not in self._flaws:
             raise _refused("invalid_grant")
         return self._answer(refresh.grant, scopes)
 

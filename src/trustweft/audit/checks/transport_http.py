@@ -106,9 +106,7 @@ def _in_the_clear(deployment: Deployment) -> list[tuple[str, Request]]:
         parts = urlsplit(each.url)
         if parts.scheme != "https":
             continue
-        netlocs = (
-            [f"{parts.hostname}:{parts.port}"] if parts.port else [f"{parts.hostname}:443", parts.netloc]
-        )
+        netlocs = [parts.netloc] if parts.port else [f"{parts.netloc}:443", parts.netloc]
         for netloc in netlocs:
             url = parts._replace(scheme="http", netloc=netloc).geturl()
             found.append((f"{each.method} {url}", replace(each, url=url)))
