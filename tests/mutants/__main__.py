@@ -47,9 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             met = [each for each in checks if not options.own or each.id in mutant.trips]
             tripped = {
-                name
-                for name, each in breeder.audit(met).items()
-                if noticed(each) and name not in noisy
+                name for name, each in breeder.audit(met).items() if noticed(each) and name not in noisy
             }
             meetings.append(Meeting(mutant, frozenset(tripped)))
             say(f"{meetings[-1]}  ({time.monotonic() - began:.1f} s)")

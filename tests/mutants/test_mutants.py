@@ -37,11 +37,7 @@ def breeder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breeder]:
 def test_each_flaw_is_found_by_its_check(mutant: Mutant, breeder: Breeder) -> None:
     breeder.become(mutant.order())
     results = breeder.audit([CHECKS[each] for each in mutant.trips])
-    silent = {
-        each.id: f"{each.verdict}: {each.reason}"
-        for each in results.values()
-        if not noticed(each)
-    }
+    silent = {each.id: f"{each.verdict}: {each.reason}" for each in results.values() if not noticed(each)}
     assert silent == {}
 
 
