@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mutants.breeding import CannotBreedError, breeding
-from mutants.page import Meeting, as_page
+from mutants.page import FOUND, MOST_UNSEEN, Meeting, as_page, noticed, share_found
 from mutants.table import all_mutants
 from trustweft.audit.registry import all_checks
-from trustweft.audit.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "auditor-mutants.md"
-FOUND: Final = frozenset({Verdict.FAIL, Verdict.SUSPECTED})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         breeder.become({})
         checks = all_checks()
         whole = breeder.audit(checks)
-        quiet = {name: each.verdict for name, each in whole.items()}
-        noisy = {name for name, verdict in quiet.items() if verdict in FOUND}
+        noisy = {name for name, each in whole.items() if noticed(each)}
         for mutant in chosen:
             began = time.monotonic()
             try:
@@ -50,19 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             met = [each for each in checks if not options.own or each.id in mutant.trips]
             tripped = {
-                name
-                for name, each in breeder.audit(met).items()
-                if each.verdict in FOUND and name not in noisy
+                name for name, each in breeder.audit(met).items() if noticed(each) and name not in noisy
             }
             meetings.append(Meeting(mutant, frozenset(tripped)))
             say(f"{meetings[-1]}  ({time.monotonic() - began:.1f} s)")
     if not options.no_page:
         PAGE.write_text(as_page(meetings, checks=len(checks)), encoding="utf-8")
-    found = sum(each.found for each in meetings)
+    share = share_found(meetings)
+    alarms = sorted(name for name, each in whole.items() if each.verdict in FOUND)
     say(
-        f"{found} of {len(meetings)} mutants are found by their check; false alarms on the whole one: {sorted(noisy)}"
+        f"{share:.1%} of the mutants with a flaw are found by their check; false alarms on the whole one: {alarms}"
     )
-    return 0 if found >= 0.95 * len(meetings) and not noisy else 1
+    return 0 if share >= 1 - MOST_UNSEEN and not alarms else 1
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The mutants: each has one flaw, and names the checks that must notice it, or says why nobody can from outside."""
+"""The mutants: each names the checks that must notice its flaw, or says why nobody can, or why it is none."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         change: what the source says instead.
         trips: checks that must find it.
         client: who is led to the hostile server: the sample application, or our library in a program.
-        misses: why no audit can see it; then nothing trips.
+        misses: why no audit can see it, though it is a flaw; then nothing trips.
+        equivalent: why it is none: it does the same from everywhere, or another defence refuses every case.
         hand_made: a flaw of judgement, not only a check that is gone.
     """
 
@@ -38,8 +39,14 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     change: tuple[SourceChange, ...] = ()
     trips: tuple[str, ...] = ()
     misses: str | None = None
+    equivalent: str | None = None
     hand_made: bool = False
     client: Literal["moneyview", "probe"] = "moneyview"
+
+    @property
+    def seen(self) -> bool:
+        """Whether a check must find it."""
+        return self.misses is None and self.equivalent is None
 
     def order(self) -> dict[str, object]:
         """Return what makes the running ecosystem this mutant."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mutants.breeding import breeding
+from mutants.page import MOST_UNSEEN, noticed
 from mutants.table import Mutant, all_mutants
 from trustweft.audit.registry import all_checks
 from trustweft.audit.verdict import Verdict
@@ -22,7 +23,7 @@ CHECKS = {each.id: each for each in all_checks()}
 FOUND = {Verdict.FAIL, Verdict.SUSPECTED}
 FEWEST_CHECKS = 150  # that at least one mutant trips
 FEWEST_HAND_MADE = 60
-SEEN = [each for each in all_mutants() if each.misses is None]
+SEEN = [each for each in all_mutants() if each.seen]
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,7 @@ def breeder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breeder]:
 def test_each_flaw_is_found_by_its_check(mutant: Mutant, breeder: Breeder) -> None:
     breeder.become(mutant.order())
     results = breeder.audit([CHECKS[each] for each in mutant.trips])
-    silent = {
-        each.id: f"{each.verdict}: {each.reason}"
-        for each in results.values()
-        if each.verdict not in FOUND and not each.advice
-    }
+    silent = {each.id: f"{each.verdict}: {each.reason}" for each in results.values() if not noticed(each)}
     assert silent == {}
 
 
@@ -69,7 +66,13 @@ def test_every_check_of_the_auditor_is_tripped_by_a_mutant_or_is_told_apart() ->
     assert len({mutant.id for mutant in all_mutants()}) == len(all_mutants())
 
 
+def test_each_mutant_is_found_or_is_out_of_sight_or_is_no_flaw() -> None:
+    said = {each.id: (bool(each.trips), bool(each.misses), bool(each.equivalent)) for each in all_mutants()}
+    assert [name for name, three in said.items() if sum(three) != 1] == []
+
+
 def test_few_mutants_are_out_of_sight_and_many_are_made_by_hand() -> None:
-    unseen = [each.id for each in all_mutants() if each.misses is not None]
-    assert len(unseen) <= 0.05 * len(all_mutants()), unseen
+    flawed = [each for each in all_mutants() if each.equivalent is None]
+    unseen = [each.id for each in flawed if each.misses is not None]
+    assert len(unseen) <= MOST_UNSEEN * len(flawed), unseen
     assert sum(each.hand_made for each in all_mutants()) >= FEWEST_HAND_MADE

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from trustweft.audit.openapi import Template
     from trustweft.audit.target import Api, OperationEntry
 
-__all__ = ["SAFE_METHODS", "Operation", "named_operations"]
+__all__ = ["SAFE_METHODS", "Operation", "named_operation", "named_operations"]
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
@@ -57,10 +57,11 @@ class Operation:
 
 def named_operations(api: Api) -> tuple[Operation, ...]:
     """Return the operations that the target file spells out."""
-    return tuple(_named(api, entry) for entry in api.operations)
+    return tuple(named_operation(api, entry) for entry in api.operations)
 
 
-def _named(api: Api, entry: OperationEntry) -> Operation:
+def named_operation(api: Api, entry: OperationEntry) -> Operation:
+    """Return the operation that one entry of the target file is."""
     headers = tuple(entry.headers.items())
     if entry.body is not None:
         headers = (*headers, ("content-type", entry.content_type))

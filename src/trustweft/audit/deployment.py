@@ -44,6 +44,7 @@ class Deployment:
         resource_servers: as which tokens can be introspected.
         users: people who can log in; checks between people need two.
         operations: of the protected APIs, with values of the first user.
+        broken: operations that answered a request that should be good with 5xx, so that nothing else tries them.
         templates: what their documents describe.
         harvests: by username, what each user's own answers made of the templates.
         answers_anybody: by URL, whether an operation answers without a token; filled as it is asked.
@@ -64,6 +65,7 @@ class Deployment:
     clock: Clock
     entropy: Entropy
     wait: Callable[[float], None] = time.sleep
+    broken: tuple[Operation, ...] = ()
     templates: tuple[Template, ...] = ()
     harvests: dict[str, Harvest] = field(default_factory=dict)
     answers_anybody: dict[str, bool] = field(default_factory=dict)

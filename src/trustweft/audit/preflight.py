@@ -174,6 +174,8 @@ def _probe(deployment: Deployment) -> tuple[list[Operation], dict[str, str]]:
         if exchange.ok:
             working.append(operation)
         else:
+            if exchange.broke and not operation.public:
+                deployment.broken += (operation,)
             unreached[operation.name] = f"a good request was answered with {exchange.status}"
     return working, unreached
 

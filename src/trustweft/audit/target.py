@@ -18,6 +18,7 @@ __all__ = [
     "Authentication",
     "Binding",
     "ClientEntry",
+    "DetailsEntry",
     "Endpoints",
     "LoginRecipe",
     "LoginStep",
@@ -66,6 +67,50 @@ class Endpoints(_Strict, frozen=True, kw_only=True):
     end_session_endpoint: Url | None = None
 
 
+class OperationEntry(_Strict, frozen=True, kw_only=True):
+    """A request to an API that is known to work.
+
+    Attributes:
+        path: with real identifiers, below the API's ``url``.
+        scope: that it needs; empty where any token is enough.
+        public: it needs no token at all.
+        owner: the name of the user whose data it shows; by default the first.
+    """
+
+    method: str = "GET"
+    path: str
+    headers: dict[str, str] = {}
+    body: str | None = None
+    content_type: str = "application/json"
+    scope: str | None = None
+    public: bool = False
+    owner: str | None = None
+
+
+class DetailsEntry(_Strict, frozen=True, kw_only=True):
+    """Authorization details that the first user may grant to a client (RFC 9396).
+
+    Attributes:
+        good: their JSON text, as it stands in a request.
+        scope: asked for beside them; it must not cover what the details are about.
+        wider: JSON text of details of the same types that go beyond these.
+        shown: texts of them that must stand on the page that asks for consent.
+        personal: whether they are a person's to grant, and never a client's alone.
+        stranger: the identifier of another client of this file that is not registered for their types.
+        covered: a request to the first API that the details cover.
+        beyond: one that they do not.
+    """
+
+    good: str
+    scope: str = "openid"
+    wider: str | None = None
+    shown: tuple[str, ...] = ()
+    personal: bool = True
+    stranger: str | None = None
+    covered: OperationEntry | None = None
+    beyond: OperationEntry | None = None
+
+
 class ClientEntry(_Strict, frozen=True, kw_only=True):
     """A client that the auditor acts as.
 
@@ -83,6 +128,7 @@ class ClientEntry(_Strict, frozen=True, kw_only=True):
         binding: how its tokens are bound; by default what the server offers.
         grant_types: what it may use.
         parameters: sent along with each authorization request, such as ``resource`` or ``audience``.
+        details: authorization details that it is registered for.
     """
 
     client_id: str
@@ -100,6 +146,7 @@ class ClientEntry(_Strict, frozen=True, kw_only=True):
     binding: Binding | None = None
     grant_types: tuple[str, ...] = ("authorization_code",)
     parameters: dict[str, str] = {}
+    details: DetailsEntry | None = None
 
 
 class ResourceServerEntry(ClientEntry, frozen=True, kw_only=True):
@@ -155,26 +202,6 @@ class LoginRecipe(_Strict, frozen=True, kw_only=True):
     kind: Literal["form", "browser", "command"] = "form"
     steps: tuple[LoginStep, ...] = ()
     command: tuple[str, ...] = ()
-
-
-class OperationEntry(_Strict, frozen=True, kw_only=True):
-    """A request to an API that is known to work.
-
-    Attributes:
-        path: with real identifiers, below the API's ``url``.
-        scope: that it needs; empty where any token is enough.
-        public: it needs no token at all.
-        owner: the name of the user whose data it shows; by default the first.
-    """
-
-    method: str = "GET"
-    path: str
-    headers: dict[str, str] = {}
-    body: str | None = None
-    content_type: str = "application/json"
-    scope: str | None = None
-    public: bool = False
-    owner: str | None = None
 
 
 class Api(_Strict, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.exchange import Exchange
+from trustweft.audit.flow import bound
 from trustweft.audit.proving import good, good_parts, places, resource_places, send_proofs
 from trustweft.audit.verdict import Reach, Role, Severity
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trustweft.audit.check import Outcome
+    from trustweft.audit.exchange import Request
     from trustweft.audit.proving import Place, ProofParts
     from trustweft.audit.trial import Trial
 
@@ -70,6 +72,41 @@ def _judge_places(
         accepted=lambda each: taken[id(each)],
         failure=failure,
         success=success,
+    )
+
+
+@check(
+    "DP-07-pushed",
+    title="A proof serves once where authorization requests are pushed, too",
+    sends="two pushed requests with one proof, everything else fresh",
+    fix="Remember the jti of each proof at this endpoint as at the others.",
+    requirements=("RFC9449-11.1-p2",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.LOW,
+    reach=Reach.ADVICE,
+    fapi_attackers=("A5",),
+    cwe="CWE-294",
+    owasp="API2:2023",
+)
+def pushed_proofs_serve_once(trial: Trial) -> Outcome:
+    """The proof of a pushed request binds the code to its key (RFC 9449 section 10.1), and can be sent again there."""
+    deployment = trial.deployment
+    flow = deployment.flow()
+    trial.need(flow.plan.pushes and flow.plan.binding == "dpop", "no proofs come with pushed requests here")
+
+    def push() -> Request:
+        return bound(flow.pushed_request(), party=flow.party, wire=deployment.wire, plan=flow.plan)
+
+    first = deployment.send_bound(push(), flow.party)
+    trial.control(
+        "A pushed request with a fresh proof", first, good=lambda each: bool(each.text("request_uri"))
+    )
+    repeated = flow.pushed_request().with_header("dpop", first.request.header("dpop"))
+    return trial.judge(
+        [trial.attack("Another with the same proof", repeated)],
+        accepted=lambda each: each.ok and bool(each.text("request_uri")),
+        failure="The proof of a pushed request was taken twice.",
+        success="The proof of a pushed request was refused the second time.",
     )
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.trial import Trial
 
-_MARK: Final = "<trustweft-check>"
-_PAYLOAD: Final = f"a\"'>{_MARK}<"
+__all__ = ["MARK", "is_markup"]
+
+MARK: Final = "<trustweft-check>"
+_PAYLOAD: Final = f"a\"'>{MARK}<"
 _PARAMETERS: Final = (
     "client_id",
     "request_uri",
@@ -35,11 +37,11 @@ _PARAMETERS: Final = (
 )
 
 
-def _is_markup(answer: Exchange) -> bool:
+def is_markup(answer: Exchange) -> bool:
     """Tell whether a browser would take the payload in an answer for markup."""
     kind = (answer.header("content-type") or "").lower()
     markup = "html" in kind or "xml" in kind or (not kind and b"<" in answer.body[:200])
-    return markup and _MARK in answer.page()
+    return markup and MARK in answer.page()
 
 
 @check(
@@ -76,12 +78,12 @@ def addresses_stay_text(trial: Trial) -> Outcome:
         trial.attack("Markup in an address that does not exist", Request(method="GET", url=nowhere))
     )
     path = Request(
-        method="GET", url=f"{parts.scheme}://{parts.netloc}/x", target=f"/x{_MARK}".replace(" ", "%20")
+        method="GET", url=f"{parts.scheme}://{parts.netloc}/x", target=f"/x{MARK}".replace(" ", "%20")
     )
     attempts.append(trial.attack("Markup in a path", path))
     return trial.judge(
-        [each for each in attempts if _is_markup(each) or not each.broke],
-        accepted=_is_markup,
+        [each for each in attempts if is_markup(each) or not each.broke],
+        accepted=is_markup,
         failure="A parameter became markup of the page.",
         success=f"{len(attempts)} addresses with markup in them left no markup on a page.",
     )
@@ -107,7 +109,7 @@ def typed_names_stay_text(trial: Trial) -> Outcome:
     visit = try_password(deployment.browser(deployment.party()), deployment.flow().start_url(), user)
     return trial.judge(
         [trial.attack("The page after a login with markup for a name", visit.last)],
-        accepted=_is_markup,
+        accepted=is_markup,
         failure="The name that was typed became markup of the page.",
         success="The name that was typed stayed text, or was not shown.",
     )
@@ -140,8 +142,8 @@ def errors_are_no_pages(trial: Trial) -> Outcome:
                 trial.attack(f"Markup to {name}", form_request(url, *((each, _PAYLOAD) for each in fields)))
             )
     return trial.judge(
-        [each for each in attempts if _is_markup(each) or not each.broke],
-        accepted=_is_markup,
+        [each for each in attempts if is_markup(each) or not each.broke],
+        accepted=is_markup,
         failure="An error answer became a page with foreign markup.",
         success="No error answer became a page.",
     )

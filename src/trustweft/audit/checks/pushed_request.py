@@ -9,7 +9,7 @@ from trustweft.audit.asking import good_request, judge_replies, open_and_finish
 from trustweft.audit.check import NotApplicable, check
 from trustweft.audit.forging import forge
 from trustweft.audit.parties import assertion_parameters, basic
-from trustweft.audit.verdict import Reach, Role, Severity
+from trustweft.audit.verdict import Role, Severity
 from trustweft.crypto.keys import generate_private_key
 
 if TYPE_CHECKING:
@@ -192,38 +192,6 @@ def requests_must_be_pushed(trial: Trial) -> Outcome:
         [("The parameters through the browser, not pushed", reply)],
         failure="A request that was not pushed led to a code.",
         success="A request that was not pushed was refused.",
-    )
-
-
-@check(
-    "PAR-03",
-    title="A request URI works once",
-    sends="the request_uri of a finished authorization to the authorization endpoint",
-    fix="Spend the request when the user has answered it.",
-    requirements=("RFC9126-4-p2.2", "RFC9126-7.3-p1", "FAPI2-SP-6.4-1", "FAPI2-SP-5.3.2.2-p4"),
-    role=Role.AUTHORIZATION_SERVER,
-    severity=Severity.LOW,
-    reach=Reach.ADVICE,
-    rfc9700_attackers=("A4",),
-    fapi_attackers=("A3a",),
-    cwe="CWE-294",
-)
-def request_uri_works_once(trial: Trial) -> Outcome:
-    """A request URI stays behind in histories; RFC 9126 section 4 advises to take each once.
-
-    The check finishes an authorization and opens the same address in another browser, where the user logs in again.
-    """
-    deployment = trial.deployment
-    flow = pushing_flow(trial)
-    url = flow.start_url()
-    first = open_and_finish(flow, url, deployment.user())
-    trial.control("The request, opened for the first time", first.decisive, good=lambda _: bool(first.code))
-    flow.browser = deployment.browser(flow.party)
-    return judge_replies(
-        trial,
-        [("The same address in another browser", open_and_finish(flow, url, deployment.user()))],
-        failure="A request URI led to a second code.",
-        success="A request URI that was answered was refused.",
     )
 
 

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trustweft.audit.target import Api, ClientEntry, RelyingParty, ResourceServerEntry, Target, User
+from trustweft.audit.target import (
+    Api,
+    ClientEntry,
+    DetailsEntry,
+    OperationEntry,
+    RelyingParty,
+    ResourceServerEntry,
+    Target,
+    User,
+)
 from trustweft.cli.first_start import DemoCredentials
+from trustweft.demo.bank_data import CURRENCY, CUSTOMERS
+from trustweft.demo.bank_details import ACCOUNT_INFORMATION, PAYMENT_INITIATION
 from trustweft.runtime.files import KeyFileError, read_private_file
 
 if TYPE_CHECKING:
@@ -45,6 +56,7 @@ def target_of_box(data: DataDirectory) -> Target:
                 scope="openid profile accounts payments",
                 narrow_scope="accounts",
                 grant_types=("authorization_code", "refresh_token", "client_credentials"),
+                details=_details(),
             ),
             ClientEntry(
                 client_id="tour-stranger",
@@ -76,4 +88,30 @@ def target_of_box(data: DataDirectory) -> Target:
             callback=f"{ports.url(ports.client)}/callback",
             jwks_uri=f"{ports.url(ports.client)}/jwks",
         ),
+    )
+
+
+def _details() -> DetailsEntry:
+    """Return details of the sample bank that its first customer may grant: one payment, and a look at one account."""
+    alice, bob = (CUSTOMERS[name].accounts for name in ("alice", "bob"))
+    amount, creditor, reference = "12.34", "Bob Lindqvist", "Oak board 77"
+
+    def details(amount: str) -> str:
+        payment = {
+            "type": PAYMENT_INITIATION,
+            "instructedAmount": {"amount": amount, "currency": CURRENCY},
+            "creditorName": creditor,
+            "creditorAccount": {"iban": bob[0].iban},
+            "remittanceInformationUnstructured": reference,
+        }
+        look = {"type": ACCOUNT_INFORMATION, "actions": ["read_balances"], "accounts": [alice[0].iban]}
+        return msgspec.json.encode([payment, look]).decode()
+
+    return DetailsEntry(
+        good=details(amount),
+        wider=details("1234.00"),
+        shown=(amount, creditor, bob[0].iban, reference, alice[0].iban),
+        stranger="tour-stranger",
+        covered=OperationEntry(path=f"/accounts/{alice[0].id}/balances"),
+        beyond=OperationEntry(path=f"/accounts/{alice[1].id}/balances"),
     )
