@@ -10,6 +10,7 @@ from trustweft.audit.api import Operation, named_operations
 from trustweft.audit.check import Inconclusive, NotApplicable
 from trustweft.audit.deployment import Deployment
 from trustweft.audit.discovery import Discovery, discover
+from trustweft.audit.exchange import Request
 from trustweft.audit.forging import read_parts
 from trustweft.audit.harvest import harvest
 from trustweft.audit.openapi import described_templates
@@ -63,9 +64,7 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
     """
     discovery = discover(wire, target)
     if not discovery.text("token_endpoint"):
-        raise TargetError(
-            f"{target.issuer} publishes no metadata; name authorization_endpoint and token_endpoint in [endpoints]"
-        )
+        raise TargetError(_no_metadata(wire, target))
     _allow_endpoints(wire, discovery)
     parties, resource_servers = (
         tuple(load_party(entry, issuer=target.issuer, clock=clock, entropy=entropy) for entry in entries)
@@ -87,6 +86,15 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
         deployment.operations = (*deployment.operations, *named_operations(api))
         deployment.templates = (*deployment.templates, *described_templates(api, deployment))
     return deployment
+
+
+def _no_metadata(wire: Wire, target: Target) -> str:
+    """Return why nothing is known of the server: nobody answers, or it publishes nothing."""
+    try:
+        wire.send(Request(method="GET", url=target.issuer))
+    except Inconclusive as cause:
+        return f"{target.issuer} cannot be asked: {cause}; `trust` names the authorities of its certificate"
+    return f"{target.issuer} publishes no metadata; name authorization_endpoint and token_endpoint in [endpoints]"
 
 
 def reach(deployment: Deployment) -> Reached:
