@@ -6,7 +6,7 @@ import json
 import sys
 from importlib import import_module
 
-from mutants.hot_changes import Change, apply_change
+from mutants.hot_changes import apply_changes
 
 __all__ = ["command_of"]
 
@@ -24,6 +24,5 @@ def command_of(program: str, changes: object) -> tuple[str, ...]:
 
 def main() -> None:
     """Change what is loaded, then run."""
-    for change in json.loads(sys.argv[1]):
-        apply_change(Change(**change))
+    apply_changes(json.loads(sys.argv[1]))
     import_module(sys.argv[2]).main()

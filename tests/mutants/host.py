@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from laboratory import Check, Laboratory
-from mutants.hot_changes import Change, NotChangedError, Undo, apply_change, take_back
+from mutants.hot_changes import NotChangedError, Undo, apply_changes, take_back
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.resource.checks import PIPELINE
 from trustweft.runtime.clock import SystemClock
@@ -39,8 +39,7 @@ def main() -> None:
             laboratory.without = frozenset(tuple(each) for each in order.get("without", ()))
             try:
                 check_known(laboratory.without)
-                for change in order.get("change", ()):
-                    undo += apply_change(Change(**change))
+                undo += apply_changes(order.get("change", ()))
             except (NotChangedError, SyntaxError, ImportError) as cause:
                 take_back(undo)
                 undo.clear()

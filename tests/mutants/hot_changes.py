@@ -10,24 +10,16 @@ import ast
 import importlib
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import trustweft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Change", "NotChangedError", "Undo", "apply_change", "take_back"]
+__all__ = ["NotChangedError", "Undo", "apply_changes", "take_back"]
 
 SOURCE = Path(trustweft.__path__[0])
-
-
-class Change(NamedTuple):
-    """In ``file``, below the package, ``old`` becomes ``new``."""
-
-    file: str
-    old: str
-    new: str
 
 
 class NotChangedError(Exception):
@@ -37,20 +29,39 @@ class NotChangedError(Exception):
 Undo = list[tuple[object, str, Any]]
 
 
-def apply_change(change: Change) -> Undo:
-    """Change what is loaded; return what ``take_back`` needs."""
-    path = SOURCE / change.file
-    before = path.read_text(encoding="utf-8")
-    if change.old not in before:
-        raise NotChangedError(f"{change.file} does not say {change.old!r}")
+def apply_changes(changes: Iterable[Mapping[str, str]]) -> Undo:
+    """Change what is loaded: in ``file``, below the package, ``old`` becomes ``new``. Return what ``take_back`` needs.
+
+    Raises:
+        NotChangedError: an old text is not there, or nothing of what is loaded differs; then nothing is changed.
+    """
+    files: dict[str, list[tuple[str, str]]] = {}
+    for each in changes:  # those of one file together: each begins from the text on the disk
+        files.setdefault(each["file"], []).append((each["old"], each["new"]))
+    undo: Undo = []
+    try:
+        for file, texts in files.items():
+            undo += _apply(file, texts)
+    except (NotChangedError, SyntaxError):
+        take_back(undo)
+        raise
+    return undo
+
+
+def _apply(file: str, changes: Sequence[tuple[str, str]]) -> Undo:
+    path = SOURCE / file
     if path.suffix != ".py":
-        raise NotChangedError(f"{change.file} is no module")
-    after = before.replace(change.old, change.new)
-    name = "trustweft." + change.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        raise NotChangedError(f"{file} is no module")
+    before = after = path.read_text(encoding="utf-8")
+    for old, new in changes:
+        if old not in after:
+            raise NotChangedError(f"{file} does not say {old!r}")
+        after = after.replace(old, new)
+    name = "trustweft." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     module = importlib.import_module(name)
     undo = [*_constants(before, after, module), *_functions(before, after, module, str(path))]
     if not undo:
-        raise NotChangedError(f"nothing of {name} differs with {change.new!r}")
+        raise NotChangedError(f"nothing of {name} differs with {changes!r}")
     return undo
 
 
