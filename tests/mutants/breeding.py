@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ecosystem import free_base_port
 from mutants.staging import concerns_clients, probe_target, staging_of_mutant
+from mutants.time_travel import TravellingClock
 from trustweft.audit.engine import run_check
 from trustweft.audit.preflight import open_wire, prepare, reach
 from trustweft.audit.run import stager
@@ -44,6 +45,7 @@ class Breeder:
 
     Attributes:
         order: what it is now.
+        clock: of the auditor; that of the ecosystem goes with it.
     """
 
     process: subprocess.Popen[str]
@@ -53,15 +55,24 @@ class Breeder:
     whole: Deployment
     data: DataDirectory
     order: Mapping[str, Any] = field(default_factory=dict)
+    clock: TravellingClock = field(default_factory=TravellingClock)
 
     def become(self, order: Mapping[str, object]) -> None:
         """Make it a mutant; ``{}`` makes it whole again."""
+        self._tell(order)
+        self.order = order
+
+    def _tell(self, order: Mapping[str, object]) -> None:
         self.orders.write(json.dumps(order) + "\n")
         self.orders.flush()
         answer = json.loads(self.answers.readline())
         if not answer["ok"]:
             raise CannotBreedError(answer["why"])
-        self.order = order
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass, for the ecosystem and for the auditor."""
+        self._tell({"skip": seconds})
+        self.clock.skip(seconds)
 
     def audit(self, checks: Sequence[Check]) -> dict[str, Result]:
         """Let the auditor meet it with these checks alone."""
@@ -70,14 +81,22 @@ class Breeder:
         target = self.target if client == "moneyview" else probe_target(self.target, changes=changes)
         with contextlib.ExitStack() as opened:
             wire = opened.enter_context(open_wire(target))
-            deployment = prepare(target, wire, clock=SystemClock(), entropy=SystemEntropy())
+            deployment = prepare(target, wire, clock=self.clock, entropy=SystemEntropy())
+            deployment.wait = self.skip
             if not self.order or concerns_clients(changes):
                 folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
                 staging = staging_of_mutant(folder, self.data, client=client, changes=changes)
                 deployment.stage_client = stager(deployment, staging, checks, opened)
             # What works while it is whole; a mutant's own answers would say something else.
             deployment.operations, deployment.harvests = self.whole.operations, self.whole.harvests
-            return {each.id: run_check(deployment, each, safety=Safety.STATE) for each in checks}
+            # Those that wait come last: whatever was held until then may have expired.
+            ordered = sorted(checks, key=lambda each: each.waits)
+            results = {
+                each.id: run_check(deployment, each, safety=Safety.STATE, waits=True) for each in ordered
+            }
+        # The clients that are led to the hostile server have the machine's time.
+        self.skip(-self.clock.skipped)
+        return results
 
 
 @contextlib.contextmanager

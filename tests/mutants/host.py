@@ -1,7 +1,7 @@
 """Runs the ecosystem as a program that changes while it runs: one JSON object a line tells it what to be.
 
 ``{"without": [[pipeline, check], ...], "change": [{"file", "old", "new"}, ...]}`` makes it that mutant and nothing
-else; the answer is ``{"ok": true}``, or ``{"ok": false, "why": ...}`` where the mutant cannot be made.
+else, and ``{"skip": seconds}`` puts its clock forward; the answer is ``{"ok": true}``, or ``{"ok": false, "why": ...}`` where the mutant cannot be made.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from laboratory import Check, Laboratory
 from mutants.hot_changes import NotChangedError, Undo, apply_changes, take_back
+from mutants.time_travel import TravellingClock
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.resource.checks import PIPELINE
-from trustweft.runtime.clock import SystemClock
 from trustweft.server.login import rate_limit
 from trustweft.server.pipelines import PIPELINES
 
@@ -27,13 +27,18 @@ KNOWN = {(name, each.__name__) for name, pipeline in PIPELINES.items() for each 
 
 def main() -> None:
     """Serve until the input ends."""
-    data = DataDirectory.open_or_create(Path(sys.argv[1]), base_port=int(sys.argv[2]), clock=SystemClock())
+    clock = TravellingClock()
+    data = DataDirectory.open_or_create(Path(sys.argv[1]), base_port=int(sys.argv[2]), clock=clock)
     rate_limit.PER_ADDRESS = rate_limit.PER_ADDRESS._replace(attempts=MANY)  # type: ignore[misc]
-    with Laboratory(data, SystemClock()) as laboratory:
+    with Laboratory(data, clock) as laboratory:
         answer({"ok": True})
         undo: Undo = []
         for line in sys.stdin:
             order = json.loads(line)
+            if "skip" in order:
+                clock.skip(order["skip"])
+                answer({"ok": True})
+                continue
             take_back(undo)
             undo.clear()
             laboratory.without = frozenset(tuple(each) for each in order.get("without", ()))

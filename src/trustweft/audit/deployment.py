@@ -266,7 +266,7 @@ class Deployment:
     def wait_until(self, moment: float) -> None:
         """Wait until a moment, in seconds since 1970; for checks that say so (``waits``)."""
         while (left := moment - self.clock.now()) > 0:
-            time.sleep(min(left, 1.0))
+            self.wait(left)
 
     def refreshing(self, access: Access, *changes: tuple[str, str], party: Party | None = None) -> Request:
         """Return the request that uses a refresh token, as ``party``; its own client unless given.

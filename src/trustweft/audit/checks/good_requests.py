@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trustweft.audit.check import Outcome
     from trustweft.audit.trial import Trial
 
+NOT_FOUND: Final = 404
 CLOCKS_DIFFER: Final = 10.0  # seconds from which on a refused proof may be too old or too new
 
 
@@ -188,14 +189,17 @@ def good_calls(trial: Trial) -> Outcome:
 def good_authorization(trial: Trial) -> Outcome:
     """While it breaks nobody can log in, and what else is tried here is refused for the wrong reason.
 
-    A 5xx anywhere between the pushed request and the client's redirect URI is a defect. Where the login just does not
-    get on, the way that the target file describes may be the wrong one, and nothing is said.
+    A 5xx anywhere between the pushed request and the client's redirect URI is a defect, and so is a redirect or a form
+    of the server that leads to nothing. Where the login just does not get on, the way that the target file describes
+    may be the wrong one, and nothing is said.
     """
     deployment = trial.deployment
     reply = ask(deployment.flow(), deployment.user())
     for exchange in reply.exchanges:
         trial.observe("On the way", exchange)
+    pages = [each for each in reply.exchanges if each.request.url.partition("?")[0] not in _named(trial)]
     broken = [each for each in reply.exchanges if each.broke]
+    broken += [each for each in pages if each.status == NOT_FOUND]
     if broken:
         where = broken[0].request.url.partition("?")[0]
         return failed(f"A good authorization request was answered with {broken[0].status} at {where}.")
@@ -239,6 +243,12 @@ def good_proofs(trial: Trial) -> Outcome:
     if abs(_dated(refused[0]) - deployment.clock.now()) > CLOCKS_DIFFER:
         raise Inconclusive("a proof was refused, and the server's clock shows another time or none")
     return failed(f"A good proof was refused: {refused[0].status} {_words(refused[0])}.")
+
+
+def _named(trial: Trial) -> tuple[str, ...]:
+    """Return the addresses where a way begins: those that somebody else named, and not the server as it went."""
+    names = ("authorization_endpoint", "pushed_authorization_request_endpoint")
+    return tuple(trial.deployment.discovery.text(each).partition("?")[0] for each in names)
 
 
 def _words(answer: Exchange) -> str:
