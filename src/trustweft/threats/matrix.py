@@ -2,6 +2,9 @@
 
 More attackers can do no less, so what a smaller set of attackers does is never looked for again in a larger one, and
 a search by all of them that finds nothing new answers for every part of them.
+
+To accept an attack by its name accepts nothing that looks like it: every run is looked at and named, and only itself
+is ruled out after that. Only once a cell is an attack anyway are others of the same shape passed over.
 """
 
 from __future__ import annotations
@@ -13,14 +16,14 @@ from typing import TYPE_CHECKING, Final, Literal
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.names import name_of
 from trustweft.threats.setting import Setting
-from trustweft.threats.solve import search
+from trustweft.threats.solve import search, shortest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from trustweft.profile.governance import Residual
     from trustweft.threats.setting import Bound
-    from trustweft.threats.traces import Trace
+    from trustweft.threats.traces import Shape, Trace
 
 __all__ = [
     "DEFAULT_ATTACKERS",
@@ -38,8 +41,8 @@ Verdict = Literal["none", "attack", "accepted"]
 DEFAULT_ATTACKERS: Final = ("a1", "a1a", "a2", "a3a", "a5")
 # Every other attacker is also somebody with a web site and an account: the Attacker Model's A1.
 _ALWAYS: Final = "a1"
-# Distinct attacks looked at in one cell. Where more are left the cell is an attack, whatever the profile accepts.
-_ACCEPTED_SHAPES: Final = 40
+# Runs looked at for one goal. Where more are left the cell is an attack, whatever the profile accepts.
+_ACCEPTED_RUNS: Final = 5_000
 _ONE_MORE: Final = 2  # A1 and one more attacker: what these do is told even where A1 alone does harm enough
 
 
@@ -147,16 +150,19 @@ class _Searched:
         self._residuals = residuals
         self._limit = attacks_per_cell
         self._seeded = False
+        self._accepted: list[Trace] = []
 
     def column(self, goal: str, sets: Sequence[tuple[str, ...]], known: list[Finding]) -> list[Cell]:
         """Return the cells of one goal; ``sets`` come small ones first, and the last one has all attackers."""
         cells: list[Cell] = []
         self._seeded = bool(known)
+        self._accepted = [finding.trace for finding in known if finding.residual]
         nothing_more = False
         for _, group in itertools.groupby(sets, key=len):
             if not nothing_more and all(finding.residual for finding in known):
                 # Whatever a part of them could do, all of them could.
-                nothing_more = self._next(frozenset(sets[-1]), goal, known) is None
+                new, nothing_more = self._more(frozenset(sets[-1]), goal, known, limit=1)
+                known += [finding for finding in new if finding.residual]
             for chosen in group:
                 cells.append(self._cell(chosen, goal, known, below=cells, nothing_more=nothing_more))
         return cells
@@ -174,7 +180,7 @@ class _Searched:
         findings = [finding for finding in known if finding.attackers <= attackers]
         exhausted = all(cell.exhausted for cell in below if set(cell.attackers) < attackers)
         if not nothing_more and self._worth_searching(chosen, findings):
-            new, finished = self._more(attackers, goal, findings)
+            new, finished = self._more(attackers, goal, findings, limit=self._limit)
             known += new
             findings += new
             exhausted = exhausted and finished
@@ -191,15 +197,23 @@ class _Searched:
         return few or all(finding.residual for finding in findings)
 
     def _more(
-        self, attackers: frozenset[str], goal: str, findings: Sequence[Finding]
+        self, attackers: frozenset[str], goal: str, findings: Sequence[Finding], *, limit: int
     ) -> tuple[list[Finding], bool]:
-        """Return attacks beyond the ones that are known, and whether nothing is left after them."""
+        """Return attacks beyond the ones that are known, and whether nothing is left after them.
+
+        So many as ``limit`` that nothing accepts are enough.
+        """
         new: list[Finding] = []
-        while sum(finding.residual is None for finding in new) < self._limit and len(new) < _ACCEPTED_SHAPES:
-            finding = self._next(attackers, goal, [*findings, *new])
-            if finding is None:
+        while sum(finding.residual is None for finding in new) < limit:
+            if len(self._accepted) > _ACCEPTED_RUNS:
+                return new, False
+            following = self._next(attackers, goal, [*findings, *new])
+            if not following:
                 return new, True
-            new.append(finding)
+            self._accepted += [finding.trace for finding in following if finding.residual]
+            for finding in following:
+                if not any(_same_by_fewer(other, finding) for other in (*findings, *new)):
+                    new.append(finding)
         return new, False
 
     def _unexplained(
@@ -214,14 +228,24 @@ class _Searched:
             return []
         hidden = _Searched(with_mechanisms(self._mechanisms, closing), self._bound, self._residuals, 1)
         never_closed = [finding for finding in findings if not finding.residual.closed_by]  # type: ignore[union-attr]  # likewise
-        left, _ = hidden._more(attackers, goal, never_closed)
+        left, _ = hidden._more(attackers, goal, never_closed, limit=1)
         return [finding for finding in left if finding.residual is None]
 
-    def _next(self, attackers: frozenset[str], goal: str, known: Sequence[Finding]) -> Finding | None:
+    def _next(self, attackers: frozenset[str], goal: str, known: Sequence[Finding]) -> list[Finding]:
+        """Return the shortest attack that is not known; where it is accepted all that are as short, or it may hide one."""
         setting = Setting(self._mechanisms, attackers, self._bound)
-        trace = search(setting, goal, forbidden=[finding.trace.shape for finding in known])
-        if trace is None:
-            return None
+        forbidden: list[Shape | Trace] = list(self._accepted)
+        forbidden += [each.trace.shape for each in known if each.residual is None]
+        first = search(setting, goal, forbidden=forbidden)
+        if first is None:
+            return []
+        finding = self._finding(first, goal)
+        if finding.residual is None:
+            return [finding]
+        traces = dict.fromkeys((first, *shortest(setting, goal, forbidden=forbidden)))
+        return [self._finding(trace, goal) for trace in traces]
+
+    def _finding(self, trace: Trace, goal: str) -> Finding:
         name = name_of(trace, goal)
         residual = covering_residual(
             goal=goal, name=name, attackers=trace.attackers, residuals=self._residuals
@@ -234,6 +258,12 @@ class _Searched:
             mechanisms=self._mechanisms,
             residual=residual,
         )
+
+
+def _same_by_fewer(known: Finding, found: Finding) -> bool:
+    """Say whether an attack is known already, of attackers who are all among these."""
+    same = (known.name, known.residual) == (found.name, found.residual)
+    return same and known.attackers <= found.attackers
 
 
 def _importance(finding: Finding, attackers: frozenset[str]) -> tuple[bool, int, int]:

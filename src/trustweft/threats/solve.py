@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import clingo
 
+from trustweft.threats.blocks import CANONICAL, canonical, exact_block, shape_block
 from trustweft.threats.emit.clingo import program
 from trustweft.threats.ground import Recorder
 from trustweft.threats.language import Condition, Rule, parse, step
@@ -20,7 +21,13 @@ from trustweft.threats.traces import Event, Order, Shape, Trace
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["Searcher", "honest", "search"]
+__all__ = ["Searcher", "honest", "search", "shortest"]
+
+_AT_ONCE: Final = 500  # runs that are looked at in one question; those that are left come with the next
+
+_ANY: Final = 1_000_000  # more than any run costs
+# A run as clingo tells it: the steps that were taken, and the attackers.
+_Told = tuple[frozenset[str], frozenset[str]]
 
 
 class Searcher:
@@ -34,25 +41,39 @@ class Searcher:
 
     def __init__(self, mechanisms: frozenset[str], bound: Bound, rules: tuple[Rule, ...] = MODEL) -> None:
         self._mechanisms = mechanisms
-        self._blocks: set[str] = set()
+        self._blocks: dict[Shape | Trace, str] = {}
         self._control = clingo.Control(["--warn=none", "--opt-mode=opt", "--opt-strategy=usc"])
         self._recorder = Recorder()
         self._control.register_observer(self._recorder)
         text = program((*rules, *bound.rules(), *switches(mechanisms), *_questions(rules)))
-        self._control.add("base", [], text + _watched(rules))
+        self._control.add("base", [], "\n".join((text, _watched(rules), canonical(bound))))
         self._control.ground([("base", [])])
 
     def attack(
-        self, attackers: Collection[str], goal: str, *, forbidden: Collection[Shape] = ()
+        self, attackers: Collection[str], goal: str, *, forbidden: Collection[Shape | Trace] = ()
     ) -> Trace | None:
         """Return the shortest run in which ``goal`` is broken; of several, the one that needs the fewest attackers.
 
         Args:
             attackers: their ids; A1 is always among them.
             goal: one of `GOALS`.
-            forbidden: shapes of attacks that are known: a run that has everything of one of them does not count.
+            forbidden: what is known: a run that has everything of a shape, or of a run, does not count.
         """
-        return self._run(attackers, f"broken({goal.replace('-', '_')})", forbidden)
+        return self._run(attackers, _broken(goal), forbidden)
+
+    def shortest(
+        self, attackers: Collection[str], goal: str, *, forbidden: Collection[Shape | Trace] = ()
+    ) -> tuple[Trace, ...]:
+        """Return all runs that are as short as the shortest, but not those that only swap sessions; no more than 500.
+
+        Whoever forbids what came, and asks again until nothing comes, has seen every attack within the bound.
+        """
+        assumptions = self._assumptions(attackers, _broken(goal), forbidden)
+        best = self._shortest(assumptions)
+        if best is None:
+            return ()
+        told = self._as_short([*assumptions, (clingo.Function(CANONICAL), True)], len(best["taken"]))
+        return tuple(self._trace(steps, needed) for steps, needed in told)
 
     def honest(self, attackers: Collection[str], run: str) -> Trace | None:
         """Return the shortest run that shows something to be possible: ``honest(whole)``, ``used(a5)``."""
@@ -64,14 +85,21 @@ class Searcher:
         self._recorder.name(self._control)
         return Order(self._recorder.program)
 
-    def _run(self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape]) -> Trace | None:
+    def _run(
+        self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape | Trace]
+    ) -> Trace | None:
+        best = self._shortest(self._assumptions(attackers, demanded, forbidden))
+        return None if best is None else self._trace(best["taken"], best["attacker"])
+
+    def _assumptions(
+        self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape | Trace]
+    ) -> list[tuple[clingo.Symbol, bool]]:
         assumptions = [(_attacker(each), False) for each in ATTACKERS if each not in {"a1", *attackers}]
         assumptions += [(_attacker("a1"), True), (clingo.parse_term(demanded), True)]
-        best = self._shortest([*assumptions, *map(self._block, forbidden)])
-        if best is None:
-            return None
-        steps, needed = best["taken"], best["attacker"]
-        events = self._order.of(steps, [f"attacker({each})" for each in needed])
+        return [*assumptions, *self._ruled_out(forbidden)]
+
+    def _trace(self, steps: Iterable[str], needed: Collection[str]) -> Trace:
+        events = self._order.of(sorted(steps), [f"attacker({each})" for each in sorted(needed)])
         return Trace(events, self._mechanisms, frozenset(needed))
 
     def _shortest(self, assumptions: list[tuple[clingo.Symbol, bool]]) -> dict[str, list[str]] | None:
@@ -83,20 +111,52 @@ class Searcher:
         best: dict[str, list[str]] | None = None
         with self._control.solve(assumptions=assumptions, yield_=True) as handle:
             for model in handle:
-                best = {"taken": [], "attacker": []}
-                for symbol in model.symbols(shown=True):
-                    best[symbol.name].append(str(symbol.arguments[0]))
-        return best and {name: sorted(values) for name, values in best.items()}
+                best = _read(model)
+        return best
 
-    def _block(self, shape: Shape) -> tuple[clingo.Symbol, bool]:
-        """Return what, when assumed, rules out every run that has all of ``shape``."""
-        name = "without_" + "_".join(sorted(f"{event}_{source}" for event, source in shape))
-        if name not in self._blocks:
-            body = ", ".join(f"seen({event},{source or 'nobody'})" for event, source in sorted(shape))
-            self._control.add(name, [], f"{{ {name} }}. :- {name}, {body}.")
-            self._control.ground([(name, [])])
-            self._blocks.add(name)
-        return clingo.Function(name), True
+    def _as_short(self, assumptions: list[tuple[clingo.Symbol, bool]], steps: int) -> list[_Told]:
+        """Return runs with so many steps, each with the fewest attackers who can do it."""
+        solve = self._control.configuration.solve
+        told: set[_Told] = set()
+        # Attackers and steps of others are not counted: the same steps may be possible for several sets of attackers.
+        solve.opt_mode, solve.models = f"enum,{steps},{_ANY},{_ANY}", _AT_ONCE  # type: ignore[union-attr]  # made at run time
+        try:
+            with self._control.solve(assumptions=assumptions, yield_=True) as handle:
+                for model in handle:
+                    found = _read(model)
+                    told.add((frozenset(found["taken"]), frozenset(found["attacker"])))
+        finally:
+            solve.opt_mode, solve.models = "opt", -1  # type: ignore[union-attr]  # likewise
+        fewest = [
+            each for each in told if not any(each[0] == same and fewer < each[1] for same, fewer in told)
+        ]
+        return sorted(fewest, key=lambda each: (len(each[1]), sorted(each[1]), sorted(each[0])))
+
+    def _ruled_out(self, forbidden: Collection[Shape | Trace]) -> list[tuple[clingo.Symbol, bool]]:
+        """Return what, when assumed, rules out every run that has all of something forbidden."""
+        new = [each for each in dict.fromkeys(forbidden) if each not in self._blocks]
+        if new:
+            first = len(self._blocks)
+            self._blocks |= {each: f"without_{number}" for number, each in enumerate(new, start=first)}
+            self._control.add(f"without_{first}", [], "\n".join(map(self._block, new)))
+            self._control.ground([(f"without_{first}", [])])
+        return [(clingo.Function(self._blocks[each]), True) for each in forbidden]
+
+    def _block(self, known: Shape | Trace) -> str:
+        name = self._blocks[known]
+        return exact_block(name, known) if isinstance(known, Trace) else shape_block(name, known)
+
+
+def _broken(goal: str) -> str:
+    return f"broken({goal.replace('-', '_')})"
+
+
+def _read(model: clingo.Model) -> dict[str, list[str]]:
+    """Return what a model shows: the steps that were taken, and the attackers."""
+    found: dict[str, list[str]] = {"taken": [], "attacker": []}
+    for symbol in model.symbols(shown=True):
+        found[symbol.name].append(str(symbol.arguments[0]))
+    return found
 
 
 def _attacker(name: str) -> clingo.Symbol:
@@ -137,15 +197,20 @@ def _searcher(mechanisms: frozenset[str], bound: Bound) -> Searcher:
     return Searcher(mechanisms, bound)
 
 
-def search(setting: Setting, goal: str, *, forbidden: Collection[Shape] = ()) -> Trace | None:
+def search(setting: Setting, goal: str, *, forbidden: Collection[Shape | Trace] = ()) -> Trace | None:
     """Return the shortest attack on ``goal`` in this setting, or None: there is none within its bound.
 
     Args:
         setting: mechanisms, attackers, bound.
         goal: one of `GOALS`.
-        forbidden: shapes of attacks that are known already: runs with everything of one of them do not count.
+        forbidden: what is known already: runs with everything of a shape, or of a run, do not count.
     """
     return _searcher(setting.mechanisms, setting.bound).attack(setting.attackers, goal, forbidden=forbidden)
+
+
+def shortest(setting: Setting, goal: str, *, forbidden: Collection[Shape | Trace] = ()) -> tuple[Trace, ...]:
+    """Return the shortest attacks, all that have as few steps; see `search` and `Searcher.shortest`."""
+    return _searcher(setting.mechanisms, setting.bound).shortest(setting.attackers, goal, forbidden=forbidden)
 
 
 def honest(setting: Setting) -> dict[str, Trace | None]:
