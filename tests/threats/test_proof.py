@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from trustweft.profile import load_profile
+from trustweft.profile.governance import Residual
 from trustweft.profile.mechanisms import load_mechanisms
 from trustweft.threats.corpus import corpus, with_mechanisms
 from trustweft.threats.document import as_page
 from trustweft.threats.explain import explain
-from trustweft.threats.matrix import combinations, covering_residual
+from trustweft.threats.matrix import combinations, covering_residual, examine
 from trustweft.threats.model import MODEL
 from trustweft.threats.narrate import narrate
 from trustweft.threats.proof import Proof, Subject, changed, prove, variants
 from trustweft.threats.setting import SMALLEST, Setting
 from trustweft.threats.solve import honest, search
 from trustweft.threats.traces import Event, Trace
+
+if TYPE_CHECKING:
+    from trustweft.profile.governance import Goal
 
 FAPI2 = load_profile("fapi2-security")
 SUBJECT = Subject(
@@ -46,6 +51,23 @@ def test_an_attack_is_accepted_only_by_the_residual_that_names_it() -> None:
     without_residual = prove(bare, attackers=("a1", "a5"), bound=SMALLEST)
     assert [cell.verdict for cell in without_residual.cells if cell.findings] == ["attack"]
     assert not without_residual.secure
+
+
+@pytest.mark.parametrize("accepted", ["mix-up", "mix-up-chosen-challenge"])
+@pytest.mark.parametrize("goal", ["authorization", "authentication"])
+def test_an_accepted_attack_does_not_hide_another_that_looks_like_it(accepted: str, goal: Goal) -> None:
+    """Both mix-ups are the same kinds of steps; only what the code is bound to tells them apart."""
+    residual = Residual(
+        attackers=("a1a",), goal=goal, attack=accepted, condition="always", section="ours", reason="a test"
+    )
+    mechanisms = with_mechanisms(
+        SUBJECT.mechanisms - {"par", "pkce_req", "iss", "refresh"},
+        ["state", "nonce", "exact_ruri", "sc=mtls"],
+    )
+    cells = examine(mechanisms, attackers=("a1", "a1a"), goals=(goal,), bound=SMALLEST, residuals=(residual,))
+    (harmed,) = (cell for cell in cells if cell.findings)
+    assert harmed.verdict == "attack"
+    assert {"mix-up", "mix-up-chosen-challenge"} - {accepted} <= {each.name for each in harmed.findings}
 
 
 @pytest.mark.parametrize(

@@ -151,17 +151,19 @@ class _Searched:
         self._limit = attacks_per_cell
         self._seeded = False
         self._accepted: list[Trace] = []
+        self._hidden: dict[frozenset[str], _Searched] = {}
 
     def column(self, goal: str, sets: Sequence[tuple[str, ...]], known: list[Finding]) -> list[Cell]:
         """Return the cells of one goal; ``sets`` come small ones first, and the last one has all attackers."""
         cells: list[Cell] = []
         self._seeded = bool(known)
         self._accepted = [finding.trace for finding in known if finding.residual]
+        self._hidden = {}
         nothing_more = False
         for _, group in itertools.groupby(sets, key=len):
             if not nothing_more and all(finding.residual for finding in known):
                 # Whatever a part of them could do, all of them could.
-                new, nothing_more = self._more(frozenset(sets[-1]), goal, known, limit=1)
+                new, nothing_more = self.more(frozenset(sets[-1]), goal, known, limit=1)
                 known += [finding for finding in new if finding.residual]
             for chosen in group:
                 cells.append(self._cell(chosen, goal, known, below=cells, nothing_more=nothing_more))
@@ -180,7 +182,7 @@ class _Searched:
         findings = [finding for finding in known if finding.attackers <= attackers]
         exhausted = all(cell.exhausted for cell in below if set(cell.attackers) < attackers)
         if not nothing_more and self._worth_searching(chosen, findings):
-            new, finished = self._more(attackers, goal, findings, limit=self._limit)
+            new, finished = self.more(attackers, goal, findings, limit=self._limit)
             known += new
             findings += new
             exhausted = exhausted and finished
@@ -196,7 +198,7 @@ class _Searched:
         few = len(chosen) <= _ONE_MORE and not self._seeded
         return few or all(finding.residual for finding in findings)
 
-    def _more(
+    def more(
         self, attackers: frozenset[str], goal: str, findings: Sequence[Finding], *, limit: int
     ) -> tuple[list[Finding], bool]:
         """Return attacks beyond the ones that are known, and whether nothing is left after them.
@@ -212,7 +214,9 @@ class _Searched:
                 return new, True
             self._accepted += [finding.trace for finding in following if finding.residual]
             for finding in following:
-                if not any(_same_by_fewer(other, finding) for other in (*findings, *new)):
+                if finding.residual is None or not any(
+                    _same_by_fewer(other, finding) for other in (*findings, *new)
+                ):
                     new.append(finding)
         return new, False
 
@@ -226,9 +230,11 @@ class _Searched:
         closing = {finding.residual.closed_by[0] for finding in findings if finding.residual.closed_by}  # type: ignore[union-attr]  # only where every attack has a residual
         if not closing:
             return []
-        hidden = _Searched(with_mechanisms(self._mechanisms, closing), self._bound, self._residuals, 1)
+        mended = with_mechanisms(self._mechanisms, sorted(closing))
+        # What one set of attackers was seen to do there need not be looked for again with another.
+        hidden = self._hidden.setdefault(mended, _Searched(mended, self._bound, self._residuals, 1))
         never_closed = [finding for finding in findings if not finding.residual.closed_by]  # type: ignore[union-attr]  # likewise
-        left, _ = hidden._more(attackers, goal, never_closed, limit=1)
+        left, _ = hidden.more(attackers, goal, never_closed, limit=1)
         return [finding for finding in left if finding.residual is None]
 
     def _next(self, attackers: frozenset[str], goal: str, known: Sequence[Finding]) -> list[Finding]:
