@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -99,31 +100,35 @@ class Breeder:
         return results
 
 
+_STARTING = threading.Lock()  # ports that are free are free to one
+
+
 @contextlib.contextmanager
 def breeding(folder: Path) -> Iterator[Breeder]:
     """Start the ecosystem, and stop it in the end."""
-    data, port = folder / "data", free_base_port()
-    log = (folder / "host.log").open("wb")
-    with log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mutants.host", str(data), str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process, process.stdout:
-            assert json.loads(process.stdout.readline() or '{"ok": false}')["ok"], (
-                folder / "host.log"
-            ).read_text()
-            data_of_box = DataDirectory.open(data)
-            target = target_of_box(data_of_box)
-            yield Breeder(process, process.stdin, process.stdout, target, _reached(target), data_of_box)
-            process.stdin.close()
-            assert process.wait(20) == 0, (folder / "host.log").read_text()[-2000:]
+    log = folder / "host.log"
+    with log.open("wb") as sink, contextlib.ExitStack() as opened:
+        with _STARTING:
+            process = opened.enter_context(_host(folder / "data", sink))
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline() or '{"ok": false}')["ok"], log.read_text()
+        data = DataDirectory.open(folder / "data")
+        target = target_of_box(data)
+        yield Breeder(process, process.stdin, process.stdout, target, _reached(target), data)
+        process.stdin.close()
+        assert process.wait(20) == 0, log.read_text()[-2000:]
+
+
+def _host(data: Path, sink: IO[bytes]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mutants.host", str(data), str(free_base_port())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=sink,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 def _reached(target: Target) -> Deployment:
