@@ -34,6 +34,7 @@ __all__ = [
     "covering_residual",
     "examine",
     "merge",
+    "only_accepted",
 ]
 
 Verdict = Literal["none", "attack", "accepted"]
@@ -137,6 +138,20 @@ def examine(
         for goal in goals
         for cell in searched.column(goal, sets, [finding for finding in known if finding.goal == goal])
     ]
+
+
+def only_accepted(
+    mechanisms: frozenset[str],
+    *,
+    attackers: frozenset[str],
+    goal: str,
+    bound: Bound,
+    residuals: Sequence[Residual],
+) -> bool:
+    """Say whether these attackers, all together, can do nothing to a goal but what is accepted."""
+    searched = _Searched(mechanisms, bound, residuals, 1)
+    new, exhausted = searched.more(attackers, goal, (), limit=1)
+    return exhausted and all(finding.residual for finding in new)
 
 
 class _Searched:
