@@ -105,6 +105,24 @@ def test_each_fix_closes_the_attack_and_leaves_the_honest_flow() -> None:
     assert broken.missing(attack) == ("FAPI2-SP-5.3.2.2-7", "FAPI2-SP-5.3.3.2-5")
 
 
+def test_a_fix_keeps_the_goal_that_it_brings() -> None:
+    """Signed responses close mix-up, and promise that nobody can deny a message: without signed requests that is false."""
+    broken = proof_of("a1a", without=("iss",))
+    offered = {fix.mechanisms for fixes in broken.fixes.values() for fix in fixes}
+    assert ("iss",) in offered
+    assert ("jarm",) not in offered
+    for fix in offered:
+        assert proof_of("a1a", without=("iss",), more=fix).secure, fix
+
+
+def test_who_follows_message_signing_cannot_switch_non_repudiation_away() -> None:
+    """The goal follows from the clauses, so that a profile that signs nothing is not held to less."""
+    signing = frozenset(row.id for row in load_profile("fapi2-message-signing").requirements)
+    proof = prove(replace(SUBJECT, requirements=signing), attackers=("a1",), bound=SMALLEST)
+    assert {finding.name for finding in proof.attacks} >= {"request-denied"}
+    assert not proof.secure
+
+
 def test_a_clause_of_another_practice_is_named_where_the_profile_has_none() -> None:
     """A cheaper fix that RFC 9700 asks for gives way to what the profile's own text asks for, and to nothing else."""
     broken = proof_of("a1a", without=("iss",))

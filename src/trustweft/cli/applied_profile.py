@@ -38,11 +38,22 @@ if TYPE_CHECKING:
     from trustweft.profile.live import Change
     from trustweft.runtime.clock import Clock
 
-__all__ = ["HISTORY", "Application", "apply_profile", "limits_in_force", "wait_until_in_force"]
+__all__ = [
+    "HISTORY",
+    "Application",
+    "WeakerThanBefore",
+    "apply_profile",
+    "limits_in_force",
+    "wait_until_in_force",
+]
 
 HISTORY: Final = "profile-history.jsonl"
 _CANDIDATE: Final = "profile-candidate.toml"
 _INTERVAL: Final = 0.05  # our choice: a look at a few small files
+
+
+class WeakerThanBefore(Exception):  # noqa: N818  # it names what is the case, as the message does
+    """A profile is weaker than the one in force, and nobody said that it may be; the message says in what."""
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +78,13 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     weaker: tuple[str, ...]
 
 
-def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) -> Application:
+def apply_profile(
+    directory: DataDirectory, name_or_path: str, *, clock: Clock, may_be_weaker: bool
+) -> Application:
     """Put a profile in force for an ecosystem, whether it runs or not; return what that means.
 
     Raises:
+        WeakerThanBefore: it is, and may not be; nothing has changed then.
         ProfileError: it may not be; nothing has changed then.
         SettingsError: the server's settings cannot be read.
         OSError: the data directory cannot be written to.
@@ -97,6 +111,8 @@ def apply_profile(directory: DataDirectory, name_or_path: str, *, clock: Clock) 
                 changes=changes_between(before.current, profile),
                 weaker=tuple(each.text for each in weaknesses(profile, before.current)),
             )
+            if applied.weaker and not may_be_weaker:
+                raise WeakerThanBefore("; ".join(applied.weaker))
             if digest != before.digest:
                 # Written down first: what is in force without a line here was never applied by this command.
                 _append(history, applied)

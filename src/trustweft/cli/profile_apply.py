@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
-from trustweft.cli.applied_profile import Application, apply_profile, wait_until_in_force
+from trustweft.cli.applied_profile import (
+    Application,
+    WeakerThanBefore,
+    apply_profile,
+    wait_until_in_force,
+)
 from trustweft.cli.data_directory import DataDirectory, data_option
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.profile import ProfileError
@@ -30,23 +35,30 @@ _CLOCK: Final = SystemClock()
         "trustweft profile apply our-profile.toml",
         "trustweft profile apply our-profile.toml --data ./ecosystem --json",
         "trustweft profile apply fapi2-security",
+        "trustweft profile apply our-older-profile.toml --weaker",
     )
 )
 @data_option
 @json_option
+@click.option("--weaker", is_flag=True, help="Apply it though it is weaker than the one in force.")
 @click.argument("profile", metavar="FILE")
-def apply(profile: str, data: Path, *, as_json: bool) -> None:
+def apply(profile: str, data: Path, *, as_json: bool, weaker: bool) -> None:
     """Change limits and duties of an ecosystem, without a restart where it runs.
 
     FILE is a profile, or the name of a packaged one. It is refused, and nothing changes, where it is weaker than its
     specifications allow or than the profile that it extends, drops a specification that binds the ecosystem,
-    contradicts itself, or asks for what this version cannot do. Where it is weaker than the one before, and may be,
-    that is told. Who applied what is kept in profile-history.jsonl; each participant logs the change. A later start
+    contradicts itself, or asks for what this version cannot do. Where it is weaker than the one in force, and may be,
+    it is applied with --weaker alone; without it the exit status is 2. Who applied what is kept in profile-history.jsonl; each participant logs the change. A later start
     finds the profile again.
     """
     directory = DataDirectory.open(data)
     try:
-        applied = apply_profile(directory, profile, clock=_CLOCK)
+        applied = apply_profile(directory, profile, clock=_CLOCK, may_be_weaker=weaker)
+    except WeakerThanBefore as cause:
+        raise click.UsageError(
+            f"{profile} is weaker than the profile in force: {cause}.\n"
+            "Nothing has changed. Whoever means it says --weaker."
+        ) from cause
     except (ProfileError, SettingsError, KeyFileError, OSError) as cause:
         raise click.ClickException(f"{cause}\nNothing has changed.") from cause
     participants, everywhere = wait_until_in_force(directory, applied.digest, seconds=PATIENCE)

@@ -60,7 +60,7 @@ def emit(
 
 
 def _goals(subject: Subject, goal: str | None) -> tuple[str, ...]:
-    known = goals_for(subject.mechanisms)
+    known = goals_for(subject.mechanisms, subject.requirements)
     if goal is not None and goal not in known:
         raise click.BadParameter(f"{goal!r} is none of {', '.join(known)}", param_hint="--goal")
     return known if goal is None else (goal,)

@@ -3,8 +3,9 @@
 Implicit hitting sets: every attack survives some largest set of further mechanisms; whatever is missing from that set
 is a core, and a fix has something of every core. A smallest candidate that no attack survives is a minimal fix.
 A candidate with which nobody can log in is none. Mechanisms are not all monotone (pushed requests make audience
-injection possible), so each fix is held once more against every goal and all attackers that were without an attack,
-in as many sessions as the proof looks at.
+injection possible), so each fix is held once more against every goal and all attackers, those goals too that it brings
+itself: who was without an attack stays so, and who can do what is accepted can do nothing else. All that in as many
+sessions as the proof looks at.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.profile.mechanisms import KINDS
 from trustweft.threats.corpus import with_mechanisms
+from trustweft.threats.matrix import only_accepted
+from trustweft.threats.model.goals import goals_for
 from trustweft.threats.oracle import Oracle
 from trustweft.threats.setting import SMALLEST
 from trustweft.threats.solve import Searcher
@@ -22,10 +25,11 @@ from trustweft.threats.solve import Searcher
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from trustweft.profile.governance import Residual
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.setting import Bound
 
-__all__ = ["Fix", "Safe", "Workshop", "candidates"]
+__all__ = ["Fix", "Promises", "Safe", "Workshop", "candidates"]
 
 _PRICE: Final = {"configuration": 1, "server": 2, "client": 3, "client-and-server": 4, "hardware": 7}
 # What an ecosystem offers, not what it defends itself with.
@@ -34,6 +38,27 @@ _NAMED: Final = 4  # fixes for one attack; the page and the manual say so
 _QUESTIONS: Final = 40  # for one attack; the search for fixes ends then, with what it has
 
 Safe = tuple[frozenset[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What a fix must not take away.
+
+    Attributes:
+        none: attackers and goals without an attack.
+        accepted: attackers and goals with attacks that the profile accepts, and no others.
+        goals: what the profile is held to before the fix.
+        attackers: who takes part; they must not break a goal that the fix brings.
+        requirements: ids of the clauses that the profile follows.
+        residuals: what the profile accepts.
+    """
+
+    none: tuple[Safe, ...]
+    accepted: tuple[Safe, ...]
+    goals: tuple[str, ...]
+    attackers: tuple[str, ...]
+    requirements: frozenset[str]
+    residuals: tuple[Residual, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +93,7 @@ class Workshop:
     Args:
         mechanisms: what is on.
         bound: in which fixes are checked.
-        safe: attackers and goals without an attack before a fix; they have to be without one after it.
+        promises: what holds before a fix, and has to hold after it.
         registry: every mechanism there is.
     """
 
@@ -77,27 +102,27 @@ class Workshop:
         mechanisms: frozenset[str],
         *,
         bound: Bound,
-        safe: Sequence[Safe],
+        promises: Promises,
         registry: Mapping[str, Mechanism],
     ) -> None:
         self.mechanisms = mechanisms
         self.registry = registry
-        self._safe = safe
+        self._promises = promises
         self.candidates = candidates(mechanisms, registry)
         self.small = Oracle(mechanisms, self.candidates, registry, SMALLEST)
         self._bound = bound
         self._mended: dict[frozenset[str], Searcher] = {}
+        self._kept: dict[frozenset[str], bool] = {}
 
     def fixes(self, attackers: frozenset[str], goal: str, *, limit: int = _NAMED) -> tuple[Fix, ...]:
         """Return fixes for what these attackers do to ``goal``, cheapest first; none where nothing helps."""
         found = _Search(self, attackers, goal).fixes(limit)
-        kept = [mechanisms for mechanisms in found if self._keeps_promises(mechanisms)]
         priced = [
             Fix(
                 mechanisms=tuple(sorted(mechanisms)),
                 cost=sum(_PRICE[self.registry[identifier].cost] for identifier in mechanisms),
             )
-            for mechanisms in kept
+            for mechanisms in found
         ]
         return tuple(sorted(priced, key=lambda fix: (fix.cost, len(fix.mechanisms), fix.mechanisms)))
 
@@ -105,8 +130,31 @@ class Workshop:
         """Say whether these mechanisms leave no attack in as many sessions as the proof looks at."""
         return self._checked(added).attack(attackers, goal) is None
 
-    def _keeps_promises(self, added: frozenset[str]) -> bool:
-        return all(self.closes(added, attackers, goal) for attackers, goal in self._safe)
+    def keeps_promises(self, added: frozenset[str]) -> bool:
+        """Say whether these mechanisms let nothing in elsewhere; asked once for each set."""
+        if added not in self._kept:
+            self._kept[added] = all(
+                self.closes(added, attackers, goal) for attackers, goal in self._promises.none
+            ) and all(
+                self._within_accepted(added, attackers, goal)
+                for attackers, goal in (*self._promises.accepted, *self._brought(added))
+            )
+        return self._kept[added]
+
+    def _brought(self, added: frozenset[str]) -> list[Safe]:
+        """Return the goals that a profile with these mechanisms is held to, and was not before."""
+        goals = goals_for(with_mechanisms(self.mechanisms, added), self._promises.requirements)
+        everybody = frozenset(self._promises.attackers)
+        return [(everybody, goal) for goal in goals if goal not in self._promises.goals]
+
+    def _within_accepted(self, added: frozenset[str], attackers: frozenset[str], goal: str) -> bool:
+        return only_accepted(
+            with_mechanisms(self.mechanisms, added),
+            attackers=attackers,
+            goal=goal,
+            bound=self._bound,
+            residuals=self._promises.residuals,
+        )
 
     def _checked(self, added: frozenset[str]) -> Searcher:
         if added not in self._mended:
@@ -143,10 +191,11 @@ class _Search:
         return _without_supersets(found)
 
     def _closes(self, candidate: frozenset[str]) -> bool:
-        """Say whether it holds in more sessions too, and honest people still get what they came for."""
+        """Say whether it holds in more sessions too, breaks nothing else, and honest people still get their due."""
         if not self._workshop.small.possible(added=candidate):
             return False
-        return self._workshop.closes(candidate, self._attackers, self._goal)
+        closes = self._workshop.closes(candidate, self._attackers, self._goal)
+        return closes and self._workshop.keeps_promises(candidate)
 
     def _smallest_hitting_set(self, found: Collection[frozenset[str]]) -> frozenset[str] | None:
         """Return the cheapest set, with all that it requires, that has something of every core."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.names import name_of
 from trustweft.threats.setting import Setting
-from trustweft.threats.solve import search, shortest
+from trustweft.threats.solve import as_short, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +34,7 @@ __all__ = [
     "covering_residual",
     "examine",
     "merge",
+    "only_accepted",
 ]
 
 Verdict = Literal["none", "attack", "accepted"]
@@ -139,6 +140,20 @@ def examine(
     ]
 
 
+def only_accepted(
+    mechanisms: frozenset[str],
+    *,
+    attackers: frozenset[str],
+    goal: str,
+    bound: Bound,
+    residuals: Sequence[Residual],
+) -> bool:
+    """Say whether these attackers, all together, can do nothing to a goal but what is accepted."""
+    searched = _Searched(mechanisms, bound, residuals, 1)
+    new, exhausted = searched.more(attackers, goal, (), limit=1)
+    return exhausted and all(finding.residual for finding in new)
+
+
 class _Searched:
     """One set of mechanisms under search."""
 
@@ -233,8 +248,7 @@ class _Searched:
         mended = with_mechanisms(self._mechanisms, sorted(closing))
         # What one set of attackers was seen to do there need not be looked for again with another.
         hidden = self._hidden.setdefault(mended, _Searched(mended, self._bound, self._residuals, 1))
-        never_closed = [finding for finding in findings if not finding.residual.closed_by]  # type: ignore[union-attr]  # likewise
-        left, _ = hidden.more(attackers, goal, never_closed, limit=1)
+        left, _ = hidden.more(attackers, goal, (), limit=1)
         return [finding for finding in left if finding.residual is None]
 
     def _next(self, attackers: frozenset[str], goal: str, known: Sequence[Finding]) -> list[Finding]:
@@ -248,7 +262,9 @@ class _Searched:
         finding = self._finding(first, goal)
         if finding.residual is None:
             return [finding]
-        traces = dict.fromkeys((first, *shortest(setting, goal, forbidden=forbidden)))
+        traces = dict.fromkeys(
+            (first, *as_short(setting, goal, steps=len(first.events), forbidden=forbidden))
+        )
         return [self._finding(trace, goal) for trace in traces]
 
     def _finding(self, trace: Trace, goal: str) -> Finding:

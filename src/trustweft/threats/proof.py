@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.profile.mechanisms import KINDS, load_mechanisms
 from trustweft.threats.corpus import with_mechanisms
-from trustweft.threats.fixes import Workshop
+from trustweft.threats.fixes import Promises, Workshop
 from trustweft.threats.matrix import Cell, examine, merge
 from trustweft.threats.model.goals import goals_for
 from trustweft.threats.narrate import narrate
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trustweft.profile.governance import Residual
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.fixes import Fix, Safe
-    from trustweft.threats.matrix import Finding
+    from trustweft.threats.matrix import Finding, Verdict
     from trustweft.threats.traces import Trace
 
 __all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "prove", "variants"]
@@ -227,7 +227,7 @@ def prove(
     proof = Proof(subject=subject, bound=bound, attackers=tuple(attackers), variants=allowed, honest=runs)
     if proof.impossible:
         return proof
-    goals = goals_for(subject.mechanisms)
+    goals = goals_for(subject.mechanisms, subject.requirements)
     matrices = []
     for mechanisms in allowed:
         known: list[Finding] = []
@@ -255,7 +255,7 @@ def _question(finding: Finding) -> Question:
 def _fixes(proof: Proof) -> dict[Question, tuple[Fix, ...]]:
     """Return what closes each attack, asked once for each goal, set of attackers and set of mechanisms."""
     registry = load_mechanisms()
-    safe = _safe(proof.cells)
+    promises = _promises(proof)
     workshops: dict[frozenset[str], Workshop] = {}
     fixes: dict[Question, tuple[Fix, ...]] = {}
     shown = [cell.findings[0] for cell in proof.cells if cell.verdict == "attack"]
@@ -266,18 +266,30 @@ def _fixes(proof: Proof) -> dict[Question, tuple[Fix, ...]]:
             workshops[finding.mechanisms] = Workshop(
                 finding.mechanisms,
                 bound=proof.bound,
-                safe=safe,
+                promises=promises,
                 registry=registry,
             )
         fixes[_question(finding)] = workshops[finding.mechanisms].fixes(finding.attackers, finding.goal)
     return fixes
 
 
-def _safe(cells: Sequence[Cell]) -> list[Safe]:
-    """Return the largest sets of attackers without an attack, by goal: a fix must not take that away."""
-    quiet = [(frozenset(cell.attackers), cell.goal) for cell in cells if cell.verdict == "none"]
-    return [
+def _promises(proof: Proof) -> Promises:
+    """Return what a fix must not take away: verdicts of the largest sets of attackers, by goal."""
+    return Promises(
+        none=_largest(proof.cells, "none"),
+        accepted=_largest(proof.cells, "accepted"),
+        goals=tuple(dict.fromkeys(cell.goal for cell in proof.cells)),
+        attackers=proof.attackers,
+        requirements=proof.subject.requirements,
+        residuals=proof.subject.residuals,
+    )
+
+
+def _largest(cells: Sequence[Cell], verdict: Verdict) -> tuple[Safe, ...]:
+    """Return the largest sets of attackers with a verdict, with the goal that it is about."""
+    same = [(frozenset(cell.attackers), cell.goal) for cell in cells if cell.verdict == verdict]
+    return tuple(
         (attackers, goal)
-        for attackers, goal in quiet
-        if not any(other > attackers and same == goal for other, same in quiet)
-    ]
+        for attackers, goal in same
+        if not any(other > attackers and about == goal for other, about in same)
+    )

@@ -21,7 +21,7 @@ from trustweft.threats.traces import Event, Order, Shape, Trace
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["Searcher", "honest", "search", "shortest"]
+__all__ = ["Searcher", "as_short", "honest", "search"]
 
 _AT_ONCE: Final = 500  # runs that are looked at in one question; those that are left come with the next
 
@@ -61,19 +61,17 @@ class Searcher:
         """
         return self._run(attackers, _broken(goal), forbidden)
 
-    def shortest(
-        self, attackers: Collection[str], goal: str, *, forbidden: Collection[Shape | Trace] = ()
+    def as_short(
+        self, attackers: Collection[str], goal: str, *, steps: int, forbidden: Collection[Shape | Trace] = ()
     ) -> tuple[Trace, ...]:
-        """Return all runs that are as short as the shortest, but not those that only swap sessions; no more than 500.
+        """Return the runs with so many steps, but not those that only swap sessions; no more than 500.
 
-        Whoever forbids what came, and asks again until nothing comes, has seen every attack within the bound.
+        Whoever asks for as many steps as `attack` found, forbids what came, and asks again until nothing comes, has
+        seen every attack within the bound.
         """
         assumptions = self._assumptions(attackers, _broken(goal), forbidden)
-        best = self._shortest(assumptions)
-        if best is None:
-            return ()
-        told = self._as_short([*assumptions, (clingo.Function(CANONICAL), True)], len(best["taken"]))
-        return tuple(self._trace(steps, needed) for steps, needed in told)
+        told = self._as_short([*assumptions, (clingo.Function(CANONICAL), True)], steps)
+        return tuple(self._trace(taken, needed) for taken, needed in told)
 
     def honest(self, attackers: Collection[str], run: str) -> Trace | None:
         """Return the shortest run that shows something to be possible: ``honest(whole)``, ``used(a5)``."""
@@ -208,9 +206,12 @@ def search(setting: Setting, goal: str, *, forbidden: Collection[Shape | Trace] 
     return _searcher(setting.mechanisms, setting.bound).attack(setting.attackers, goal, forbidden=forbidden)
 
 
-def shortest(setting: Setting, goal: str, *, forbidden: Collection[Shape | Trace] = ()) -> tuple[Trace, ...]:
-    """Return the shortest attacks, all that have as few steps; see `search` and `Searcher.shortest`."""
-    return _searcher(setting.mechanisms, setting.bound).shortest(setting.attackers, goal, forbidden=forbidden)
+def as_short(
+    setting: Setting, goal: str, *, steps: int, forbidden: Collection[Shape | Trace] = ()
+) -> tuple[Trace, ...]:
+    """Return the attacks that have as few steps as the shortest; see `search` and `Searcher.as_short`."""
+    searcher = _searcher(setting.mechanisms, setting.bound)
+    return searcher.as_short(setting.attackers, goal, steps=steps, forbidden=forbidden)
 
 
 def honest(setting: Setting) -> dict[str, Trace | None]:

@@ -92,7 +92,12 @@ def test_what_is_weaker_than_before_is_told_and_kept_in_the_history(
     """Also a mechanism, which is no limit and no duty; where the specifications leave it, it is not refused."""
     ours = changed_profile(tmp_path / "ours.toml", access_token_lifetime=600)
     ours.write_text(ours.read_text(encoding="utf-8").replace('"ua_binding", ', "", 1), encoding="utf-8")
-    done = apply(data, ours)
+    refused = apply(data, ours)
+    assert refused.exit_code == 2
+    assert "is weaker than the profile in force: access_token_lifetime is 600" in refused.output
+    assert "Nothing has changed. Whoever means it says --weaker." in refused.output
+    assert not data.applied_profile.exists()
+    done = apply(data, ours, "--weaker")
     weaker = [
         "access_token_lifetime is 600, and fapi2-security has 300",
         "the mechanism ua_binding is off, and on in fapi2-security",
@@ -107,7 +112,7 @@ def test_the_history_says_who_applied_what_over_what(data: DataDirectory, tmp_pa
     """One line for each that changed something, and none for one that was in force already."""
     ours = changed_profile(tmp_path / "ours.toml", access_token_lifetime=120)
     for profile in (ours, ours, "fapi2-security"):
-        assert apply(data, profile).exit_code == 0
+        assert apply(data, profile, "--weaker").exit_code == 0
     first, second = history(data)
     digest = hashlib.sha256(ours.read_bytes()).hexdigest()
     assert (first["profile"], first["digest"], second["before"]) == ("ours", digest, digest)

@@ -21,13 +21,19 @@ CONFIDENTIALITY: Final = "confidentiality-of-claims"
 GOALS: Final = (AUTHORIZATION, AUTHENTICATION, SESSION_AUTHENTICATION, SESSION_AUTHORIZATION)
 
 
-def goals_for(mechanisms: Collection[str]) -> tuple[str, ...]:
-    """Return the goals that a profile with these mechanisms is held to.
+# Whoever follows a clause of FAPI 2.0 Message Signing says so, whatever is switched off.
+_SIGNING_CLAUSES: Final = "FAPI2-MS-"
 
-    Non-repudiation only where messages are signed, and confidentiality of claims only where tokens are encrypted: the
+
+def goals_for(mechanisms: Collection[str], requirements: Collection[str]) -> tuple[str, ...]:
+    """Return the goals that a profile with these mechanisms, which follows these clauses, is held to.
+
+    Non-repudiation only where messages are signed or have to be, and confidentiality of claims only where tokens are encrypted: the
     Attacker Model has neither, so that a profile is held to what it promises.
     """
-    signed = (NON_REPUDIATION,) if any(name in mechanisms for name in SIGNING) else ()
+    promised = any(name in mechanisms for name in SIGNING)
+    promised = promised or any(each.startswith(_SIGNING_CLAUSES) for each in requirements)
+    signed = (NON_REPUDIATION,) if promised else ()
     encrypted = (CONFIDENTIALITY,) if "encrypted_at" in mechanisms else ()
     return (*GOALS, *signed, *encrypted)
 

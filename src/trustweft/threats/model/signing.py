@@ -2,7 +2,7 @@
 
 FAPI 2.0 Message Signing section 5; FAPI 2.0 HTTP Signatures (draft); formal analysis of 2023 for the tie between a
 request and its response. A profile that signs some of its messages is held to all of its front channel, and to the
-resource exchange if it signs any of that.
+resource exchange if it signs any of that. Whether it is held to it at all is said by `goals_for`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ SIGNING: Final = ("jarm", "introspection_jwt", "http_sig", "http_sig_response", 
 _EXCHANGE: Final = ("http_sig", "http_sig_response")
 
 RULES: Final[tuple[Rule, ...]] = (
-    *(derive(f"signing.promised-{name}", "scenario", "signing", f"on({name})") for name in SIGNING),
     *(derive(f"signing.exchange-{name}", "scenario", "signed_exchange", f"on({name})") for name in _EXCHANGE),
     step(
-        "signing.request-denied", "attacker", "denies(request,S)", "request(S,_,_,_,_,_)", "signing", "not on(jar)",
+        "signing.request-denied", "attacker", "denies(request,S)", "request(S,_,_,_,_,_)", "not on(jar)",
         attacker="a1",
     ),
     step(
-        "signing.response-denied", "attacker", "denies(response,I)", "response(I,_,_,_,_,_)", "signing", "not on(jarm)",
+        "signing.response-denied", "attacker", "denies(response,I)", "response(I,_,_,_,_,_)", "not on(jarm)",
         attacker="a1",
     ),
     step(
@@ -38,7 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     step(
         "signing.introspection-denied", "attacker", "denies(introspection_answer,I)", "use(_,_,I)", "on(introspection)",
-        "signing", "not on(introspection_jwt)", attacker="a1",
+        "not on(introspection_jwt)", attacker="a1",
     ),
     # A signed response that does not cover its request can be shown as the answer to another one.
     step(
