@@ -43,9 +43,9 @@ def test_a_rotated_refresh_token_still_refreshes() -> None:
 
 
 def test_a_profile_is_held_to_what_it_promises() -> None:
-    assert goals_for(FAPI2) == GOALS
-    assert goals_for(FAPI2 | {"encrypted_at"}) == (*GOALS, CONFIDENTIALITY)
-    assert goals_for(FAPI2 | {"jarm", "encrypted_at"}) == (*GOALS, NON_REPUDIATION, CONFIDENTIALITY)
+    assert goals_for(FAPI2, ()) == GOALS
+    assert goals_for(FAPI2 | {"encrypted_at"}, ()) == (*GOALS, CONFIDENTIALITY)
+    assert goals_for(FAPI2 | {"jarm", "encrypted_at"}, ()) == (*GOALS, NON_REPUDIATION, CONFIDENTIALITY)
 
 
 def test_a_request_that_serves_once_closes_what_is_read_later_and_not_what_is_read_first() -> None:

@@ -13,7 +13,7 @@ def test_a_closed_pipe_is_no_verdict() -> None:
     os.close(reading)
     arguments = [sys.executable, "-m", "trustweft", "prove", "au-cdr", "--attackers", "a1"]
     try:
-        done = subprocess.run(arguments, stdout=writing, stderr=subprocess.PIPE, check=False)  # noqa: S603  # our own
+        done = subprocess.run(arguments, stdout=writing, stderr=subprocess.PIPE, check=False)  # our own
     finally:
         os.close(writing)
     assert done.returncode == 141
