@@ -32,6 +32,7 @@ MEASURES = sorted(
 
 @pytest.mark.parametrize("mechanism", [name for name in MEASURES if name not in NARROWS])
 def test_without_it_an_attack_comes_back(mechanism: str) -> None:
+    """The very attack of the row that it closes: another one would come back for another reason."""
     carried = []
     for attack in CORPUS.attack:
         for closing in attack.closed_by:
@@ -39,7 +40,8 @@ def test_without_it_an_attack_comes_back(mechanism: str) -> None:
                 rest = [name for name in closing if name != mechanism]
                 mechanisms = with_mechanisms(CORPUS.mechanisms(attack), rest)
                 setting = Setting(mechanisms, frozenset(("a1", *attack.attackers)), SMALLEST)
-                if search(setting, attack.goal) is not None:
+                found = search(setting, attack.goal)
+                if found is not None and name_of(found, attack.goal) == attack.id:
                     carried.append(attack.id)
     assert carried, f"{mechanism} carries nothing in the corpus: it is decoration, or the model has a gap"
 

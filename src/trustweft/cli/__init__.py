@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+from typing import Any, Final
 
 import click
 
@@ -10,6 +13,9 @@ from trustweft.cli.output import preformatted
 
 __all__ = ["main"]
 
+_CLOSED_PIPE: Final = (
+    141  # as a shell says that a program ended by SIGPIPE: neither good news (0) nor bad (1)
+)
 _COMMANDS = {
     "up": ("up", "Run the whole ecosystem on this machine."),
     "serve": ("serve", "Run one participant alone."),
@@ -26,6 +32,15 @@ _COMMANDS = {
 
 class _Commands(click.Group):
     """Imports a command's module only when the command is asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; end quietly where nobody reads what it says any more (``trustweft ... | head -1``)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # What is still in the buffer goes nowhere, so that the interpreter does not complain of it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(_CLOSED_PIPE) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # the library passes it
         """Return the names in the order in which a newcomer needs them."""
