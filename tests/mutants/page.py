@@ -37,7 +37,8 @@ class Meeting(NamedTuple):
         return bool(self.tripped & set(self.mutant.trips))
 
     def __str__(self) -> str:
-        verdict = "found" if self.found else "MISSED"
+        unseen = "MISSED" if self.mutant.equivalent is None else "no flaw, noticed"
+        verdict = "found" if self.found else unseen
         return f"{self.mutant.id}: {verdict} by {', '.join(sorted(self.tripped)) or 'nobody'}"
 
 
