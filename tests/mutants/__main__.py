@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             meetings.append(Meeting(mutant, frozenset(tripped)))
             say(f"{meetings[-1]}  ({time.monotonic() - began:.1f} s)")
     if not options.no_page:
-        PAGE.write_text(as_page(meetings, checks=len(checks)), encoding="utf-8")
+        PAGE.write_text(as_page(meetings, checks=len(checks), own=options.own), encoding="utf-8")
     share = share_found(meetings)
     alarms = sorted(name for name, each in whole.items() if each.verdict in FOUND)
     say(
