@@ -47,9 +47,8 @@ def silences(
 ) -> Mapping[str, Silence]:
     """What checks did not notice of each mutant that is asked for: two ecosystems share the work, one for each core."""
     calls = (getattr(item, "callspec", None) for item in request.session.items)
-    chosen = {
-        call.params["mutant"].id: call.params["mutant"] for call in calls if call and "mutant" in call.params
-    }
+    asked = (call.params.get("mutant") for call in calls if call is not None)
+    chosen = {each.id: each for each in asked if isinstance(each, Mutant)}
     of_clients = deque(each for each in chosen.values() if _is_of_a_client(each))
     others = deque(each for each in chosen.values() if not _is_of_a_client(each))
     folders = [tmp_path_factory.mktemp("mutants") for _ in range(2)]
