@@ -108,7 +108,7 @@ def test_every_check_of_a_pipeline_has_a_mutant_without_it() -> None:
     assert covered - checks == set()
 
 
-def test_every_check_of_the_auditor_is_tripped_by_a_mutant_or_is_told_apart() -> None:
+def test_at_least_150_checks_are_tripped_by_mutants_that_all_have_names_of_their_own() -> None:
     tripped = {check for mutant in all_mutants() for check in mutant.trips}
     assert tripped - set(CHECKS) == set()
     assert len(tripped) >= FEWEST_CHECKS

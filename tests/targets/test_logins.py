@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import pytest
 
 from targets.node_provider import node_provider
 from tools import need
+from trustweft.audit.check import Inconclusive
+from trustweft.audit.chromium import visit_by_chromium
 from trustweft.audit.preflight import open_wire, prepare
-from trustweft.audit.target import LoginRecipe, Target
+from trustweft.audit.target import LoginRecipe, Target, User
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 
@@ -42,7 +47,14 @@ def test_chromium_walks_pages(peers: Peers, tmp_path: Path) -> None:
     need("chromium", package="chromium")
     need("certutil", package="libnss3-tools")
     with node_provider(peers, tmp_path) as target:
-        assert logged_in(msgspec.structs.replace(target, login=LoginRecipe(kind="browser"))) == "DPoP"
+        assert (
+            logged_in(
+                msgspec.structs.replace(
+                    target, login=LoginRecipe(kind="browser", dev_unsafe_no_sandbox=os.geteuid() == 0)
+                )
+            )
+            == "DPoP"
+        )
 
 
 def test_a_program_logs_in(peers: Peers, tmp_path: Path) -> None:
@@ -59,3 +71,52 @@ def test_steps_say_what_a_page_does_not(when: str, peers: Peers, tmp_path: Path)
     recipe = msgspec.convert({"steps": [step]}, LoginRecipe)
     with node_provider(peers, tmp_path) as target:
         assert logged_in(msgspec.structs.replace(target, login=recipe)) == "DPoP"
+
+
+class Page(BaseHTTPRequestHandler):
+    """A page that loads something from a host that nobody named; remembers what is asked of it."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:  # the library's name
+        """Answer with the page, whatever is asked."""
+        self.asked.append(self.path)
+        body = f'<img src="http://127.0.0.1:{self.server.server_port}/elsewhere"><img src="/here">'.encode()  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_chromium_loads_nothing_from_hosts_that_nobody_named() -> None:
+    need("chromium", package="chromium")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        visit_by_chromium(
+            f"http://localhost:{server.server_port}/",
+            User(username="alice"),
+            recipe=LoginRecipe(kind="browser", dev_unsafe_no_sandbox=os.geteuid() == 0),
+            redirect_uri="https://client.example/callback",
+            trust=None,
+            hosts={"localhost"},
+        )
+        server.shutdown()
+    assert "/here" in Page.asked
+    assert "/elsewhere" not in Page.asked
+
+
+def test_root_does_not_walk_pages_without_a_sandbox_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(Inconclusive, match="dev_unsafe_no_sandbox"):
+        visit_by_chromium(
+            "https://login.example/",
+            User(username="alice"),
+            recipe=LoginRecipe(kind="browser"),
+            redirect_uri="https://client.example/callback",
+            trust=None,
+            hosts=(),
+        )

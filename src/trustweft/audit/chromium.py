@@ -16,7 +16,7 @@ from trustweft.audit.exchange import Exchange, Request
 from trustweft.audit.pages import read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from trustweft.audit.target import LoginRecipe, User
 
@@ -36,34 +36,50 @@ class ChromiumVisit:
 
 
 def visit_by_chromium(
-    url: str, user: User, *, recipe: LoginRecipe, redirect_uri: str, trust: str | None
+    url: str,
+    user: User,
+    *,
+    recipe: LoginRecipe,
+    redirect_uri: str,
+    trust: str | None,
+    hosts: Collection[str],
 ) -> ChromiumVisit:
     """Let Chromium open a URL and do whatever the pages ask for, until the client is called or nothing helps.
 
+    Args:
+        url: where it begins.
+        user: who logs in.
+        recipe: for pages that do not explain themselves.
+        redirect_uri: whose calls are kept; nothing is sent there.
+        trust: PEM file of authorities, besides the system's.
+        hosts: names that pages may load from and send to; everything else is cut off.
+
     Raises:
-        Inconclusive: there is no Chromium, or no way to make it trust the authorities of the target.
+        Inconclusive: there is no Chromium, no way to make it trust the authorities of the target, or no sandbox.
     """
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as cause:
         raise Inconclusive("pages with scripts need Chromium: install trustweft[browser]") from cause
+    root = os.geteuid() == 0
+    if root and not recipe.dev_unsafe_no_sandbox:
+        # The pages are those of whoever is audited, and may be hostile.
+        raise Inconclusive(
+            "Chromium has no sandbox for root: run as another user, or set dev_unsafe_no_sandbox"
+        )
     visit = ChromiumVisit()
     with _home(trust) as home, sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
                 env={**os.environ, "HOME": home},
-                args=["--no-sandbox"] if os.geteuid() == 0 else [],
+                args=["--no-sandbox"] if root else [],
             )
             context = browser.new_context(storage_state=user.cookies)
             page = context.new_page()
             page.set_default_timeout(PAGE_MILLISECONDS)
             page.on("response", lambda answer: _keep(visit, answer))
-            called = redirect_uri.partition("?")[0]
-            context.route(
-                lambda address: address.partition("#")[0].partition("?")[0] == called,
-                lambda route: _call(visit, route),
-            )
+            context.route("**/*", lambda route: _direct(visit, route, redirect_uri, hosts))
             _walk(page, visit, url, user, recipe)
             browser.close()
         except Error as cause:
@@ -126,6 +142,17 @@ def _press(page: Any, content: str) -> bool:
         return False
     loose.first.click()
     return True
+
+
+def _direct(visit: ChromiumVisit, route: Any, redirect_uri: str, hosts: Collection[str]) -> None:
+    """Let a request pass, keep it where it calls the client, or cut it off where nobody named its host."""
+    address = route.request.url
+    if address.partition("#")[0].partition("?")[0] == redirect_uri.partition("?")[0]:
+        _call(visit, route)
+    elif (urlsplit(address).hostname or "").lower() in hosts:
+        route.continue_()
+    else:
+        route.abort("blockedbyclient")
 
 
 def _call(visit: ChromiumVisit, route: Any) -> None:

@@ -118,7 +118,8 @@ def reach(deployment: Deployment) -> Reached:
     unreached |= unknown
     deployment.operations = tuple(working)
     return Reached(
-        operations=tuple(each.name for each in working),
+        operations=tuple(each.name for each in working if each.safe),
+        writing=tuple(each.name for each in working if not each.safe),
         unreached=unreached,
         clients=tuple(clients),
         users=tuple(users),
@@ -167,7 +168,6 @@ def _probe(deployment: Deployment) -> tuple[list[Operation], dict[str, str]]:
     unreached: dict[str, str] = {}
     for operation in deployment.operations:
         if not operation.safe:
-            unreached[operation.name] = "it writes: only its refusals are tried"
             working.append(operation)
             continue
         try:

@@ -73,13 +73,15 @@ class Reached(Struct, frozen=True, kw_only=True):
 
     Attributes:
         operations: names of operations that answered to a good request.
-        unreached: names of operations that did not, each with the reason.
+        writing: names of operations that write: up to level 1 only their refusals are tried.
+        unreached: names of operations that did not answer, each with the reason.
         clients: that could obtain a token.
         users: that could log in.
         missing: what the target file lacks, and what was left out for it.
     """
 
     operations: tuple[str, ...]
+    writing: tuple[str, ...]
     unreached: Mapping[str, str]
     clients: tuple[str, ...]
     users: tuple[str, ...]
@@ -129,6 +131,15 @@ class Run(Struct, frozen=True, kw_only=True):
     def summary(self) -> dict[str, int]:
         """Return how many checks came to each verdict."""
         return {verdict.value: sum(each.verdict is verdict for each in self.checks) for verdict in Verdict}
+
+    @property
+    def could_run(self) -> bool:
+        """Whether anything was tried, by somebody who could log in where the target file names anybody."""
+        shut_out = not self.reached.clients and any(
+            "obtains no token" in each for each in self.reached.missing
+        )
+        tried = any(each.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.SUSPECTED) for each in self.checks)
+        return tried and not shut_out
 
     def findings(self) -> tuple[Result, ...]:
         """Return what is wrong or seems so, the worst first."""

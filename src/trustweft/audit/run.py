@@ -183,6 +183,6 @@ def audit_client(target: Target, options: Options, *, clock: Clock, entropy: Ent
         version=version("trustweft"),
         checks=results,
         chains=chains,
-        reached=Reached(operations=(), unreached={}, clients=(), users=(), missing=()),
+        reached=Reached(operations=(), writing=(), unreached={}, clients=(), users=(), missing=()),
         seen=None,
     )

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from trustweft.profile import profile_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -196,10 +198,12 @@ class LoginRecipe(_Strict, frozen=True, kw_only=True):
             runs a program, which gets the URL as its last argument, the user in ``TRUSTWEFT_USERNAME`` and
             ``TRUSTWEFT_PASSWORD``, and prints the URL of the callback.
         steps: for pages that do not explain themselves; others are understood without.
+        dev_unsafe_no_sandbox: root may let Chromium walk pages without its sandbox; only for pages of one's own.
         command: program and arguments.
     """
 
     kind: Literal["form", "browser", "command"] = "form"
+    dev_unsafe_no_sandbox: bool = False
     steps: tuple[LoginStep, ...] = ()
     command: tuple[str, ...] = ()
 
@@ -337,6 +341,10 @@ def read_target(path: Path) -> Target:
         raise TargetError(f"{path}: {cause.strerror}") from cause
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as cause:
         raise TargetError(f"{path}: {cause}") from cause
+    if target.profile is not None and target.profile not in profile_names():
+        raise TargetError(
+            f"{path}: profile: there is no {target.profile!r}, but {', '.join(profile_names())}"
+        )
     if not target.issuer and target.relying_party is None:
         raise TargetError(f"{path}: issuer is missing, and so is [relying_party]: there is nothing to audit")
     return _with_files(target, path.parent, path)

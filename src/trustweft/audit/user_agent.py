@@ -152,7 +152,12 @@ class UserAgent:
             return Visit([self._shown(url)], _callback(address, 200) if self._is_callback(address) else None)
         if self._recipe.kind == "browser":
             walked = visit_by_chromium(
-                url, user, recipe=self._recipe, redirect_uri=self._redirect_uri, trust=self._trust
+                url,
+                user,
+                recipe=self._recipe,
+                redirect_uri=self._redirect_uri,
+                trust=self._trust,
+                hosts=self._wire.hosts,
             )
             callback = self._callback_by(walked.called) if walked.called is not None else None
             return Visit(walked.exchanges or [self._shown(url)], callback)

@@ -65,7 +65,12 @@ def run(*results: Result, chains: tuple[Chain, ...] = (), grade: str = "A") -> R
         checks=results,
         chains=chains,
         reached=Reached(
-            operations=("GET /accounts",), unreached={}, clients=("one",), users=("alice",), missing=()
+            operations=("GET /accounts",),
+            writing=(),
+            unreached={},
+            clients=("one",),
+            users=("alice",),
+            missing=(),
         ),
         seen=Seen(
             authentication="private_key_jwt", pushed=True, pkce=True, token_type="DPoP", binding="dpop"

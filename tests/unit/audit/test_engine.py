@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 
 from trustweft.audit.chains import chains_of, gains, grade
@@ -13,7 +14,7 @@ from trustweft.audit.engine import run_check, run_checks
 from trustweft.audit.registry import all_checks
 from trustweft.audit.verdict import Reach, Role, Safety, Severity, Verdict
 from trustweft.profile import load_requirements, specification_ids
-from unit.audit.samples import exchange, result
+from unit.audit.samples import exchange, result, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,3 +157,16 @@ def test_every_check_is_complete() -> None:
         or not each.fix.endswith(".")
     ]
     assert wrong == []
+
+
+def test_a_run_in_which_nobody_logged_in_says_nothing() -> None:
+    """Else dead credentials would look green in continuous integration."""
+    alive = run(result("A"))
+    dead = msgspec.structs.replace(
+        alive,
+        reached=msgspec.structs.replace(
+            alive.reached, clients=(), missing=("client one obtains no token: 401",)
+        ),
+    )
+    untried = run(result("A", Verdict.INCONCLUSIVE), result("B", Verdict.NOT_APPLICABLE))
+    assert [each.could_run for each in (alive, dead, untried)] == [True, False, False]

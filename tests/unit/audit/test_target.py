@@ -37,6 +37,7 @@ def test_the_examples_of_the_manual_can_be_read(tmp_path: Path) -> None:
             "authentication",
         ),
         ('issuer = "https://a.example"\nrate = 0', "rate"),
+        ('issuer = "https://a.example"\nprofile = "oauth2-bpc"', "oauth2-bpc"),
         ('issuer = "https://a.example"\n[[users]]\nusername = "a"\npassword_file = "nowhere"', "nowhere"),
     ],
 )

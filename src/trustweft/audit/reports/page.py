@@ -169,7 +169,8 @@ def _reached(run: Run) -> list[Html]:
     ]
     if reached.missing:
         parts += [heading("Missing in the target file"), bullets(reached.missing)]
-    rows = [(name, "answered") for name in reached.operations if name not in reached.unreached]
+    rows = [(name, "answered") for name in reached.operations]
+    rows += [(name, "it writes: up to level 1 only its refusals are tried") for name in reached.writing]
     rows += list(reached.unreached.items())
     parts.append(table(("Operation", "What became of it"), rows, empty="No operation is known."))
     untried = [(each.id, each.reason) for each in run.checks if each.verdict is Verdict.INCONCLUSIVE]

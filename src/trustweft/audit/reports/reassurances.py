@@ -91,9 +91,12 @@ def _no_apis(run: Run) -> str:
     open_ones = [
         each for each in run.checks if each.verdict is Verdict.FAIL and "anonymous-access" in each.gives
     ]
-    if not operations and not run.reached.unreached:
+    writing = len(run.reached.writing)
+    if not operations and not writing and not run.reached.unreached:
         return "The target file names none, so no resource server was tried. That is not the same as having none."
     said = f"{_number(operations, 'operation', 'operations')} answered in this run"
+    if writing:
+        said += f", {_number(writing, 'operation writes', 'operations write')}"
     if run.reached.unreached:
         said += f", and {len(run.reached.unreached)} could not be called with a good request"
     return said + (

@@ -93,7 +93,7 @@ box_option = click.option(
 def command(context: click.Context, /, **options: Any) -> None:
     """Attack a deployment, and say with evidence whether it is really secure.
 
-    The exit status is 0 where no check fails, 1 where one does, and 2 where nothing could be tried.
+    The exit status is 0 where no check fails, 1 where one does, and 2 where nothing could be tried, or nobody logged in.
     """
     context.obj = options
     if context.invoked_subcommand is None:
@@ -246,6 +246,9 @@ def _check(options: dict[str, Any]) -> None:
         tell(run, known=known)
     if any(each.fingerprint not in known for each in failures(run.checks)):
         raise click.exceptions.Exit(1)
+    if not run.could_run:
+        click.echo("Nothing can be said: see what is missing.", err=True)
+        raise click.exceptions.Exit(COULD_NOT)
 
 
 def read(file: Path | None, data: Path | None, *, rate: float | None = None) -> Target:

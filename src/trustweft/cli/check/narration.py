@@ -67,7 +67,7 @@ class Narrator:
             return
         click.echo(
             f"Clients: {', '.join(reached.clients) or 'none'}. Users: {', '.join(reached.users) or 'none'}. "
-            f"Operations: {len(reached.operations)}."
+            f"Operations: {len(reached.operations)} that read, {len(reached.writing)} that write."
         )
         for line in reached.missing:
             click.secho(f"  missing: {line}", fg="yellow")
