@@ -122,6 +122,7 @@ def reach(deployment: Deployment) -> Reached:
         writing=tuple(each.name for each in working if not each.safe),
         unreached=unreached,
         clients=tuple(clients),
+        locked_out=tuple(each.client_id for each in deployment.parties if each.client_id not in clients),
         users=tuple(users),
         missing=tuple(missing),
     )

@@ -76,6 +76,7 @@ class Reached(Struct, frozen=True, kw_only=True):
         writing: names of operations that write: up to level 1 only their refusals are tried.
         unreached: names of operations that did not answer, each with the reason.
         clients: that could obtain a token.
+        locked_out: clients that could not.
         users: that could log in.
         missing: what the target file lacks, and what was left out for it.
     """
@@ -84,6 +85,7 @@ class Reached(Struct, frozen=True, kw_only=True):
     writing: tuple[str, ...]
     unreached: Mapping[str, str]
     clients: tuple[str, ...]
+    locked_out: tuple[str, ...]
     users: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -135,9 +137,7 @@ class Run(Struct, frozen=True, kw_only=True):
     @property
     def could_run(self) -> bool:
         """Whether anything was tried, by somebody who could log in where the target file names anybody."""
-        shut_out = not self.reached.clients and any(
-            "obtains no token" in each for each in self.reached.missing
-        )
+        shut_out = bool(self.reached.locked_out) and not self.reached.clients
         tried = any(each.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.SUSPECTED) for each in self.checks)
         return tried and not shut_out
 

@@ -183,6 +183,8 @@ def audit_client(target: Target, options: Options, *, clock: Clock, entropy: Ent
         version=version("trustweft"),
         checks=results,
         chains=chains,
-        reached=Reached(operations=(), writing=(), unreached={}, clients=(), users=(), missing=()),
+        reached=Reached(
+            operations=(), writing=(), unreached={}, clients=(), locked_out=(), users=(), missing=()
+        ),
         seen=None,
     )

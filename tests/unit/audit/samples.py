@@ -69,6 +69,7 @@ def run(*results: Result, chains: tuple[Chain, ...] = (), grade: str = "A") -> R
             writing=(),
             unreached={},
             clients=("one",),
+            locked_out=(),
             users=("alice",),
             missing=(),
         ),

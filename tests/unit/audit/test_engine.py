@@ -164,9 +164,7 @@ def test_a_run_in_which_nobody_logged_in_says_nothing() -> None:
     alive = run(result("A"))
     dead = msgspec.structs.replace(
         alive,
-        reached=msgspec.structs.replace(
-            alive.reached, clients=(), missing=("client one obtains no token: 401",)
-        ),
+        reached=msgspec.structs.replace(alive.reached, clients=(), locked_out=("one",)),
     )
     untried = run(result("A", Verdict.INCONCLUSIVE), result("B", Verdict.NOT_APPLICABLE))
     assert [each.could_run for each in (alive, dead, untried)] == [True, False, False]
