@@ -6,6 +6,8 @@ import asyncio
 import socket
 import threading
 from contextlib import ExitStack, contextmanager
+from itertools import islice
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ __all__ = ["HostingError", "free_addresses", "free_ports", "hosting"]
 
 BODY_LIMIT: Final = 1_048_576
 START_SECONDS: Final = 20.0
+_PORTS: Final = range(10_000, 20_000)
 
 
 class HostingError(Exception):
@@ -52,14 +55,30 @@ def free_addresses(base: str | None, certificates: Certificates) -> Addresses:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Return ports of this machine that nobody listens at, no two alike."""
+    """Return ports of this machine that nobody listens at, no two alike.
+
+    Below those that systems give to outgoing connections: an audit opens many, and one of them could take a port
+    between the look and its use.
+
+    Raises:
+        HostingError: there are not so many.
+    """
+    candidates = SystemRandom().sample(_PORTS, len(_PORTS))
     with ExitStack() as opened:
-        probes = [
-            opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in range(count)
-        ]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return tuple(probe.getsockname()[1] for probe in probes)
+        found = list(islice((port for port in candidates if _is_free(port, opened)), count))
+    if len(found) < count:
+        raise HostingError(f"this machine has no {count} free ports")
+    return tuple(found)
+
+
+def _is_free(port: int, opened: ExitStack) -> bool:
+    """Tell whether a port can be bound; it stays so until ``opened`` is closed."""
+    probe = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
