@@ -6,11 +6,13 @@ import re
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+from trustweft.threats.traces import Runs
+
 if TYPE_CHECKING:
     from trustweft.threats.setting import Bound
     from trustweft.threats.traces import Shape, Trace
 
-__all__ = ["CANONICAL", "canonical", "exact_block", "shape_block"]
+__all__ = ["CANONICAL", "block", "canonical"]
 
 CANONICAL: Final = "canonical"
 _NUMBERED: Final = re.compile(r"\b[sij]\d+\b")
@@ -18,14 +20,18 @@ _NUMBERED: Final = re.compile(r"\b[sij]\d+\b")
 _KINDS: Final = {"s": "session", "i": "visit"}
 
 
-def shape_block(name: str, shape: Shape) -> str:
-    """Return what, when ``name`` holds, rules out every run that has all of ``shape``."""
-    body = ", ".join(f"seen({event},{source or 'nobody'})" for event, source in sorted(shape))
-    return f"{{ {name} }}. :- {name}, {body}."
+def block(name: str, known: Shape | Runs) -> str:
+    """Return what, when ``name`` holds, rules out every run that has all of a shape, or all of one of some runs."""
+    bodies = sorted(map(_run, known)) if isinstance(known, Runs) else [_shape(known)]
+    return "\n".join((f"{{ {name} }}.", *(f":- {name}, {body}." for body in bodies)))
 
 
-def exact_block(name: str, trace: Trace) -> str:
-    """Return what, when ``name`` holds, rules out a run, whichever sessions it uses, and with whatever beside it.
+def _shape(shape: Shape) -> str:
+    return ", ".join(f"seen({event},{source or 'nobody'})" for event, source in sorted(shape))
+
+
+def _run(trace: Trace) -> str:
+    """Return what is true of a run, whichever sessions it uses, and with whatever beside it.
 
     A run that has all steps and attackers of another one is no further attack. One that has other steps is, and one
     with the same steps by other attackers.
@@ -43,26 +49,30 @@ def exact_block(name: str, trace: Trace) -> str:
     body += [
         f"{one.upper()} != {other.upper()}" for one, other in combinations(numbered, 2) if one[0] == other[0]
     ]
-    return f"{{ {name} }}. :- {name}, {', '.join(body)}."
+    return ", ".join(body)
 
 
 def canonical(bound: Bound) -> str:
     """Return what, when `CANONICAL` holds, leaves one of the runs that differ only in which session is which."""
     lines = [
         f"{{ {CANONICAL} }}.",
-        "begun(S) :- start(S,_).",
-        "begun(I) :- visits(I,_,_,_,_,_,_).",
-        "begun(J) :- pushed(J,_,_,_,_,_).",
+        # Sessions by the server that they are with, requests by their client, visits by what brought them: each of
+        # these speaks of those before alone, so in every run they can be put in order one after the other.
+        "begun(S,A) :- start(S,A).",
+        "begun(J,X) :- pushed(J,X,_,_,_,_).",
+        "begun(I,B) :- visits(I,_,_,_,_,_,B).",
     ]
     for kind, number, apart in (
         ("s", bound.client_sessions, 2),
         ("i", bound.server_sessions, 2),
         ("j", bound.pushes, 1),
     ):
-        lines += [
-            f":- {CANONICAL}, begun({kind}{each + apart}), not begun({kind}{each})."
-            for each in range(1, number + 1 - apart)
-        ]
+        for each in range(1, number + 1 - apart):
+            one, next_one = f"{kind}{each}", f"{kind}{each + apart}"
+            lines += [
+                f":- {CANONICAL}, begun({next_one},_), not begun({one},_).",
+                f":- {CANONICAL}, begun({one},A), begun({next_one},B), A > B.",
+            ]
     return "\n".join(lines)
 
 

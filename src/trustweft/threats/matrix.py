@@ -10,13 +10,14 @@ is ruled out after that. Only once a cell is an attack anyway are others of the 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from trustweft.threats.corpus import with_mechanisms
-from trustweft.threats.names import name_of
-from trustweft.threats.setting import Setting
-from trustweft.threats.solve import as_short, search
+from trustweft.threats.names import DECISIVE, name_of
+from trustweft.threats.setting import ATTACKERS, Setting
+from trustweft.threats.solve import as_short, ground_rules, in_order, search
+from trustweft.threats.traces import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,11 +31,13 @@ __all__ = [
     "Cell",
     "Finding",
     "Verdict",
+    "alike",
     "combinations",
     "covering_residual",
     "examine",
     "merge",
     "only_accepted",
+    "with_other_mechanisms",
 ]
 
 Verdict = Literal["none", "attack", "accepted"]
@@ -165,14 +168,14 @@ class _Searched:
         self._residuals = residuals
         self._limit = attacks_per_cell
         self._seeded = False
-        self._accepted: list[Trace] = []
+        self._accepted: list[Runs] = []
         self._hidden: dict[frozenset[str], _Searched] = {}
 
     def column(self, goal: str, sets: Sequence[tuple[str, ...]], known: list[Finding]) -> list[Cell]:
         """Return the cells of one goal; ``sets`` come small ones first, and the last one has all attackers."""
         cells: list[Cell] = []
         self._seeded = bool(known)
-        self._accepted = [finding.trace for finding in known if finding.residual]
+        self._accepted = [Runs([finding.trace for finding in known if finding.residual])]
         self._hidden = {}
         nothing_more = False
         for _, group in itertools.groupby(sets, key=len):
@@ -222,17 +225,15 @@ class _Searched:
         """
         new: list[Finding] = []
         while sum(finding.residual is None for finding in new) < limit:
-            if len(self._accepted) > _ACCEPTED_RUNS:
+            if sum(map(len, self._accepted)) > _ACCEPTED_RUNS:
                 return new, False
             following = self._next(attackers, goal, [*findings, *new])
             if not following:
                 return new, True
-            self._accepted += [finding.trace for finding in following if finding.residual]
-            for finding in following:
-                if finding.residual is None or not any(
-                    _same_by_fewer(other, finding) for other in (*findings, *new)
-                ):
-                    new.append(finding)
+            new += [
+                replace(finding, trace=in_order(finding.trace, self._bound))
+                for finding in _apart(following, [*findings, *new])
+            ]
         return new, False
 
     def _unexplained(
@@ -242,7 +243,7 @@ class _Searched:
 
         An attack that has all the steps of an accepted one and more would otherwise hide behind it.
         """
-        closing = {finding.residual.closed_by[0] for finding in findings if finding.residual.closed_by}  # type: ignore[union-attr]  # only where every attack has a residual
+        closing = _closing(findings)
         if not closing:
             return []
         mended = with_mechanisms(self._mechanisms, sorted(closing))
@@ -254,18 +255,30 @@ class _Searched:
     def _next(self, attackers: frozenset[str], goal: str, known: Sequence[Finding]) -> list[Finding]:
         """Return the shortest attack that is not known; where it is accepted all that are as short, or it may hide one."""
         setting = Setting(self._mechanisms, attackers, self._bound)
-        forbidden: list[Shape | Trace] = list(self._accepted)
-        forbidden += [each.trace.shape for each in known if each.residual is None]
-        first = search(setting, goal, forbidden=forbidden)
+        first = search(setting, goal, forbidden=self._forbidden(known))
         if first is None:
             return []
         finding = self._finding(first, goal)
         if finding.residual is None:
             return [finding]
-        traces = dict.fromkeys(
-            (first, *as_short(setting, goal, steps=len(first.events), forbidden=forbidden))
-        )
-        return [self._finding(trace, goal) for trace in traces]
+        self._accepted.append(Runs([first]))
+        found = [finding]
+        # Those by as few attackers come first: what others can do with the same steps is then no further attack.
+        for most in (len(first.attackers), len(ATTACKERS)):
+            finished = False
+            while not finished:
+                traces, finished = as_short(
+                    setting, goal, steps=len(first.events), most=most, forbidden=self._forbidden(known)
+                )
+                same = [self._finding(trace, goal) for trace in traces]
+                found += same
+                self._accepted.append(Runs([each.trace for each in same if each.residual]))
+                if any(each.residual is None for each in same):
+                    return found
+        return found
+
+    def _forbidden(self, known: Sequence[Finding]) -> list[Shape | Runs]:
+        return [*self._accepted, *(each.trace.shape for each in known if each.residual is None)]
 
     def _finding(self, trace: Trace, goal: str) -> Finding:
         name = name_of(trace, goal)
@@ -282,6 +295,21 @@ class _Searched:
         )
 
 
+def _closing(findings: Sequence[Finding]) -> frozenset[str]:
+    """Return a mechanism for each accepted attack that one would close."""
+    residuals = [finding.residual for finding in findings if finding.residual]
+    return frozenset(residual.closed_by[0] for residual in residuals if residual.closed_by)
+
+
+def _apart(found: Sequence[Finding], known: Sequence[Finding]) -> list[Finding]:
+    """Return what nothing accepts, and of what is accepted one for each name and set of attackers that is new."""
+    new: list[Finding] = []
+    for finding in found:
+        if finding.residual is None or not any(_same_by_fewer(other, finding) for other in (*known, *new)):
+            new.append(finding)
+    return new
+
+
 def _same_by_fewer(known: Finding, found: Finding) -> bool:
     """Say whether an attack is known already, of attackers who are all among these."""
     same = (known.name, known.residual) == (found.name, found.residual)
@@ -291,6 +319,34 @@ def _same_by_fewer(known: Finding, found: Finding) -> bool:
 def _importance(finding: Finding, attackers: frozenset[str]) -> tuple[bool, int, int]:
     """Order what nothing accepts first, then what needs these very attackers, then the shorter story."""
     return finding.residual is not None, len(attackers - finding.attackers), len(finding.trace.events)
+
+
+def alike(examined: frozenset[str], mechanisms: frozenset[str], cells: Sequence[Cell], bound: Bound) -> bool:
+    """Say whether ``cells``, found with the mechanisms that were examined, are what others would give.
+
+    They are where the model says the same with either, also once what closes the accepted attacks is switched on, and
+    where attacks are called the same.
+    """
+    added = {(), *(tuple(sorted(_closing(cell.findings))) for cell in cells)}
+    return examined & DECISIVE == mechanisms & DECISIVE and all(
+        ground_rules(with_mechanisms(examined, more), bound)
+        == ground_rules(with_mechanisms(mechanisms, more), bound)
+        for more in added
+    )
+
+
+def with_other_mechanisms(cells: Sequence[Cell], mechanisms: frozenset[str]) -> list[Cell]:
+    """Return the cells for mechanisms with which the model says the same."""
+    return [
+        replace(
+            cell,
+            findings=tuple(
+                replace(finding, mechanisms=mechanisms, trace=replace(finding.trace, mechanisms=mechanisms))
+                for finding in cell.findings
+            ),
+        )
+        for cell in cells
+    ]
 
 
 def merge(matrices: Sequence[Sequence[Cell]]) -> list[Cell]:

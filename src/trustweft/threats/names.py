@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from trustweft.threats.traces import Event, Trace
 
-__all__ = ["name_of"]
+__all__ = ["DECISIVE", "name_of"]
+
+# Mechanisms that decide what an attack is called.
+DECISIVE: Final = frozenset({"par", "pkce"})
 
 
 _HONEST_CLIENTS: Final = ("c", "d")
@@ -34,7 +37,7 @@ class _Told:
         return bool(self.trace.named(name))
 
     def on(self, mechanism: str) -> bool:
-        return mechanism in self.trace.mechanisms
+        return mechanism in self.trace.mechanisms & DECISIVE
 
     def stolen(self, manner: str) -> bool:
         return any(event.arguments[1] == manner for event in self.trace.named("steal"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trustweft.profile.mechanisms import KINDS, load_mechanisms
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.fixes import Promises, Workshop
-from trustweft.threats.matrix import Cell, examine, merge
+from trustweft.threats.matrix import Cell, alike, examine, merge, with_other_mechanisms
 from trustweft.threats.model.goals import goals_for
 from trustweft.threats.narrate import narrate
 from trustweft.threats.setting import ATTACKERS, DEEP, DEFAULT, Bound, Setting
@@ -229,7 +229,12 @@ def prove(
         return proof
     goals = goals_for(subject.mechanisms, subject.requirements)
     matrices = []
+    searched: dict[frozenset[str], list[Cell]] = {}
     for mechanisms in allowed:
+        twin = next((each for each in searched if alike(each, mechanisms, searched[each], bound)), None)
+        if twin is not None:
+            matrices.append(with_other_mechanisms(searched[twin], mechanisms))
+            continue
         known: list[Finding] = []
         # What a few sessions show need not be looked for among many.
         for size in dict.fromkeys((DEFAULT, bound)) if bound == DEEP else (bound,):
@@ -243,6 +248,7 @@ def prove(
                 known=known,
             )
             known = list(dict.fromkeys(finding for cell in cells for finding in cell.findings))
+        searched[mechanisms] = cells
         matrices.append(cells)
     proof = replace(proof, cells=tuple(merge(matrices)))
     return replace(proof, fixes=_fixes(proof))

@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING, Final
 
 import clingo
 
-from trustweft.threats.blocks import CANONICAL, canonical, exact_block, shape_block
+from trustweft.threats.blocks import CANONICAL, block, canonical
 from trustweft.threats.emit.clingo import program
-from trustweft.threats.ground import Recorder
+from trustweft.threats.ground import GroundRule, Recorder
 from trustweft.threats.language import Condition, Rule, parse, step
 from trustweft.threats.model import MODEL
 from trustweft.threats.setting import ATTACKERS, Bound, Setting, switches
-from trustweft.threats.traces import Event, Order, Shape, Trace
+from trustweft.threats.traces import Event, Order, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["Searcher", "as_short", "honest", "search"]
+    from trustweft.threats.traces import Runs, Shape
 
-_AT_ONCE: Final = 500  # runs that are looked at in one question; those that are left come with the next
+__all__ = ["Searcher", "as_short", "ground_rules", "honest", "in_order", "search"]
+
+_AT_ONCE: Final = 500  # runs that are told in one answer; those that are left come with the next
 
 _ANY: Final = 1_000_000  # more than any run costs
 # A run as clingo tells it: the steps that were taken, and the attackers.
 _Told = tuple[frozenset[str], frozenset[str]]
+# The rules that are left when the model is ground, and what the numbered atoms in them are called.
+GroundRules = tuple[tuple[GroundRule, ...], tuple[tuple[int, str], ...]]
 
 
 class Searcher:
@@ -41,37 +45,64 @@ class Searcher:
 
     def __init__(self, mechanisms: frozenset[str], bound: Bound, rules: tuple[Rule, ...] = MODEL) -> None:
         self._mechanisms = mechanisms
-        self._blocks: dict[Shape | Trace, str] = {}
-        self._control = clingo.Control(["--warn=none", "--opt-mode=opt", "--opt-strategy=usc"])
+        self._blocks: dict[Shape | Runs, str] = {}
+        # Two answers that show the same are one: what is open beside the steps and the attackers does not count.
+        self._control = clingo.Control(
+            ["--warn=none", "--opt-mode=opt", "--opt-strategy=usc", "--project=show"]
+        )
         self._recorder = Recorder()
         self._control.register_observer(self._recorder)
         text = program((*rules, *bound.rules(), *switches(mechanisms), *_questions(rules)))
         self._control.add("base", [], "\n".join((text, _watched(rules), canonical(bound))))
         self._control.ground([("base", [])])
+        # What is left of the model with these mechanisms, noted before the solver simplifies it.
+        self._recorder.name(self._control)
+        names = tuple(sorted(self._recorder.program.names.items()))
+        self.ground_rules: GroundRules = (tuple(self._recorder.program.rules), names)
 
     def attack(
-        self, attackers: Collection[str], goal: str, *, forbidden: Collection[Shape | Trace] = ()
+        self, attackers: Collection[str], goal: str, *, forbidden: Collection[Shape | Runs] = ()
     ) -> Trace | None:
         """Return the shortest run in which ``goal`` is broken; of several, the one that needs the fewest attackers.
 
         Args:
             attackers: their ids; A1 is always among them.
             goal: one of `GOALS`.
-            forbidden: what is known: a run that has everything of a shape, or of a run, does not count.
+            forbidden: what is known: a run that has everything of a shape, or of one of these runs, does not count.
         """
         return self._run(attackers, _broken(goal), forbidden)
 
     def as_short(
-        self, attackers: Collection[str], goal: str, *, steps: int, forbidden: Collection[Shape | Trace] = ()
-    ) -> tuple[Trace, ...]:
-        """Return the runs with so many steps, but not those that only swap sessions; no more than 500.
+        self,
+        attackers: Collection[str],
+        goal: str,
+        *,
+        steps: int,
+        most: int,
+        forbidden: Collection[Shape | Runs] = (),
+    ) -> tuple[tuple[Trace, ...], bool]:
+        """Return runs with so many steps, and whether these are all; most of those that only swap sessions are left out.
 
-        Whoever asks for as many steps as `attack` found, forbids what came, and asks again until nothing comes, has
-        seen every attack within the bound.
+        Their events are in no order: see `in_order`. Whoever asks for as many steps as `attack` found, and where there
+        are more forbids what came and asks again, has seen every attack with so many steps.
+
+        Args:
+            attackers: their ids; A1 is always among them.
+            goal: one of `GOALS`.
+            steps: how many there are at most.
+            most: how many attackers take part at most.
+            forbidden: as for `attack`.
         """
         assumptions = self._assumptions(attackers, _broken(goal), forbidden)
-        told = self._as_short([*assumptions, (clingo.Function(CANONICAL), True)], steps)
-        return tuple(self._trace(taken, needed) for taken, needed in told)
+        told, all_of_them = self._as_short([*assumptions, (clingo.Function(CANONICAL), True)], steps, most)
+        traces = tuple(
+            Trace(tuple(map(Event.read, sorted(taken))), self._mechanisms, needed) for taken, needed in told
+        )
+        return traces, all_of_them
+
+    def in_order(self, trace: Trace) -> Trace:
+        """Return a run of `as_short` with its events in causal order."""
+        return self._trace((str(event).replace(" ", "") for event in trace.events), trace.attackers)
 
     def honest(self, attackers: Collection[str], run: str) -> Trace | None:
         """Return the shortest run that shows something to be possible: ``honest(whole)``, ``used(a5)``."""
@@ -80,17 +111,16 @@ class Searcher:
     @cached_property
     def _order(self) -> Order:
         """What puts runs in order; made only where there is one."""
-        self._recorder.name(self._control)
         return Order(self._recorder.program)
 
     def _run(
-        self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape | Trace]
+        self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape | Runs]
     ) -> Trace | None:
         best = self._shortest(self._assumptions(attackers, demanded, forbidden))
         return None if best is None else self._trace(best["taken"], best["attacker"])
 
     def _assumptions(
-        self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape | Trace]
+        self, attackers: Collection[str], demanded: str, forbidden: Collection[Shape | Runs]
     ) -> list[tuple[clingo.Symbol, bool]]:
         assumptions = [(_attacker(each), False) for each in ATTACKERS if each not in {"a1", *attackers}]
         assumptions += [(_attacker("a1"), True), (clingo.parse_term(demanded), True)]
@@ -112,37 +142,41 @@ class Searcher:
                 best = _read(model)
         return best
 
-    def _as_short(self, assumptions: list[tuple[clingo.Symbol, bool]], steps: int) -> list[_Told]:
-        """Return runs with so many steps, each with the fewest attackers who can do it."""
+    def _as_short(
+        self, assumptions: list[tuple[clingo.Symbol, bool]], steps: int, most: int
+    ) -> tuple[list[_Told], bool]:
+        """Return runs with so many steps, each with the fewest attackers who can do it, and whether these are all."""
         solve = self._control.configuration.solve
-        told: set[_Told] = set()
-        # Attackers and steps of others are not counted: the same steps may be possible for several sets of attackers.
-        solve.opt_mode, solve.models = f"enum,{steps},{_ANY},{_ANY}", _AT_ONCE  # type: ignore[union-attr]  # made at run time
+        # The same steps may be possible for several sets of attackers; steps of others are not counted.
+        solve.opt_mode, solve.models = f"enum,{steps},{most},{_ANY}", _AT_ONCE  # type: ignore[union-attr]  # made at run time
         try:
             with self._control.solve(assumptions=assumptions, yield_=True) as handle:
-                for model in handle:
-                    found = _read(model)
-                    told.add((frozenset(found["taken"]), frozenset(found["attacker"])))
+                answers = [_read(model) for model in handle]
         finally:
             solve.opt_mode, solve.models = "opt", -1  # type: ignore[union-attr]  # likewise
+        told = {(frozenset(found["taken"]), frozenset(found["attacker"])) for found in answers}
+        sets: dict[frozenset[str], list[frozenset[str]]] = {}
+        for taken, attackers in told:
+            sets.setdefault(taken, []).append(attackers)
         fewest = [
-            each for each in told if not any(each[0] == same and fewer < each[1] for same, fewer in told)
+            (taken, attackers)
+            for taken, attackers in told
+            if not any(fewer < attackers for fewer in sets[taken])
         ]
-        return sorted(fewest, key=lambda each: (len(each[1]), sorted(each[1]), sorted(each[0])))
+        ordered = sorted(fewest, key=lambda each: (len(each[1]), sorted(each[1]), sorted(each[0])))
+        return ordered, len(answers) < _AT_ONCE
 
-    def _ruled_out(self, forbidden: Collection[Shape | Trace]) -> list[tuple[clingo.Symbol, bool]]:
+    def _ruled_out(self, forbidden: Collection[Shape | Runs]) -> list[tuple[clingo.Symbol, bool]]:
         """Return what, when assumed, rules out every run that has all of something forbidden."""
         new = [each for each in dict.fromkeys(forbidden) if each not in self._blocks]
         if new:
             first = len(self._blocks)
             self._blocks |= {each: f"without_{number}" for number, each in enumerate(new, start=first)}
-            self._control.add(f"without_{first}", [], "\n".join(map(self._block, new)))
+            self._control.add(
+                f"without_{first}", [], "\n".join(block(self._blocks[each], each) for each in new)
+            )
             self._control.ground([(f"without_{first}", [])])
         return [(clingo.Function(self._blocks[each]), True) for each in forbidden]
-
-    def _block(self, known: Shape | Trace) -> str:
-        name = self._blocks[known]
-        return exact_block(name, known) if isinstance(known, Trace) else shape_block(name, known)
 
 
 def _broken(goal: str) -> str:
@@ -153,8 +187,14 @@ def _read(model: clingo.Model) -> dict[str, list[str]]:
     """Return what a model shows: the steps that were taken, and the attackers."""
     found: dict[str, list[str]] = {"taken": [], "attacker": []}
     for symbol in model.symbols(shown=True):
-        found[symbol.name].append(str(symbol.arguments[0]))
+        found[symbol.name].append(_text(symbol))
     return found
+
+
+@lru_cache(maxsize=100_000)
+def _text(shown: clingo.Symbol) -> str:
+    """Return what stands in ``taken(…)`` or ``attacker(…)``; the same few stand in every run."""
+    return str(shown.arguments[0])
 
 
 def _attacker(name: str) -> clingo.Symbol:
@@ -195,23 +235,33 @@ def _searcher(mechanisms: frozenset[str], bound: Bound) -> Searcher:
     return Searcher(mechanisms, bound)
 
 
-def search(setting: Setting, goal: str, *, forbidden: Collection[Shape | Trace] = ()) -> Trace | None:
+def search(setting: Setting, goal: str, *, forbidden: Collection[Shape | Runs] = ()) -> Trace | None:
     """Return the shortest attack on ``goal`` in this setting, or None: there is none within its bound.
 
     Args:
         setting: mechanisms, attackers, bound.
         goal: one of `GOALS`.
-        forbidden: what is known already: runs with everything of a shape, or of a run, do not count.
+        forbidden: what is known already: runs with everything of a shape, or of one of these runs, do not count.
     """
     return _searcher(setting.mechanisms, setting.bound).attack(setting.attackers, goal, forbidden=forbidden)
 
 
 def as_short(
-    setting: Setting, goal: str, *, steps: int, forbidden: Collection[Shape | Trace] = ()
-) -> tuple[Trace, ...]:
-    """Return the attacks that have as few steps as the shortest; see `search` and `Searcher.as_short`."""
+    setting: Setting, goal: str, *, steps: int, most: int, forbidden: Collection[Shape | Runs] = ()
+) -> tuple[tuple[Trace, ...], bool]:
+    """Return attacks that have as few steps as the shortest, and whether these are all; see `search` and `Searcher.as_short`."""
     searcher = _searcher(setting.mechanisms, setting.bound)
-    return searcher.as_short(setting.attackers, goal, steps=steps, forbidden=forbidden)
+    return searcher.as_short(setting.attackers, goal, steps=steps, most=most, forbidden=forbidden)
+
+
+def ground_rules(mechanisms: frozenset[str], bound: Bound) -> GroundRules:
+    """Return what is left of the model with these mechanisms: where that is the same, so is every answer."""
+    return _searcher(mechanisms, bound).ground_rules
+
+
+def in_order(trace: Trace, bound: Bound) -> Trace:
+    """Return a run of `as_short` with its events in causal order."""
+    return _searcher(trace.mechanisms, bound).in_order(trace)
 
 
 def honest(setting: Setting) -> dict[str, Trace | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from trustweft.threats.language import parse
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from trustweft.threats.ground import GroundProgram, GroundRule
 
-__all__ = ["Event", "Order", "Shape", "Trace"]
+__all__ = ["Event", "Order", "Runs", "Shape", "Trace"]
 
 Shape = frozenset[tuple[str, str]]
 
@@ -35,8 +35,7 @@ class Event:
     @classmethod
     def read(cls, text: str) -> Event:
         """Read an atom of the model."""
-        term = parse(text)
-        return cls(term.name, tuple(map(str, term.arguments)))
+        return _read(text)
 
     @property
     def source(self) -> str:
@@ -45,6 +44,12 @@ class Event:
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(self.arguments)})"
+
+
+@lru_cache(maxsize=100_000)  # the same few stand in every run
+def _read(text: str) -> Event:
+    term = parse(text)
+    return Event(term.name, tuple(map(str, term.arguments)))
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,10 @@ class Trace:
     def named(self, name: str) -> tuple[Event, ...]:
         """Return the events called ``name``."""
         return tuple(event for event in self.events if event.name == name)
+
+
+class Runs(frozenset[Trace]):
+    """Runs that are known, to be ruled out together."""
 
 
 class Order:
