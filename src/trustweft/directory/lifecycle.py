@@ -33,7 +33,7 @@ class Arrow(Struct, frozen=True, kw_only=True):
         target: the state that it leads to.
         who: the parts that may do it; an administrator only for what belongs to the own organisation.
         evidence: what the entry of the log rests on.
-        needs: what must be so besides. Nothing becomes active whose parent is stopped, whatever stands here; ``parents``
+        needs: what must be so besides. Nothing becomes active whose parent has ended, whatever stands here; ``parents``
             asks that they are active already.
         two_people: whether a profile may ask that a second person approves it. What is urgent never waits for one.
     """

@@ -48,7 +48,8 @@ def check_needs(snapshot: Snapshot, record: Record, arrow: Arrow, *, at: float, 
     lifecycle = LIFECYCLES[record.species]
     above = [snapshot.effective(parent) for parent in record.parents]
     begins = lifecycle.effect(arrow.target) == "active" and lifecycle.effect(arrow.source) is None
-    stopped = begins and any(each.effect in ("suspended", "ended") for each in above)
+    # What is suspended still gets the key or the certification that it can go on with.
+    stopped = begins and any(each.effect == "ended" for each in above)
     waiting = "parents" in arrow.needs and not all(each.active for each in above)
     if stopped or waiting:
         raise PARENTS.reject(f"{record.subject} under {', '.join(record.parents)}")

@@ -187,7 +187,7 @@ def _owned(snapshot: Snapshot, name: str, subject: str, *, owner: str, at: float
         return Input(name=name, subject=subject, value="run out", holds=False, as_of=until)
     holds = record.standing.active
     if isinstance(record.facts, Certificate) and record.facts.key is not None:
-        holds = holds and snapshot.effective(f"key:{record.facts.key}").active
+        holds = holds and snapshot.find(f"key:{record.facts.key}").standing.active
     return _input(name, record, holds=holds)
 
 
