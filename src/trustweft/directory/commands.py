@@ -30,11 +30,18 @@ class Amend(Struct, frozen=True, kw_only=True):
 
 
 class Move(Struct, frozen=True, kw_only=True):
-    """Take an arrow of a lifecycle; ``due_at`` is when a participant that gives notice leaves."""
+    """Take an arrow of a lifecycle.
+
+    Attributes:
+        reason: why, in words; whoever is stopped is told.
+        evidence: where what it rests on is found: a document's digest, the address of a run.
+        due_at: when a participant that gives notice leaves.
+    """
 
     subject: Subject
     action: str
     reason: str = ""
+    evidence: str = ""
     due_at: float | None = None
 
 

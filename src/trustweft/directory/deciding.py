@@ -43,7 +43,7 @@ def decide(
     Raises:
         Reject: ``register.*``: nothing happened.
     """
-    check_actor(snapshot, actor)
+    check_actor(snapshot, actor, reports=isinstance(command, Move) and command.action == "compromise")
     stamp = Stamp(sequence=snapshot.sequence, at=max(now, snapshot.at), by=actor)
     events: tuple[Event, ...]
     match command:

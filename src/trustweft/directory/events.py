@@ -74,6 +74,7 @@ class Moved(_Event, frozen=True, kw_only=True, tag="moved"):
     """Something went from one state to another.
 
     Attributes:
+        evidence: where what it rests on is found.
         order: the id of the order that participants carry out, where it is one.
         touched: what depends on the subject and is stopped, or goes on, with it.
         due_at: of a notice, when the participant leaves.
@@ -83,6 +84,7 @@ class Moved(_Event, frozen=True, kw_only=True, tag="moved"):
     action: str
     before: str
     after: str
+    evidence: str = ""
     order: str | None = None
     touched: tuple[str, ...] = ()
     due_at: float | None = None
@@ -93,6 +95,7 @@ class Proposed(_Event, frozen=True, kw_only=True, tag="proposed"):
     """A move waits for a second person; the proposal's id is the sequence of this event."""
 
     action: str
+    evidence: str = ""
     due_at: float | None = None
 
 

@@ -45,7 +45,10 @@ def _arrow(
 
 
 def _endings(*running: str, back: str, withdraws: tuple[Part, ...] = _OWNER) -> tuple[Arrow, ...]:
-    """Return how what is ``running`` is suspended, taken up again at ``back``, and ended in each way."""
+    """Return how what is ``running`` is suspended, taken up again at ``back``, and ended in each way.
+
+    What goes on is at ``back``, also where it had given notice or was degraded: that is said anew.
+    """
     oversight = "finding, with who decided"
     return (
         *(

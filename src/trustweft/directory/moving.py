@@ -78,6 +78,7 @@ def move(snapshot: Snapshot, command: Move, *, stamp: Stamp, terms: Terms) -> tu
             subject=str(record.subject),
             reason=command.reason,
             action=command.action,
+            evidence=command.evidence,
             due_at=command.due_at,
         ),
     )
@@ -94,7 +95,11 @@ def approve(snapshot: Snapshot, command: Approve, *, stamp: Stamp, terms: Terms)
         raise OWN_PROPOSAL.reject(stamp.by.id)
     record = snapshot.find(proposed.subject)
     wanted = Move(
-        subject=record.subject, action=proposed.action, reason=proposed.reason, due_at=proposed.due_at
+        subject=record.subject,
+        action=proposed.action,
+        reason=proposed.reason,
+        evidence=proposed.evidence,
+        due_at=proposed.due_at,
     )
     for actor in (proposed.by, stamp.by):  # both must be able to, and the proposer still
         arrow = _legal(snapshot, record, wanted, by=actor, at=stamp.at, terms=terms)
@@ -184,6 +189,7 @@ def _moved(
         action=command.action,
         before=record.state,
         after=arrow.target,
+        evidence=command.evidence,
         order=f"order-{sequence}" if ordered else None,
         touched=touched_by(snapshot, record.subject, action=command.action, becomes=becomes)
         if ordered

@@ -31,8 +31,13 @@ NOT_ACTING = reason(
 )
 
 
-def check_actor(snapshot: Snapshot, actor: Actor) -> None:
+def check_actor(snapshot: Snapshot, actor: Actor, *, reports: bool = False) -> None:
     """Hold that somebody may act at all: no auditor, and no administrator who was stopped.
+
+    Args:
+        snapshot: what is so.
+        actor: who asks.
+        reports: whether it is the report of a key that others may have, which whoever is suspended still makes.
 
     Raises:
         Reject: ``register.read-only``, ``register.actor-stopped``.
@@ -51,7 +56,8 @@ def check_actor(snapshot: Snapshot, actor: Actor) -> None:
     # An organisation that is on its way in is not active yet, and its administrators bring it there.
     if actor.organisation is not None:
         organisation = snapshot.find(f"organisation:{actor.organisation}")
-        if organisation.standing.effect in ("suspended", "ended"):
+        effect = organisation.standing.effect
+        if effect == "ended" or (effect == "suspended" and not reports):
             raise NOT_ACTING.reject(f"{actor.organisation} is {organisation.state}")
 
 

@@ -26,7 +26,7 @@ from trustweft.directory.identifiers import KINDS, Subject, parse_subject
 from trustweft.directory.lifecycles import LIFECYCLES
 from trustweft.directory.objects import Authorisation, Brand, Contact, Key, Organisation, Role, Software, User
 from trustweft.directory.terms import Terms, terms_of
-from trustweft.profile import ProfileError, load_profile
+from trustweft.profile import ProfileError, load_profile, profile_names
 from trustweft.runtime.errors import Reject
 
 SOFTWARE = parse_subject("software:moneyview")
@@ -200,6 +200,30 @@ def test_an_administrator_brings_the_own_organisation_in() -> None:
         town.move("contact:desk", "withdraw", MINE)
 
 
+def test_whoever_is_suspended_still_reports_a_key_that_others_may_have() -> None:
+    """And does nothing else; whoever has ended does not even that."""
+    town = make_town()
+    town.move("organisation:moneyview", "suspend")
+    with pytest.raises(Reject, match=r"register\.actor-stopped"):
+        town.move("software:moneyview", "withdraw", MINE)
+    town.move(f"key:{KEY}", "compromise", MINE)
+    assert town.register.now.find(f"key:{KEY}").state == "compromised"
+    town = make_town()
+    town.move("organisation:moneyview", "revoke")
+    with pytest.raises(Reject, match=r"register\.actor-stopped"):
+        town.move(f"key:{KEY}", "compromise", MINE)
+
+
+def test_what_a_move_rests_on_stands_in_its_event_whoever_approves() -> None:
+    """The digest of a document, for example."""
+    town = make_town(TWO)
+    command = move("software:moneyview", "revoke")
+    (proposed,) = town.do(msgspec.structs.replace(command, evidence="sha-256:1234"))
+    _, moved = town.do(Approve(proposal=proposed.sequence), SECOND)
+    assert isinstance(moved, Moved)
+    assert moved.evidence == "sha-256:1234"
+
+
 def test_nobody_goes_live_without_key_and_certification() -> None:
     """Each is missed by name; a profile that certifies nothing misses none."""
     town = Town()
@@ -291,8 +315,12 @@ def test_what_is_urgent_waits_for_nobody() -> None:
 def test_the_terms_come_from_the_profile() -> None:
     """Times of one that names them all, and of one that polls."""
     assert terms_of(load_profile("fapi2-security")) == TERMS
+    assert terms_of(load_profile("fapi2-message-signing")).two_people == {
+        "brand.revoke",
+        "organisation.revoke",
+    }
+    assert all(isinstance(terms_of(load_profile(name)), Terms) for name in profile_names())
     register = terms_of(load_profile("au-cdr"))
-    assert isinstance(register, Terms)
     assert (register.refuse_by_push, register.refuse_by_poll, register.clean_up) == (300, 300, 86_400)
 
 
