@@ -12,15 +12,28 @@ from trustweft.directory.objects import Certificate, Certification, Key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from trustweft.directory.identifiers import Subject
     from trustweft.directory.snapshot import Record, Snapshot
     from trustweft.directory.terms import Terms
 
-__all__ = ["due"]
+__all__ = ["due", "expiring"]
 
 
 def due(snapshot: Snapshot, *, now: float, terms: Terms) -> tuple[Move, ...]:
     """Return the moves whose time has come, in the order in which their subjects were entered."""
     return tuple(move for record in snapshot.records() for move in _due(snapshot, record, now, terms))
+
+
+def expiring(snapshot: Snapshot, *, by: float) -> tuple[tuple[float, Subject], ...]:
+    """Return the keys, certificates and certifications that are good now and run out by a time, the first one first."""
+    dates = (
+        (record.facts.valid_until, record.subject)
+        for record in snapshot.records()
+        if isinstance(record.facts, Key | Certificate | Certification)
+        and record.standing.active
+        and record.facts.valid_until is not None
+    )
+    return tuple(sorted(dated for dated in dates if dated[0] <= by))
 
 
 def _due(snapshot: Snapshot, record: Record, now: float, terms: Terms) -> Iterator[Move]:

@@ -12,10 +12,12 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SEVERITY", "Arrow", "Cause", "Effect", "Lifecycle", "Need", "Part", "State"]
+__all__ = ["SEVERITY", "Arrow", "Cause", "Effect", "Lifecycle", "Need", "OrderAction", "Part", "State"]
 
 Effect = Literal["active", "suspended", "ended"]
 Cause = Literal["suspended", "withdrawn", "revoked", "lapsed", "compromised", "retired"]
+# What an order tells participants.
+OrderAction = Literal["suspend", "withdraw", "revoke", "lapse", "compromise", "retire", "resume"]
 # Who acts. The directory acts by itself where a time is up. An auditor reads, and stands at no arrow.
 Part = Literal["operator", "administrator", "authority", "directory", "auditor"]
 # What must be so before an arrow is taken, beside the state that it starts from.

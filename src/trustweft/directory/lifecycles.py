@@ -9,16 +9,25 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from trustweft.directory.lifecycle import Arrow, Lifecycle, Part, State
+from trustweft.directory.lifecycle import Arrow, Lifecycle, OrderAction, Part, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["LIFECYCLES", "ORDERED"]
 
-# Actions that stop somebody, or let them go on: each is an order that participants carry out and receipt.
-ORDERED: Final = frozenset(
-    ("suspend", "lock", "withdraw", "revoke", "lapse", "compromise", "retire", "resume")
+# Actions that stop somebody, or let them go on, and what the order says that participants carry out and receipt.
+ORDERED: Final[Mapping[str, OrderAction]] = MappingProxyType(
+    {
+        "suspend": "suspend",
+        "lock": "suspend",  # why somebody is suspended is nothing to participants
+        "withdraw": "withdraw",
+        "revoke": "revoke",
+        "lapse": "lapse",
+        "compromise": "compromise",
+        "retire": "retire",
+        "resume": "resume",
+    }
 )
 
 _OPERATOR: Final[tuple[Part, ...]] = ("operator",)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from trustweft.directory.events import Actor, Moved  # noqa: TC001  # msgspec reads the annotations
-from trustweft.directory.lifecycle import Cause, Effect  # noqa: TC001  # as above
+from trustweft.directory.lifecycle import Cause, Effect, OrderAction  # noqa: TC001  # as above
+from trustweft.directory.lifecycles import ORDERED
 
 if TYPE_CHECKING:
     from trustweft.directory.terms import Terms
@@ -30,7 +31,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     subject: str
-    action: str
+    action: OrderAction
     reason: str
     ordered_at: float
     effective_at: float
@@ -48,7 +49,7 @@ def order_of(event: Moved, *, identifier: str, effect: Effect, cause: Cause | No
     return Order(
         id=identifier,
         subject=event.subject,
-        action=event.action,
+        action=ORDERED[event.action],
         reason=event.reason,
         ordered_at=event.at,
         effective_at=event.at,

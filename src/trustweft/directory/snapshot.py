@@ -147,14 +147,15 @@ class Snapshot:
     def status_list(self, *, since: int | None = None) -> dict[str, StatusEntry]:
         """Return what readers are told: everything, or what changed after a revision.
 
-        What is archived is in no full list: a reader that starts today refuses it as unknown.
+        What is archived is in no full list, nor what depends on it: a reader that starts today refuses it as unknown.
+        Whatever is told has its parents told before it.
         """
         if since is None:
-            return {
-                subject: entry
-                for subject, entry in self._status.items()
-                if self._records[subject].state != "archived"
-            }
+            gone: set[str] = set()
+            for subject, entry in self._status.items():
+                if self._records[subject].state == "archived" or not gone.isdisjoint(entry.parents):
+                    gone.add(subject)
+            return {subject: entry for subject, entry in self._status.items() if subject not in gone}
         return {subject: self._status[subject] for subject in dict.fromkeys(self._changed[max(since, 0) :])}
 
     def registration(self, *, software: Subject | str, brand: Subject | str) -> Registration | None:
@@ -233,7 +234,10 @@ class Snapshot:
             )
 
     def _tell(self, subject: str) -> None:
-        """Bring the feed up to date with one subject; it has a new revision if that changes what readers know."""
+        """Bring the feed up to date with one subject; it has a new revision if that changes what readers know.
+
+        Nobody is told of what depends on something that they were not told of; that follows when its parents are.
+        """
         record, told = self._records[subject], self._status.get(subject)
         standing = record.standing
         if standing.effect is None or record.species in _NOT_TOLD:
@@ -241,6 +245,8 @@ class Snapshot:
         if told is None and record.species in _TOLD_ONCE_STOPPED and standing.active:
             return
         if told is not None and (told.effect, told.cause) == (standing.effect, standing.cause):
+            return
+        if not all(parent in self._status for parent in record.parents):
             return
         self.revision += 1
         self._changed.append(subject)
@@ -251,6 +257,9 @@ class Snapshot:
             revision=self.revision,
             parents=record.parents,
         )
+        if told is None:
+            for child in self.children(subject):
+                self._tell(child)
 
     def _note_registration(self, event: Registered | Unregistered) -> None:
         past = self._registrations.setdefault((event.subject, event.brand), [])

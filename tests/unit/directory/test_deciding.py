@@ -99,6 +99,14 @@ REFUSED: dict[str, tuple[Any, Actor, str]] = {
         OPERATOR,
         "role-does-not-permit",
     ),
+    "an authorisation under somebody else's role": (
+        add(
+            "api:moneyview~balances",
+            Authorisation(software="moneyview", api="balances", role="harbour-bank~reader"),
+        ),
+        OPERATOR,
+        "role-does-not-permit",
+    ),
     "a key that is no thumbprint": (add("key:one", Key(owner="software:moneyview")), OPERATOR, "wrong-facts"),
     "a key of a user": (add(f"key:{'k' * 43}", Key(owner="user:mia")), OPERATOR, "wrong-facts"),
     "an owner that is none": (add(f"key:{'k' * 43}", Key(owner="moneyview")), OPERATOR, "malformed-subject"),
@@ -147,6 +155,8 @@ def test_what_is_not_right_is_refused_and_changes_nothing(name: str) -> None:
     """With a reason of its own."""
     command, actor, why = REFUSED[name]
     town = make_town()
+    reader = Role(organisation="harbour-bank", role="reader", apis=("balances",))
+    town.enter("role:harbour-bank~reader", reader, "grant")
     before = town.register.events
     with pytest.raises(Reject) as refused:
         town.do(command, actor)

@@ -6,11 +6,11 @@ import pytest
 
 from support.town import KEY, QUESTION, START, TERMS, YEAR, Town, make_town
 from trustweft.directory.commands import EndRegistration, Move
-from trustweft.directory.due import due
+from trustweft.directory.due import due, expiring
 from trustweft.directory.events import Actor, Moved
 from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import DIRECTORY
-from trustweft.directory.objects import Certification, Organisation
+from trustweft.directory.objects import Certification, Key, Organisation, Software
 from trustweft.directory.register import Register
 from trustweft.directory.rights import decide_right
 from trustweft.directory.standing import StatusEntry
@@ -92,6 +92,56 @@ def test_the_feed_tells_each_change_with_one_revision() -> None:
     assert town.register.now.status("software:moneyview") == full["software:moneyview"]
     assert full["software:moneyview"].parents == ("organisation:moneyview",)
     assert town.register.now.status_list(since=revision + 1) == {}
+
+
+def test_nobody_is_told_of_what_depends_on_something_untold() -> None:
+    """A key that is active before its software is live follows with it, after it."""
+    town = Town()
+    town.enter("organisation:moneyview", Organisation(name="M"), "verify", "sign-terms")
+    town.enter("software:moneyview", Software(organisation="moneyview", name="M"), "certify")
+    town.enter(f"key:{KEY}", Key(owner="software:moneyview"), "activate")
+    town.enter("certification:one", _certification(until=START + YEAR), "accept")
+    assert town.register.now.status_list() == {}
+    town.move("organisation:moneyview", "activate")
+    town.move("software:moneyview", "go-live")
+    assert list(town.register.now.status_list()) == [
+        "organisation:moneyview",
+        "software:moneyview",
+        f"key:{KEY}",
+    ]
+    assert [each.revision for each in town.register.now.status_list().values()] == [1, 2, 3]
+
+
+def test_what_depends_on_the_archived_is_in_no_full_list_either() -> None:
+    """A reader that starts then knows none of them, instead of taking a part for the whole."""
+    town = make_town()
+    town.move("organisation:moneyview", "revoke")
+    let_dates_pass(town, town.now + TERMS.retention)
+    full = town.register.now.status_list()
+    assert not [subject for subject in full if "moneyview" in subject or "key" in subject]
+    assert "organisation:harbour-bank" in full
+
+
+def test_the_calendar_has_what_runs_out_next_first() -> None:
+    """Keys, certificates and certifications that are good now."""
+    town = make_town()
+    town.move("certification:harbour", "revoke")
+    assert expiring(town.register.now, by=START + YEAR) == (
+        (START + YEAR, parse_subject("certification:moneyview")),
+    )
+    assert [subject.kind for _, subject in expiring(town.register.now, by=START + 3 * YEAR)] == [
+        "certification",
+        "certificate",
+        "key",
+    ]
+
+
+def test_a_lock_is_a_suspension_to_participants() -> None:
+    """Nobody else has to know of it, and it can be taken back like one."""
+    town = make_town()
+    town.move("software:moneyview", "lock")
+    town.move("software:moneyview", "resume")
+    assert [order.action for order in town.register.now.orders.values()] == ["suspend", "resume"]
 
 
 def test_what_changes_nothing_for_readers_has_no_revision() -> None:

@@ -129,6 +129,20 @@ def test_where_the_profile_asks_for_no_certification_none_is_missed() -> None:
     assert refused_for(town, msgspec.structs.replace(QUESTION, certified=False)) == ()
 
 
+def test_what_is_not_asked_for_is_no_input() -> None:
+    """Whoever registers asks for no API yet, and shows no certificate."""
+    town = make_town()
+    shorter = msgspec.structs.replace(QUESTION, api=None, resource=None, certificate=None)
+    assert [each.name for each in decide_right(town.register.now, shorter, at=town.now).inputs] == [
+        "organisation",
+        "role",
+        "brand",
+        "software",
+        "key",
+        "certification",
+    ]
+
+
 def test_a_decision_is_made_again_with_the_same_answer() -> None:
     """From the record of the decision and the history, whatever happened since."""
     town = make_town()
