@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cores import choose_cores, on_core
+from bench.directory import directory_lines, measure_directory
 from bench.guards import GUARD_VARIANTS, PEER
 from bench.loader import LoaderError
 from bench.machine import describe_machine, describe_prover_machine
@@ -43,9 +44,18 @@ QUICK: Final = 10  # a tenth of everything
 @click.option("--only", default="", help="Measure only the rows whose name has this in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every round instead of tables.")
 @click.option("--prover", is_flag=True, help="Measure the prover on each profile, and nothing else.")
+@click.option("--directory", is_flag=True, help="Measure the directory's changes and feed, and nothing else.")
 @click.option("--node", type=click.Path(path_type=Path, exists=True), help="The Node to run the peers with.")
-def main(
-    *, rounds: int, requests: int, quick: bool, only: str, as_json: bool, prover: bool, node: Path | None
+def main(  # one function for one command
+    *,
+    rounds: int,
+    requests: int,
+    quick: bool,
+    only: str,
+    as_json: bool,
+    prover: bool,
+    directory: bool,
+    node: Path | None,
 ) -> None:
     r"""Compare server and guard with independent peers and with the bare cryptography, on one core.
 
@@ -55,7 +65,11 @@ def main(
       script/bench --only token --rounds 7
       script/bench --quick --json > result.json
       script/bench --prover --rounds 3
+      script/bench --directory --json
     """
+    if directory:
+        _measure_directory(rounds=rounds, as_json=as_json)
+        return
     if prover:
         _prove(rounds=rounds, only=only, as_json=as_json)
         return
@@ -68,12 +82,12 @@ def main(
     with ExitStack() as stack:
         cores = choose_cores()
         stack.enter_context(on_core(cores.loader))
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trustweft-bench-")))
-        log = stack.enter_context((directory / "log").open("w+", encoding="utf-8"))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trustweft-bench-")))
+        log = stack.enter_context((folder / "log").open("w+", encoding="utf-8"))
         node = node or _installed_node()
         machine = describe_machine(node=node, cores=cores)
         clock = SystemClock()
-        place = Place.make(directory, cores=cores, node=node, log=log, clock=clock)
+        place = Place.make(folder, cores=cores, node=node, log=log, clock=clock)
         run = Run(plan, place, clock, SystemEntropy(), tell=lambda line: click.echo(line, err=True))
         try:
             server_refusals, servers = run_servers(run)
@@ -96,6 +110,15 @@ def _prove(*, rounds: int, only: str, as_json: bool) -> None:
         click.echo(json.dumps({"machine": machine, "results": [asdict(each) for each in results]}, indent=1))
     else:
         click.echo("\n".join([*machine_lines(machine), "", *prover_lines(results)]))
+
+
+def _measure_directory(*, rounds: int, as_json: bool) -> None:
+    machine = describe_prover_machine()
+    results = measure_directory(rounds=rounds, tell=lambda line: click.echo(line, err=True))
+    if as_json:
+        click.echo(json.dumps({"machine": machine, "results": [asdict(each) for each in results]}, indent=1))
+    else:
+        click.echo("\n".join([*machine_lines(machine), "", *directory_lines(results)]))
 
 
 def _installed_node() -> Path:

@@ -90,7 +90,7 @@ def test_no_package_imports_a_later_level_or_a_neighbour() -> None:
     assert broken == set()
 
 
-@pytest.mark.parametrize("package", ["client", "resource", "protocol", "profile"])
+@pytest.mark.parametrize("package", ["client", "resource", "directory", "protocol", "profile"])
 def test_a_light_package_loads_nothing_of_the_server(package: str) -> None:
     """Importing the guard or the client never imports SQLAlchemy, Starlette, Jinja2 and their like."""
     program = (

@@ -145,6 +145,7 @@ def _parts(profile: Profile) -> dict[Part, Mapping[str, str]]:
         },
         "limits": _values(profile.limits),
         "duties": _values(profile.duties),
+        "directory": _values(profile.directory),
         "on-boarding": {name: duration(each.value) for name, each in profile.onboarding.items()},
         "off-boarding": {name: duration(each.value) for name, each in profile.offboarding.items()},
         "responsibilities": {each.id: _responsibility(each) for each in profile.responsibilities},

@@ -62,6 +62,7 @@ def _chapters(profile: Profile) -> Iterator[Chapter]:
     yield from threat_chapters(profile)
     yield Chapter("limits", "Limits", [_values(profile, profile.limits)])
     yield Chapter("duties", "Duties", [_values(profile, profile.duties)])
+    yield Chapter("directory", "Directory", [_values(profile, profile.directory)])
     if profile.requirements:
         yield Chapter("certificates", "What other certificates say about this", _certificates(profile))
     if profile.sources:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trustweft.cli.output import examples, json_option, print_json, print_table
+from trustweft.directory.terms import terms_of
 from trustweft.profile import ProfileError, load_profile
 from trustweft.profile.implemented import not_implemented, unbuilt_specifications
 from trustweft.profile.lint import judge
@@ -58,6 +59,10 @@ def findings(name_or_file: str, *, today: dt.date, implemented: bool = False) ->
     for risk in profile.residuals:
         if risk.attack not in corpus().by_id:
             yield "contradiction", f"it accepts {risk.attack}, and no known attack is called {risk.attack}"
+    try:
+        terms_of(profile)
+    except ProfileError as cause:
+        yield "contradiction", str(cause)
     if implemented:
         for text in (*not_implemented(profile), *unbuilt_specifications(profile)):
             yield "not-implemented", text

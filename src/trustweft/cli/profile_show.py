@@ -130,7 +130,7 @@ def _responsibilities(profile: Profile) -> Iterable[list[str]]:
 
 
 def _values(profile: Profile) -> Iterable[list[str]]:
-    for part in (profile.limits, profile.duties):
+    for part in (profile.limits, profile.duties, profile.directory):
         for name, value in msgspec.structs.asdict(part).items():
             yield [name_of(name), said(name, value), source_of(profile, name)]
     for title, deadlines in (("On-boarding", profile.onboarding), ("Off-boarding", profile.offboarding)):

@@ -18,7 +18,7 @@ PARTICIPANTS: Final = {
 }
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 # Limits that are seconds, by how their names end; every other number is a count.
-_SECONDS: Final = ("_lifetime", "_tolerance", "_age", "_step")
+_SECONDS: Final = ("_lifetime", "_tolerance", "_age", "_step", "_cap", "_skew", "retention")
 _SPELLED: Final = {
     word.lower(): word
     for word in ("CORS", "DPoP", "ID", "JWT", "OpenID", "PKCE", "RSA", "TLS", "URI", "URIs", "URL", "iss")
@@ -42,7 +42,7 @@ def said(name: str, value: object) -> str:
     if isinstance(value, int):
         return duration(value) if name.endswith(_SECONDS) else str(value)
     if isinstance(value, tuple | list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or "none"
     return str(value)
 
 

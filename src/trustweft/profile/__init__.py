@@ -18,6 +18,7 @@ from trustweft.profile.loading import (
 )
 from trustweft.profile.schema import (
     Bound,
+    DirectoryRules,
     Duties,
     Level,
     Limits,
@@ -29,6 +30,7 @@ from trustweft.profile.schema import (
 
 __all__ = [
     "Bound",
+    "DirectoryRules",
     "Duties",
     "Level",
     "Limits",

@@ -1,6 +1,6 @@
 """How a profile builds on another: what it does not say itself, the profile that it extends says.
 
-Tables (limits, duties, deadlines) are completed value by value, lists of things with an id (participants,
+Tables (limits, duties, rules of the directory, deadlines) are completed value by value, lists of things with an id (participants,
 responsibilities, interactions) thing by thing. Mechanisms and residual risks are never inherited: whoever writes a
 profile says what is on and what is accepted.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["inherited"]
 
-_TABLES: Final = ("limits", "duties", "onboarding", "offboarding")
+_TABLES: Final = ("limits", "duties", "directory", "onboarding", "offboarding")
 _LISTS: Final = ("participant", "responsibility", "interaction")
 _MOST_GENERATIONS: Final = 5
 

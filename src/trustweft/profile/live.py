@@ -27,6 +27,7 @@ __all__ = [
 _NEW_ONES: Final = "those that are out keep the lifetime that they were issued with"
 _DONE_ANYWAY: Final = "changes nothing here: it is done as strictly as before"
 _OPENED: Final = "listeners, and connections to others, are set up when a participant starts"
+_DIRECTORY: Final = "for what the directory decides from now on, and for what is read of it from now on"
 _EVERY_REQUEST: Final = "counts for every request from now on"
 
 # Every limit and duty that this version honours stands in one of the two tables; a test holds it.
@@ -67,10 +68,10 @@ _ONLY_LESS: Final[Mapping[str, str]] = {
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One limit or duty that gets another value.
+    """One value of a profile that gets another value.
 
     Attributes:
-        name: which.
+        name: which limit, duty or rule of the directory.
         before: its value until now.
         after: its value in the new profile.
         at_once: whether running participants act by it at once, or at their next start.
@@ -90,14 +91,17 @@ class Change(Struct, frozen=True, kw_only=True):
 
 def changes_between(before: Profile, after: Profile) -> tuple[Change, ...]:
     """Return what the second profile, held to be implemented, says otherwise than the first; in the order of a profile."""
-    names = (*before.limits.__struct_fields__, *before.duties.__struct_fields__)
+    directory = before.directory.__struct_fields__
+    names = (*before.limits.__struct_fields__, *before.duties.__struct_fields__, *directory)
     return tuple(
         Change(
             name=name,
             before=before.value(name),
             after=after.value(name),
             at_once=name not in WAITS_FOR_START,
-            effect=WAITS_FOR_START.get(name) or ACTS_AT_ONCE.get(name, _DONE_ANYWAY),
+            effect=WAITS_FOR_START.get(name)
+            or ACTS_AT_ONCE.get(name)
+            or (_DIRECTORY if name in directory else _DONE_ANYWAY),
         )
         for name in names
         if before.value(name) != after.value(name)

@@ -22,7 +22,16 @@ from trustweft.profile.errors import ProfileError
 from trustweft.profile.governance import Deadline, Interaction, ParticipantRole, Residual, Responsibility
 from trustweft.profile.inheritance import inherited
 from trustweft.profile.mechanisms import MechanismsInForce
-from trustweft.profile.schema import OUR_CHOICE, Duties, Limits, Profile, Requirement, Source, Specification
+from trustweft.profile.schema import (
+    OUR_CHOICE,
+    DirectoryRules,
+    Duties,
+    Limits,
+    Profile,
+    Requirement,
+    Source,
+    Specification,
+)
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -99,6 +108,7 @@ _ProfileDocument: Final = msgspec.defstruct(
         ("profile", _About),
         ("limits", _stated(Limits)),
         ("duties", _stated(Duties)),
+        ("directory", _stated(DirectoryRules)),
         ("mechanisms", MechanismsInForce),
         ("participant", tuple[ParticipantRole, ...]),
         ("responsibility", tuple[Responsibility, ...]),
@@ -215,7 +225,7 @@ def _check_rows(document: _RequirementsDocument, *, source: Traversable) -> None
 def _read_profile(source: Path | Traversable) -> Profile:
     document = msgspec.structs.asdict(_whole(source))
     about: _About = document["profile"]
-    parts = {part: msgspec.structs.asdict(document[part]) for part in ("limits", "duties")}
+    parts = {part: msgspec.structs.asdict(document[part]) for part in ("limits", "duties", "directory")}
     try:
         tables = [_requirements(specification) for specification in about.specifications]
     except ProfileError as cause:
@@ -231,6 +241,7 @@ def _read_profile(source: Path | Traversable) -> Profile:
             requirements=requirements,
             limits=Limits(**{name: stated.value for name, stated in parts["limits"].items()}),
             duties=Duties(**{name: stated.value for name, stated in parts["duties"].items()}),
+            directory=DirectoryRules(**{name: stated.value for name, stated in parts["directory"].items()}),
             reasons=MappingProxyType(reasons),
             version=about.version,
             date=about.date,

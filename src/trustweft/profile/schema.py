@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OUR_CHOICE",
     "Bound",
+    "DirectoryRules",
     "Duties",
     "Level",
     "Limits",
@@ -193,6 +194,28 @@ class Duties(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     forbid_key_url_headers: bool
 
 
+class DirectoryRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of the directory, and of those who read what it says. Times are in seconds.
+
+    Attributes:
+        status_lifetime: how long a status list that the directory signed is good.
+        payments_stale_cap: how long a reader may act by the last list that it has, where money moves;
+            ``data_stale_cap`` where data is read.
+        clock_skew: how far a participant's clock may be from the directory's.
+        retention: how long what ended is kept before it is archived; its events are kept for ever.
+        two_people: decisions that a second person approves: a kind and an action (``organisation.revoke``).
+        certified: kinds that need a certification that is valid.
+    """
+
+    status_lifetime: Annotated[int, Meta(ge=1, le=300)]  # what is signed cannot be called back
+    payments_stale_cap: Seconds
+    data_stale_cap: Seconds
+    clock_skew: Seconds
+    retention: Seconds
+    two_people: tuple[Annotated[str, Meta(pattern=r"^[a-z]+\.[a-z]+(-[a-z]+)*$")], ...]
+    certified: tuple[Mechanism, ...]
+
+
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits, duties, where each comes from, the requirements that bind them, and who answers for what.
 
@@ -213,6 +236,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     requirements: tuple[Requirement, ...]
     limits: Limits
     duties: Duties
+    directory: DirectoryRules
     reasons: Mapping[str, str]
     version: str
     date: dt.date
@@ -244,12 +268,12 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ProfileError(f"the profile {self.name} is too weak: " + "; ".join(problems))
 
     def value(self, name: str) -> object:
-        """Return the value of the limit or duty called ``name``.
+        """Return the value of the limit, the duty or the rule of the directory called ``name``.
 
         Raises:
             ProfileError: there is none of that name.
         """
-        for part in (self.limits, self.duties):
+        for part in (self.limits, self.duties, self.directory):
             if name in part.__struct_fields__:
                 return getattr(part, name)
         raise ProfileError(f"the profile {self.name} has no limit or duty called {name}")

@@ -25,6 +25,7 @@ Part = Literal[
     "mechanisms",
     "limits",
     "duties",
+    "directory",
     "on-boarding",
     "off-boarding",
     "responsibilities",
@@ -67,6 +68,10 @@ _MORE_IS_WEAKER: Final = frozenset(
         "response_types",
         "grant_types",
         "tls_1_2_cipher_suites",
+        "status_lifetime",
+        "payments_stale_cap",
+        "data_stale_cap",
+        "clock_skew",
     )
 )
 _LESS_IS_WEAKER: Final = frozenset(
@@ -75,6 +80,8 @@ _LESS_IS_WEAKER: Final = frozenset(
         "minimum_elliptic_curve_key_bits",
         "credential_entropy_bits",
         "minimum_tls_version",
+        "two_people",
+        "certified",
     )
 )
 # Lists of which the weakest counts, weakest first: what is allowed is what an attacker meets. An empty list asks for
@@ -109,14 +116,11 @@ def weaknesses(profile: Profile, base: Profile) -> Iterator[Weakness]:
         if each.id not in held_to:
             text = f"it is not held to {each.id}, and {base.name} is"
             yield Weakness("specifications", each.id, text)
-    for name in base.limits.__struct_fields__:
-        ours, theirs = getattr(profile.limits, name), getattr(base.limits, name)
-        if _weaker(name, ours, theirs):
-            text = f"{name} is {_shown(ours)}, and {base.name} has {_shown(theirs)}"
-            yield Weakness("limits", name, text)
+    yield from _weaker_values("limits", profile.limits, base.limits, base=base.name)
     for name in base.duties.__struct_fields__:
         if getattr(base.duties, name) and not getattr(profile.duties, name):
             yield Weakness("duties", name, f"{name} is no duty here, and is one in {base.name}")
+    yield from _weaker_values("directory", profile.directory, base.directory, base=base.name)
     yield from _weaker_mechanisms(profile, base)
     yield from _opened(profile, base)
     yield from _later_deadlines(profile, base)
@@ -124,11 +128,19 @@ def weaknesses(profile: Profile, base: Profile) -> Iterator[Weakness]:
     yield from _further_risks(profile, base)
 
 
+def _weaker_values(part: Part, here: Struct, there: Struct, *, base: str) -> Iterator[Weakness]:
+    for name in there.__struct_fields__:
+        ours, theirs = getattr(here, name), getattr(there, name)
+        if _weaker(name, ours, theirs):
+            yield Weakness(part, name, f"{name} is {_shown(ours)}, and {base} has {_shown(theirs)}")
+
+
 def _weaker(name: str, ours: object, theirs: object) -> bool:
     if name in _GRADES:
         return _grade(name, ours) < _grade(name, theirs)
     if isinstance(ours, tuple) and isinstance(theirs, tuple):
-        return name in _MORE_IS_WEAKER and not set(ours) <= set(theirs)
+        more, less = set(ours) - set(theirs), set(theirs) - set(ours)
+        return bool((more and name in _MORE_IS_WEAKER) or (less and name in _LESS_IS_WEAKER))
     if isinstance(ours, int) and isinstance(theirs, int):
         return ours > theirs if name in _MORE_IS_WEAKER else name in _LESS_IS_WEAKER and ours < theirs
     return isinstance(ours, str) and isinstance(theirs, str) and name in _LESS_IS_WEAKER and ours < theirs

@@ -102,3 +102,13 @@ def test_a_document_that_is_not_built_is_named_on_request() -> None:
     ]
     assert len(named) == 1
     assert "later version" in named[0]
+
+
+def test_a_decision_that_the_directory_does_not_have_is_a_contradiction(tmp_path: Path) -> None:
+    """Whoever misspells it would have one person decide alone."""
+    file = tmp_path / "our-own.toml"
+    file.write_text(
+        PACKAGED.replace("two_people = { value = []", 'two_people = { value = ["brand.revok"]', 1)
+    )
+    (finding,) = findings(str(file), today=load_profile("fapi2-security").date)
+    assert finding == ("contradiction", "the directory cannot ask for this: brand.revok")

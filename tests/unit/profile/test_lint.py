@@ -73,6 +73,23 @@ def test_a_later_deadline_than_the_base_has_is_weaker(tmp_path: Path) -> None:
     assert _texts(path) == ["weaker: off-boarding: cleanup takes 900 seconds, and 300 in fapi2-security"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("data_stale_cap = { value = 7200, ", "data_stale_cap is 7200, and fapi2-security has 3600"),
+        ('certified = { value = ["brand"], ', "certified is brand, and fapi2-security has brand, software"),
+    ],
+)
+def test_a_weaker_rule_of_the_directory_is_weaker(tmp_path: Path, rule: str, said: str) -> None:
+    path = _file(tmp_path, f'[directory]\n{rule}why = "our choice: easier" }}\n')
+    assert _texts(path) == [f"weaker: {said}"]
+
+
+def test_more_that_two_people_decide_is_not_weaker(tmp_path: Path) -> None:
+    rule = 'two_people = { value = ["software.revoke"], why = "our choice: careful" }'
+    assert _texts(_file(tmp_path, f"[directory]\n{rule}\n")) == []
+
+
 def test_a_mechanism_that_the_base_has_and_this_one_has_not_is_weaker(tmp_path: Path) -> None:
     on = [name for name in load_profile("fapi2-security").mechanisms.on if name != "ua_binding"]
     texts = _texts(_file(tmp_path, f"[mechanisms]\non = {on}\n"))
