@@ -482,7 +482,7 @@ async def make_authority(
     store, clock, hearing, entropy = store or MemoryStore(), ManualClock(), Hearing(), SystemEntropy()
     keys = KeyRing.load_or_create(directory, now=clock.now())
     ca = load_or_create_authority(directory / "ca", now=clock.now())
-    hosts, directory = ClientHosts(), Directory()
+    hosts, vouching = ClientHosts(), Directory()
     deployment = Deployment(
         config=CONFIG,
         profile=load_profile("fapi2-security"),
@@ -497,10 +497,10 @@ async def make_authority(
         entropy=entropy,
         observer=hearing,
         detail_types=TYPES,
-        registrations=directory.registrations(),
+        registrations=vouching.registrations(),
     )
     server = AuthorizationServer(deployment, pipelines=pipelines)
-    authority = Authority(deployment, store, clock, hearing, server, ca, hosts, directory)
+    authority = Authority(deployment, store, clock, hearing, server, ca, hosts, vouching)
     for party in (*_parties(), *_certified_parties(ca, now=clock.now())):
         await authority.register(party)
     for username in ("alice", "bob"):

@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mutations import Message
 from support.client_hosts import jwk_of
-from support.drafts import Draft
+from support.drafts import Draft, encode_token, message_of
 from trustweft.crypto.keys import KeySet, LocalSigner, generate_private_key
 from trustweft.protocol.registration_request import JSON_TYPE, SIGNED_TYPE
 from trustweft.protocol.software_statement import (
@@ -28,30 +28,42 @@ from trustweft.server.registrations import RegistrationRules, Registrations
 
 if TYPE_CHECKING:
     from support.authority import Authority
+    from support.wire import Sent
     from trustweft.crypto.local_authority import Authority as CertificateAuthority
 
 __all__ = [
     "DIRECTORY",
     "REQUEST",
+    "STATEMENT",
     "Directory",
+    "SignedDraft",
     "Software",
     "certificate_of",
     "change_request",
     "manage",
+    "plain_request",
     "recovery_request",
+    "registered",
     "registration_request",
+    "statement_draft",
 ]
 
 DIRECTORY: Final = "https://directory.example"
 ELSEWHERE: Final = "https://software.example/jwks"
 CALLBACKS: Final = ("https://software.example/callback", "https://software.example/other")
 REQUEST: Final = "{request}"
+STATEMENT: Final = "{statement}"
 # So many requests come from one address in a bombardment.
 PLENTY: Final = 1_000_000
 
 
 def certificate_of(
-    authority: CertificateAuthority, *, now: float, software: str = "", organisation: str = "", name: str = "x"
+    authority: CertificateAuthority,
+    *,
+    now: float,
+    software: str = "",
+    organisation: str = "",
+    name: str = "x",
 ) -> bytes:
     """Return a certificate as national ecosystems write them: the software as UID, the organisation beside it."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -140,16 +152,11 @@ def registration_request(
     *,
     path: str = "/register",
     method: str = "POST",
-    signed: bool = True,
     statement: str | None = None,
     **document: Any,
-) -> Draft:
-    """Ask to be registered: signed with the software's key, or as plain JSON."""
+) -> SignedDraft:
+    """Ask to be registered, signed with the software's key."""
     now = int(authority.clock.now())
-    statement = statement or authority.directory.statement(software, now=now)
-    if not signed:
-        body = msgspec.json.encode({**document, "software_statement": statement})
-        return Draft(method, path, headers=[("content-type", JSON_TYPE)], body=body)
     claims = {
         "iss": software.software_id,
         "aud": authority.deployment.config.issuer,
@@ -157,9 +164,13 @@ def registration_request(
         "exp": now + 60,
         "jti": authority.deployment.entropy.token(),
         **document,
-        "software_statement": statement,
+        "software_statement": statement or authority.directory.statement(software, now=now),
     }
-    header: dict[str, object] = {"typ": "client-registration+jwt", "alg": "ES256", "kid": software.signer.key_id}
+    header: dict[str, object] = {
+        "alg": "ES256",
+        "kid": software.signer.key_id,
+        "typ": "client-registration+jwt",
+    }
     return SignedDraft(
         method,
         path,
@@ -168,34 +179,72 @@ def registration_request(
     )
 
 
+def statement_draft(authority: Authority, software: Software, **document: Any) -> SignedDraft:
+    """Ask to be registered with a statement that is not signed yet."""
+    draft = registration_request(authority, software, **document)
+    request = draft.message(REQUEST)
+    draft.tokens = {
+        STATEMENT: message_of(str(request.claims["software_statement"]), authority.directory.signer)
+    }
+    draft.request = request
+    return draft
+
+
+def plain_request(
+    authority: Authority, software: Software, *, statement: str | None = None, **document: Any
+) -> Draft:
+    """Ask to be registered with plain JSON, over a connection with the software's certificate."""
+    now = authority.clock.now()
+    certificate = certificate_of(
+        authority.ca, now=now, software=software.software_id, organisation=f"OFBBR-{software.organisation_id}"
+    )
+    statement = statement or authority.directory.statement(software, now=now)
+    body = msgspec.json.encode({**document, "software_statement": statement})
+    return Draft(
+        "POST", "/register", headers=[("content-type", JSON_TYPE)], body=body, certificate=certificate
+    )
+
+
+@dataclass
 class SignedDraft(Draft):
-    """A draft whose body is the token itself."""
+    """A draft whose body is a token, about whose statement something may still be changed."""
 
-    def finish(self) -> Any:
-        """Sign the token, and send it as the body."""
-        self.headers.append(("x-request", REQUEST))
-        sent = super().finish()
-        (body,) = (value for name, value in sent.headers if name == b"x-request")
-        sent.headers = [pair for pair in sent.headers if pair[0] != b"x-request"]
-        sent.chunks = [body]
-        return sent
+    request: Message | None = None
+
+    def finish(self) -> Sent:
+        """Sign the statement, then the request, and send that as the body."""
+        token = self.tokens.get(REQUEST)
+        if self.request is not None:
+            statement = encode_token(self.tokens[STATEMENT], access_token="")
+            claims = {**self.request.claims, "software_statement": statement}
+            token = replace(self.request, claims=claims)
+        assert token is not None
+        self.body = encode_token(token, access_token="").encode("utf-8", "surrogatepass")
+        return super().finish()
 
 
-def recovery_request(authority: Authority, software: Software, **how: Any) -> Draft:
+def recovery_request(authority: Authority, software: Software, **how: Any) -> SignedDraft:
     """Ask for a registration that was lost."""
     return registration_request(authority, software, path="/register/recovery", **how)
 
 
 def change_request(
-    authority: Authority, software: Software, client_id: str, token: str, **how: Any
-) -> Draft:
+    authority: Authority, software: Software, registered_id: str, token: str, **how: Any
+) -> SignedDraft:
     """Ask for another registration in the place of that which is there."""
-    draft = registration_request(
-        authority, software, path=f"/register/{client_id}", method="PUT", **{"client_id": client_id, **how}
-    )
-    return draft.with_header("authorization", f"Bearer {token}")
+    how = {"client_id": registered_id, **how}
+    draft = registration_request(authority, software, method="PUT", path=f"/register/{registered_id}", **how)
+    draft.with_header("authorization", f"Bearer {token}")
+    return draft
 
 
 def manage(method: str, client_id: str, token: str) -> Draft:
     """Read or remove a registration."""
     return Draft(method, f"/register/{client_id}", headers=[("authorization", f"Bearer {token}")])
+
+
+async def registered(authority: Authority, software: Software, **document: Any) -> dict[str, Any]:
+    """Register a software, and return what it is told."""
+    answer = await authority.send(registration_request(authority, software, **document))
+    assert answer.status == 201, answer
+    return answer.json

@@ -170,7 +170,7 @@ def read_registration_request(body: bytes, *, content_type: str | None) -> Regis
         if cause.reason is CONTENT_TYPE:
             raise
         raise restate(cause, {"jws.algorithm": ALGORITHM}, otherwise=MALFORMED) from cause
-    if token is not None and token.type not in _TYPES:
+    if token is not None and (token.type not in _TYPES or ("typ" in token.header and not token.type)):
         raise MALFORMED.reject(f"typ={token.type[:80]!r}")
     statement = document.pop("software_statement", None)
     if not isinstance(statement, str):  # (3)
