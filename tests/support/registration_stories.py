@@ -315,8 +315,8 @@ async def _a_network_that_tries_all_day(authority: Authority, endpoint: str) -> 
 @story("registration.beyond-profile")
 async def _a_way_that_the_profile_does_not_allow(authority: Authority, endpoint: str) -> Answer:
     draft = await good_request(authority, endpoint)
-    limits = {"client_authentication_methods": ("tls_client_auth",)}
-    authority.server.adopt(authority.deployment.profile.with_limits(**limits))
+    other = authority.deployment.profile.with_limits(client_authentication_methods=("tls_client_auth",))
+    authority.server.adopt(other)
     return await authority.send(draft)
 
 
