@@ -9,30 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from contract.samples import LATER, MUCH_LATER, NOW, digest, grant
-from trustweft.server.records import Registration, RegistrationOutcome, RegistrationUse
+from contract.samples import LATER, MUCH_LATER, NOW, digest, grant, registration
+from trustweft.server.records import RegistrationOutcome, RegistrationUse
 from trustweft.store.errors import StoreConflictError
 
 if TYPE_CHECKING:
+    from trustweft.server.records import Registration
     from trustweft.server.storage import ServerStore
 
 pytestmark = pytest.mark.anyio
 
 TOKEN, NEW = digest("token"), digest("new token")
-
-
-def registration(client_id: str = "software-1", **changes: object) -> Registration:
-    """Return one good example."""
-    good = Registration(
-        client_id=client_id,
-        directory="https://directory.example",
-        software_id="planner",
-        organisation_id="plannery",
-        token=TOKEN,
-        registered_at=NOW,
-        expires_at=MUCH_LATER,
-    )
-    return replace(good, **changes)
 
 
 async def register(
@@ -90,6 +77,10 @@ async def test_an_identifier_that_is_taken_stays_whose_it_is(store: ServerStore)
     with pytest.raises(StoreConflictError):
         await register(store, registration())
     assert await store.find_client("software-1") == b"{}"
+    await store.remove_client("software-1", now=NOW)
+    with pytest.raises(StoreConflictError):
+        await register(store, registration())
+    assert await store.find_client("software-1") is None
     assert await store.find_registration("software-1", now=NOW) is None
 
 

@@ -117,6 +117,8 @@ def test_a_request_chooses_within_the_statement() -> None:
         ({"redirect_uris": [*CALLBACKS, "https://planner.example/callback/"]}, "registration.redirect-uris"),
         ({"redirect_uris": CALLBACKS[0]}, "registration.redirect-uris"),
         ({"redirect_uris": [[]]}, "registration.redirect-uris"),
+        ({"redirect_uris": ""}, "registration.redirect-uris"),
+        ({"authorization_details_types": {}}, "registration.authorization-details-types"),
         ({"scope": "accounts payments"}, "registration.scope"),  # of a role that is suspended
         ({"scope": "openid admin"}, "registration.scope"),
         ({"scope": ["openid"]}, "registration.scope"),

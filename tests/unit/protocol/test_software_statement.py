@@ -108,6 +108,7 @@ CHANGES: list[Mutation] = [
     change("software-statement.claims", jwks_uri="http://planner.example/jwks"),
     change("software-statement.claims", jwks_uri="https://planner.example/jwks#keys"),
     change("software-statement.claims", jwks_uri=5),
+    change("software-statement.claims", jwks_uri="no address"),
     change("software-statement.claims", software_id="a b"),
     change("software-statement.claims", software_id="x" * 129),
     change("software-statement.claims", software_roles="DATA"),
@@ -118,7 +119,11 @@ CHANGES: list[Mutation] = [
     change("software-statement.claims", redirect_uris="https://planner.example/callback"),
     change("software-statement.claims", redirect_uris=["a", "a"]),
     change("software-statement.claims", redirect_uris=[""]),
-    change("software-statement.claims", redirect_uris=["a"] * 101),
+    change("software-statement.claims", redirect_uris="ab"),
+    change("software-statement.claims", redirect_uris={}),
+    change("software-statement.claims", redirect_uris=[str(number) for number in range(101)]),
+    change("software-statement.claims", software_roles={}),
+    change("software-statement.claims", software_roles=[{"role": "DATA", "status": "active"}] * 101),
     change("software-statement.claims", certificate_thumbprints=["short"]),
 ]
 
@@ -129,6 +134,14 @@ def test_a_statement_changed_in_one_way_is_refused(mutation: Mutation) -> None:
     with pytest.raises(Reject) as refused:
         verify(mutation.apply(message()))
     assert refused.value.reason.id == mutation.expected
+
+
+def test_a_statement_of_nobody_names_no_keys() -> None:
+    """It is refused before anybody is asked for keys."""
+    nobody = message()
+    del nobody.claims["iss"]
+    with pytest.raises(Reject, match=r"software-statement\.issuer"):
+        parse_software_statement(nobody.encode())
 
 
 def test_keys_are_named_in_one_way() -> None:

@@ -215,6 +215,33 @@ async def test_a_change_narrows_what_was_granted(authority: Authority, planner: 
     assert refreshed.json["scope"] == "openid"
 
 
+@pytest.mark.parametrize("operation", ["replace_registration", "replace_registration_token"])
+async def test_of_two_at_once_one_is_told_to_look_again(
+    authority: Authority, planner: Software, operation: str
+) -> None:
+    """Two changes, or two recoveries: the later one gets no token, and what the first one was told is true."""
+    told = await registered(authority, planner)
+    client_id, token = told["client_id"], told["registration_access_token"]
+
+    def request() -> Draft:
+        if operation == "replace_registration_token":
+            return recovery_request(authority, planner)
+        return change_request(authority, planner, client_id, token, scope="openid")
+
+    carry_out, first = getattr(authority.store, operation), []
+
+    async def late(*arguments: Any, **named: Any) -> Any:
+        setattr(authority.store, operation, carry_out)
+        first.append(await authority.send(request()))
+        return await carry_out(*arguments, **named)
+
+    setattr(authority.store, operation, late)
+    second = await authority.send(request())
+    assert (first[0].status, second.status, second.reason) == (200, 409, "registration.changed")
+    good = first[0].json["registration_access_token"]
+    assert (await authority.send(manage("GET", client_id, good))).json == first[0].json
+
+
 async def test_a_removed_registration_takes_everything_along(authority: Authority, planner: Software) -> None:
     """Grants, the identifier for good; and the software may begin anew."""
     told = await registered(authority, planner, grant_types=FLOWS)
@@ -243,6 +270,19 @@ async def test_what_does_not_exist_looks_like_what_is_anothers(
         (401, "registration.token", answers[0].body)
     }
     assert answers[0].header("www-authenticate").startswith("Bearer ")
+
+
+async def test_the_token_is_a_bearer_token(authority: Authority, planner: Software) -> None:
+    """Under another scheme, in the query or in a form it is none."""
+    told = await registered(authority, planner)
+    client_id, token = told["client_id"], told["registration_access_token"]
+    schemes = [
+        manage("GET", client_id, token).with_header("authorization", f"DPoP {token}"),
+        manage("GET", client_id, token).with_header("authorization"),
+    ]
+    schemes[1].query = f"access_token={token}"
+    for draft in schemes:
+        assert await refused(authority, draft) == (401, "registration.token")
 
 
 # How many, how often, how long.
@@ -353,6 +393,15 @@ async def test_a_certificate_of_the_software_is_proof_enough(authority: Authorit
     draft.certificate = stranger
     assert await refused(authority, draft) == (401, "certificate.untrusted")
     assert (await authority.send(plain_request(authority, planner))).status == 201
+
+
+async def test_a_revoked_certificate_is_no_proof(authority: Authority, planner: Software) -> None:
+    """The lists that are asked about clients are asked about those who want to become one."""
+    draft = plain_request(authority, planner)
+    await authority.look_up_revocations(
+        replace(authority.parties["certified"], certificate=draft.certificate)
+    )
+    assert await refused(authority, draft) == (401, "certificate.revoked")
 
 
 async def test_where_the_profile_asks_for_it_everything_needs_the_certificate(
