@@ -120,6 +120,7 @@ class Hearing(SilentObserver):
         self.reasons: list[str] = []
         self.causes: set[str] = set()
         self.failures: list[BaseException] = []
+        self.events: list[str] = []
 
     def refused(self, participant: str, endpoint: str, refusal: Reject) -> None:
         """Keep the reason, and the reasons of the layers below that led to it."""
@@ -129,6 +130,10 @@ class Hearing(SilentObserver):
             if isinstance(cause, Reject):
                 self.causes.add(cause.reason.id)
             cause = cause.__cause__
+
+    def happened(self, participant: str, event: str, **facts: str | float) -> None:
+        """Keep what happened, with its facts."""
+        self.events.append(f"{event} {facts}")
 
     def failed(self, participant: str, support: str, cause: BaseException) -> None:
         """Keep the failure."""

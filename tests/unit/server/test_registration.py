@@ -285,6 +285,28 @@ async def test_the_token_is_a_bearer_token(authority: Authority, planner: Softwa
         assert await refused(authority, draft) == (401, "registration.token")
 
 
+async def test_operators_hear_who_came_and_went(authority: Authority, planner: Software) -> None:
+    """With the identifiers that the directory has; never with a token."""
+    told = await registered(authority, planner)
+    client_id = told["client_id"]
+    answer = await authority.send(recovery_request(authority, planner))
+    token = answer.json["registration_access_token"]
+    answer = await authority.send(change_request(authority, planner, client_id, token))
+    await authority.send(manage("DELETE", client_id, answer.json["registration_access_token"]))
+    about = {
+        "client_id": client_id,
+        "software_id": "planner",
+        "organisation_id": "plannery",
+        "directory": "https://directory.example",
+    }
+    assert authority.hearing.events == [
+        f"software registered {about}",
+        f"registration recovered {about}",
+        f"registration changed {about}",
+        f"registration removed {about}",
+    ]
+
+
 # How many, how often, how long.
 
 

@@ -57,7 +57,7 @@ async def save_registration(exchange: Exchange) -> None:
     )
     match outcome:
         case RegistrationOutcome.REGISTERED:
-            return
+            _tell(exchange, "software registered")
         case RegistrationOutcome.SOFTWARE_TAKEN:
             raise SOFTWARE_TAKEN.reject(statement.software_id)
         case RegistrationOutcome.QUOTA:
@@ -77,6 +77,7 @@ async def renew_registration_token(exchange: Exchange) -> None:
     )
     if not renewed:
         raise CHANGED.reject(f"client_id={exchange.client_id}")
+    _tell(exchange, "registration recovered")
 
 
 async def replace_registration(exchange: Exchange) -> None:
@@ -93,6 +94,7 @@ async def replace_registration(exchange: Exchange) -> None:
     if not replaced:
         raise CHANGED.reject(f"client_id={exchange.client_id}")
     exchange.registered = exchange.new_registered
+    _tell(exchange, "registration changed")
 
 
 async def remove_registration(exchange: Exchange) -> None:
@@ -102,7 +104,21 @@ async def remove_registration(exchange: Exchange) -> None:
     )
     if not removed:
         raise CHANGED.reject(f"client_id={exchange.client_id}")
+    _tell(exchange, "registration removed")
     exchange.response = HttpResponse(_NO_CONTENT, (("cache-control", "no-store"),))
+
+
+def _tell(exchange: Exchange, event: str) -> None:
+    """Tell operators who came, changed or went: the identifiers, never the token."""
+    about = exchange.registration
+    exchange.deployment.observer.happened(
+        "server",
+        event,
+        client_id=about.client_id,
+        software_id=about.software_id,
+        organisation_id=about.organisation_id,
+        directory=about.directory,
+    )
 
 
 async def read_registration(exchange: Exchange) -> None:
