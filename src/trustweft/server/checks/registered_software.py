@@ -103,7 +103,8 @@ def _compose(exchange: Exchange, *, client_id: str) -> None:
 def _terms(exchange: Exchange) -> Terms:
     deployment = exchange.deployment
     limits, duties = deployment.profile.limits, deployment.profile.duties
-    defaults: dict[str, object] = {"id_token_signed_response_alg": deployment.keys.algorithms[0]}
+    signs = (each for each in deployment.keys.algorithms if each in limits.signing_algorithms)
+    defaults: dict[str, object] = {"id_token_signed_response_alg": next(signs, DEFAULT_ALGORITHM)}
     if DEFAULT_ALGORITHM not in limits.signing_algorithms:
         defaults["token_endpoint_auth_signing_alg"] = limits.signing_algorithms[0]
     if "dpop" not in limits.sender_constraint_methods:
