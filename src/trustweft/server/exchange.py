@@ -192,7 +192,7 @@ class Exchange:
     introspected: AccessToken | None  # find_introspected_token
     revoked: AccessToken | RefreshToken | None  # find_revoked_token
     registrations: Registrations  # check_registration_offered
-    registration_request: RegistrationRequest  # read_registration_request
+    registration_request: RegistrationRequest  # read_software_request
     statement: SoftwareStatement  # verify_statement
     signed_request: SignedRequest | None  # verify_request_signature; None where a certificate is the proof
     new_metadata: ClientMetadata  # compose_new_client, compose_changed_client

@@ -69,7 +69,7 @@ async def count_registration_attempt(exchange: Exchange) -> None:
         raise TOO_MANY.reject(f"{count} from {whose[:80]}", headers=(("retry-after", str(ceil(ends - now))),))
 
 
-def read_registration_request(exchange: Exchange) -> None:
+def read_software_request(exchange: Exchange) -> None:
     """Read the request and the shape of its statement; nothing is believed yet."""
     request = exchange.request
     exchange.registration_request = registration_request.read_registration_request(
