@@ -38,10 +38,12 @@ async def test_no_endpoint_is_left_out(tmp_path: Path) -> None:
     authority.close()
     assert set(targets) == set(ENDPOINTS)
     named = {
-        name.partition(",")[0].replace("token ", "token:") for name in SERVER if not name.startswith("/")
+        re.sub("^(token|client_configuration) ", r"\1:", name.partition(",")[0])
+        for name in SERVER
+        if not name.startswith("/")
     }
     named = {"pushed_authorization_request" if name == "par" else name for name in named}
-    assert named | {"token"} == set(PIPELINES)
+    assert named | {"token", "client_configuration"} == set(PIPELINES)
     assert {PATHS["jwks"]} <= set(SERVER)
     operations = {re.sub(r"\{\w+\}", "{id}", operation.path) for operation in OPERATIONS}
     assert {f"bank {path}" for path in operations} <= set(ENDPOINTS)

@@ -18,6 +18,7 @@ from support.authority import make_authority
 from support.bombarding import all_endpoints
 from support.bombardment import bombard
 from support.details import PAYMENT, RATES, changed, detail, sent
+from support.registration_stories import REGISTRATION_STORIES
 from support.requests import (
     code_request,
     credentials_request,
@@ -187,6 +188,10 @@ async def _widens_details(authority: Authority, endpoint: str) -> str | None:
     return (await authority.send(draft)).reason
 
 
+async def _registration_was_never_used(authority: Authority, endpoint: str) -> str | None:
+    return (await REGISTRATION_STORIES["registration.expired"](authority, endpoint)).reason
+
+
 # What a check refuses that no change to a good request shows.
 STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]] = {
     "find_interaction_request": (_request_was_answered, "request-uri.spent"),
@@ -202,6 +207,7 @@ STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]
     "check_registered_details": (_asks_for_a_type_of_others, "authorization-details.not-registered"),
     "refuse_personal_details": (_asks_for_a_payment_of_nobody, "authorization-details.needs-a-person"),
     "narrow_details": (_widens_details, "authorization-details.wider"),
+    "use_registration": (_registration_was_never_used, "registration.expired"),
     "refuse_too_many_passkeys": (_has_twenty, "passkey.too-many"),
 }
 

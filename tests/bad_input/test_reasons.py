@@ -22,6 +22,7 @@ from support.bombarding import ENDPOINTS, outcome_of
 from support.details import ACCOUNTS, PAYMENT, changed, detail, sent
 from support.drafts import PROOF, TOKEN, Draft
 from support.harbour import make_harbour
+from support.registration_stories import REGISTRATION_STORIES, RegistrationStory
 from support.requests import (
     access_token,
     code_request,
@@ -516,6 +517,16 @@ async def _too_many_passkeys(world: World) -> Answer:
     return await world.authority.send(visit.add_passkey())
 
 
+# Software that registers itself.
+
+
+for _reason, _told in REGISTRATION_STORIES.items():
+
+    @story(_reason)
+    async def _registration(world: World, told: RegistrationStory = _told) -> Answer:
+        return await told(world.authority, "registration")
+
+
 # The guard.
 
 
@@ -628,7 +639,7 @@ async def make_world(directory: Path) -> World:
 
 # Reasons that no request to server or guard can bring about, and where they are tested.
 ELSEWHERE: Final = {
-    "client-metadata.": "registration is an operator's command: tests/unit/protocol/test_registration.py",
+    "client-metadata.": "what may be registered at all: tests/unit/protocol/test_registration.py",
     "redirect-uri.ipv6": "likewise: tests/unit/protocol/test_redirect_uri.py",
     "redirect-uri.not-registrable": "likewise",
     "redirect-uri.private-scheme": "likewise",

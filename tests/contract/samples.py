@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from trustweft.server.records import (
     AuthorizationCode,
     Grant,
@@ -12,6 +14,7 @@ from trustweft.server.records import (
     Passkey,
     PushedRequest,
     RefreshToken,
+    Registration,
     User,
 )
 
@@ -137,3 +140,16 @@ async def all_of(pending: Iterable[Awaitable[T]]) -> list[T]:
     """Await operations that were all called before the first is awaited."""
     called = list(pending)
     return [await operation for operation in called]
+
+
+def registration(client_id: str = "software-1", **changes: object) -> Registration:
+    good = Registration(
+        client_id=client_id,
+        directory="https://directory.example",
+        software_id="planner",
+        organisation_id="plannery",
+        token=digest("token"),
+        registered_at=NOW,
+        expires_at=MUCH_LATER,
+    )
+    return replace(good, **changes)

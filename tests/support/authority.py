@@ -16,6 +16,7 @@ from revocations import Issuer
 from support.client_hosts import ClientHosts
 from support.details import PAYMENT, TYPES, changed
 from support.drafts import Draft
+from support.software import Directory
 from support.wire import Answer, Sent, send
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk, thumbprint
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from trustweft.crypto.local_authority import Authority as CertificateAuthority
     from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.server.pipeline import Pipelines
+    from trustweft.server.registrations import Registrations
 
 __all__ = [
     "BANK",
@@ -118,6 +120,7 @@ class Hearing(SilentObserver):
         self.reasons: list[str] = []
         self.causes: set[str] = set()
         self.failures: list[BaseException] = []
+        self.events: list[str] = []
 
     def refused(self, participant: str, endpoint: str, refusal: Reject) -> None:
         """Keep the reason, and the reasons of the layers below that led to it."""
@@ -127,6 +130,10 @@ class Hearing(SilentObserver):
             if isinstance(cause, Reject):
                 self.causes.add(cause.reason.id)
             cause = cause.__cause__
+
+    def happened(self, participant: str, event: str, **facts: str | float) -> None:
+        """Keep what happened, with its facts."""
+        self.events.append(f"{event} {facts}")
 
     def failed(self, participant: str, support: str, cause: BaseException) -> None:
         """Keep the failure."""
@@ -288,6 +295,7 @@ class Authority:
     server: AuthorizationServer
     ca: CertificateAuthority
     hosts: ClientHosts
+    directory: Directory
     parties: dict[str, Party] = field(default_factory=dict)
     people: dict[str, User] = field(default_factory=dict)
     codes: dict[str, IssuedCode] = field(default_factory=dict)
@@ -328,6 +336,11 @@ class Authority:
     def mutant(self, pipelines: Pipelines) -> None:
         """Become a server with other pipelines."""
         self.server = AuthorizationServer(self.deployment, pipelines=pipelines)
+
+    def offer(self, registrations: Registrations | None) -> None:
+        """Let software register itself by other rules, or not at all, as after a restart."""
+        self.deployment = replace(self.deployment, registrations=registrations)
+        self.server = AuthorizationServer(self.deployment, pipelines=self.server.pipelines)
 
     def stop_offering(self, *names: str) -> None:
         """Take values of the scope out of the configuration, as an operator does at a restart."""
@@ -474,7 +487,7 @@ async def make_authority(
     store, clock, hearing, entropy = store or MemoryStore(), ManualClock(), Hearing(), SystemEntropy()
     keys = KeyRing.load_or_create(directory, now=clock.now())
     ca = load_or_create_authority(directory / "ca", now=clock.now())
-    hosts = ClientHosts()
+    hosts, vouching = ClientHosts(), Directory()
     deployment = Deployment(
         config=CONFIG,
         profile=load_profile("fapi2-security"),
@@ -489,9 +502,10 @@ async def make_authority(
         entropy=entropy,
         observer=hearing,
         detail_types=TYPES,
+        registrations=vouching.registrations(),
     )
     server = AuthorizationServer(deployment, pipelines=pipelines)
-    authority = Authority(deployment, store, clock, hearing, server, ca, hosts)
+    authority = Authority(deployment, store, clock, hearing, server, ca, hosts, vouching)
     for party in (*_parties(), *_certified_parties(ca, now=clock.now())):
         await authority.register(party)
     for username in ("alice", "bob"):

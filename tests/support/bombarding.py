@@ -12,6 +12,7 @@ from support.bombardment import Outcome, bombard
 from support.endpoints import client_endpoints, document_endpoints
 from support.harbour import make_harbour
 from support.page_endpoints import page_endpoints
+from support.registration_endpoints import registration_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,6 +32,13 @@ SERVER: Final = (
     "introspection",
     "revocation",
     "userinfo",
+    "registration",
+    "registration, its statement",
+    "registration, plain",
+    "registration_recovery",
+    "client_configuration GET",
+    "client_configuration PUT",
+    "client_configuration DELETE",
     "/jwks",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
@@ -70,6 +78,7 @@ async def all_endpoints(authority: Authority) -> dict[str, Target]:
     own = (
         *client_endpoints(authority),
         *document_endpoints(authority),
+        *registration_endpoints(authority),
         *await page_endpoints(authority),
     )
     targets: dict[str, Target] = {endpoint.name: (endpoint, authority.send) for endpoint in own}

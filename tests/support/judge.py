@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from support.authority import ISSUER, MTLS
+from support.client_hosts import jwk_of
 
 if TYPE_CHECKING:
     from support.authority import Authority, Party
+    from support.software import Directory, Software
     from support.wire import Sent
 
 __all__ = ["Judge", "Objection", "read_json", "read_pairs", "thumbprint_of"]
@@ -186,6 +188,51 @@ class Judge:
         _hold(pairs.get("client_id", party.client_id) == party.client_id, "another client_id")
         self.first("assertion", party.client_id, claims.get("jti"))
         return party, pairs
+
+    def registration(
+        self, sent: Sent, software: Software, directory: Directory
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a request to be registered asks for, and what its statement says."""
+        types = sent.header_values("content-type")
+        _hold(len(types) == 1, "not one type")
+        document = self._signed_or_certified(sent, types[0].lower(), software)
+        statement = document.pop("software_statement")
+        header, claims = _read_token(statement, jwk_of(directory.signer))
+        _hold(_type(header) == "software-statement+jwt", "another typ of the statement")
+        _hold(
+            header.get("kid", directory.signer.key_id) == directory.signer.key_id
+            or not isinstance(header["kid"], str),
+            "another kid",
+        )
+        _hold(claims.get("iss") == directory.issuer, "a statement of nobody")
+        self._check_times(claims)
+        _hold(_is_time(claims.get("iat")) and self._now - claims["iat"] <= 300, "an old statement")
+        _hold("exp" not in claims or claims["exp"] > self._now, "an expired statement")
+        _hold(claims.get("organisation_status") == "active", "an organisation that is not active")
+        roles = claims.get("software_roles", [])
+        _hold(not roles or any(each["status"] == "active" for each in roles), "no active role")
+        self.first("statement", directory.issuer, claims.get("jti"))
+        return document, claims
+
+    def _signed_or_certified(self, sent: Sent, kind: str, software: Software) -> dict[str, Any]:
+        if kind.startswith("application/json"):
+            _hold(sent.certificate is not None or sent.method == "PUT", "no proof of the software")
+            document = read_json(sent.body.decode("utf-8"))
+            _hold(isinstance(document, dict), "no object")
+            return dict(document)
+        _hold(kind.strip() in {"application/jwt", "application/jose"}, "another type")
+        jwk = jwk_of(software.signer)
+        header, claims = _read_token(sent.body.decode("ascii"), jwk)
+        _hold(
+            header.get("kid", jwk["kid"]) == jwk["kid"] or not isinstance(header["kid"], str), "another kid"
+        )
+        _hold(_type(header) in {"", "jwt", "client-registration+jwt"}, "another typ")
+        _hold(claims.get("iss") == software.software_id, "another iss")
+        _hold(claims.get("aud") == ISSUER, "another aud")
+        self._check_times(claims)
+        _hold(self._now < claims["exp"] <= self._now + 330, "expired, or good for too long")
+        self.first("registration", software.software_id, claims.get("jti"))
+        return claims
 
     def proof(self, sent: Sent, *bases: str, nonces: Any, access_token: str | None = None) -> str:
         """Return the thumbprint of the key that a proof for this request was made with."""

@@ -8,17 +8,20 @@ import msgspec
 
 from trustweft.crypto.key_watch import ROTATE_AFTER_DAYS
 from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
+from trustweft.server.registrations import RegistrationRules
 
 __all__ = [
     "MAXIMUM_WORKERS",
     "CertificateRevocationSettings",
     "ClientKeySettings",
     "ClientSettings",
+    "DirectorySettings",
     "KeySettings",
     "ListedAuthoritySettings",
     "ListenSettings",
     "MoneyViewSettings",
     "ProxySettings",
+    "RegistrationSettings",
     "ResourceServerSettings",
     "ResourceSettings",
     "RevocationSettings",
@@ -146,6 +149,47 @@ class ClientKeySettings(_Settings, frozen=True):
     allowed_hosts: tuple[str, ...] = ()
 
 
+class DirectorySettings(_Settings, frozen=True):
+    """A directory whose software may register itself.
+
+    Attributes:
+        issuer: the ``iss`` of its software statements.
+        jwks_file: its public keys, a JWK Set; or
+        jwks_uri: where it publishes them: exactly one of the two.
+    """
+
+    issuer: str
+    jwks_file: str | None = None
+    jwks_uri: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a directory whose keys nobody would find, or that has them in two places."""
+        if (self.jwks_file is None) is (self.jwks_uri is None):
+            raise ValueError("a directory has either a jwks_file or a jwks_uri")
+
+
+class RegistrationSettings(RegistrationRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Clients that register themselves with a software statement (RFC 7591); not at all unless this table is there.
+
+    The other settings are those of ``RegistrationRules``.
+
+    Attributes:
+        directories: whose statements count.
+        trust: PEM of the authorities that the directories' https certificates hang off; the system's unless named.
+        allowed_hosts: hosts of directories whose addresses need not be public.
+    """
+
+    directories: tuple[DirectorySettings, ...]
+    trust: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an endpoint that nobody could use, and a directory with two sets of keys."""
+        issuers = [each.issuer for each in self.directories]
+        if not issuers or len(set(issuers)) != len(issuers):
+            raise ValueError("registration.directories names one directory or more, each once")
+
+
 class ServerSettings(_Settings, frozen=True):
     """`trustweft serve server`.
 
@@ -163,6 +207,7 @@ class ServerSettings(_Settings, frozen=True):
     proxy: ProxySettings | None = None
     certificate_revocation: CertificateRevocationSettings = CertificateRevocationSettings()
     client_keys: ClientKeySettings = ClientKeySettings()
+    registration: RegistrationSettings | None = None
     profile: str = "fapi2-security"
     applied_profile: str | None = None
     without_mechanisms: tuple[str, ...] = ()

@@ -12,10 +12,10 @@ from weakref import WeakValueDictionary
 
 from trustweft.client.auth import SenderConstrained
 from trustweft.client.core import ClientCore
+from trustweft.client.driving import drive, drive_async
 from trustweft.client.errors import ServerRefusedError
 from trustweft.client.tokens import MemoryTokenStore
 from trustweft.client.wire import Call
-from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trustweft.client.pending import PendingAuthorization, StartedAuthorization
     from trustweft.client.tokens import TokenSet, TokenStore
     from trustweft.client.wire import Flow
+    from trustweft.protocol.http import HttpResponse
     from trustweft.protocol.oidc import UserInfo
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
@@ -36,21 +37,8 @@ __all__ = ["AsyncClient", "Client"]
 T = TypeVar("T")
 Headers = tuple[tuple[str, str], ...]
 
-MAXIMUM_ANSWER: Final = 1_048_576
 REFRESH_BEFORE: Final = 10.0  # seconds: a token must not end on its way
 
-TOO_LARGE = reason(
-    "client.answer-too-large",
-    error="server_error",
-    public="The answer of the server is too large.",
-    status=502,
-)
-ENCODED = reason(
-    "client.answer-encoded",
-    error="server_error",
-    public="The answer of the server is compressed.",
-    status=502,
-)
 NO_TOKENS = reason(
     "client.no-tokens", error="invalid_request", public="There is no authorization under this name."
 )
@@ -186,23 +174,7 @@ class Client(_Base):
             self.store.forget(name)
 
     def _drive(self, flow: Flow[T]) -> T:
-        try:
-            call = next(flow)
-            while True:
-                call = flow.send(self._send(call))
-        except StopIteration as done:
-            result: T = done.value
-            return result
-
-    def _send(self, call: Call) -> HttpResponse:
-        with self._http.stream(
-            call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
-        ) as response:
-            _refuse_encoded(response)
-            body = bytearray()
-            for piece in response.iter_bytes():
-                _add(body, piece)
-            return _value(response, bytes(body))
+        return drive(flow, self._http)
 
 
 class AsyncClient(_Base):
@@ -290,41 +262,4 @@ class AsyncClient(_Base):
             self.store.forget(name)
 
     async def _drive(self, flow: Flow[T]) -> T:
-        try:
-            call = next(flow)
-            while True:
-                call = flow.send(await self._send(call))
-        except StopIteration as done:
-            result: T = done.value
-            return result
-
-    async def _send(self, call: Call) -> HttpResponse:
-        async with self._http.stream(
-            call.method, call.url, headers=_plain(call), content=call.body, follow_redirects=False
-        ) as response:
-            _refuse_encoded(response)
-            body = bytearray()
-            async for piece in response.aiter_bytes():
-                _add(body, piece)
-            return _value(response, bytes(body))
-
-
-def _plain(call: Call) -> list[tuple[str, str]]:
-    # Compressed, a small answer could grow beyond all bounds before it is counted.
-    return [*call.headers, ("accept-encoding", "identity")]
-
-
-def _refuse_encoded(response: httpx2.Response) -> None:
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ENCODED.reject()
-
-
-def _add(body: bytearray, piece: bytes) -> None:
-    if len(body) + len(piece) > MAXIMUM_ANSWER:
-        raise TOO_LARGE.reject(f"more than {MAXIMUM_ANSWER} octets")
-    body += piece  # in its place: a server that sends single octets must not make us copy all for each
-
-
-def _value(response: httpx2.Response, body: bytes) -> HttpResponse:
-    headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-    return HttpResponse(response.status_code, headers, body)
+        return await drive_async(flow, self._http)

@@ -44,12 +44,15 @@ HONOURED: Final = frozenset(
         "client_assertion_max_lifetime",
         "dpop_proof_max_age",
         "dpop_nonce_step",
+        "software_statement_max_age",
         "response_types",
         "grant_types",
         "redirect_status",
         "state_max_length",
         "nonce_max_length",
         "require_dpop_nonce",
+        "require_certificate_at_registration",
+        "require_client_keys_by_reference",
         "minimum_tls_version",
         "tls_1_2_cipher_suites",
         "signing_algorithms",
@@ -81,7 +84,7 @@ _MECHANISMS_NOT_BUILT: Final = frozenset(
             "http_sig_link",
         ),
         *("ciba", "binding_message", "user_code", "hint_nonce", "signed_ciba", "device"),
-        *("dcr", "dcr_auth", "context"),
+        "context",
     )
 )
 # Fixed limits of which more is stricter, and fixed lists of what is allowed, of which less is.

@@ -47,10 +47,13 @@ ACTS_AT_ONCE: Final[Mapping[str, str]] = {
     "redirect_status": _EVERY_REQUEST,
     "refresh_token_lifetime": f"for refresh tokens issued from now on; {_NEW_ONES}",
     "request_uri_lifetime": f"for requests pushed from now on; {_NEW_ONES}",
+    "require_certificate_at_registration": f"{_EVERY_REQUEST} to register, and to look after a registration",
+    "require_client_keys_by_reference": "for registrations from now on; those that stand keep their keys",
     "require_dpop_nonce": _EVERY_REQUEST,
     "response_types": _EVERY_REQUEST,
     "sender_constraint_methods": f"{_EVERY_REQUEST}, and stands in the metadata; tokens that are out stay good",
     "signing_algorithms": f"{_EVERY_REQUEST}, and stands in the metadata; tokens that are out stay good",
+    "software_statement_max_age": _EVERY_REQUEST,
     "state_max_length": _EVERY_REQUEST,
 }
 WAITS_FOR_START: Final[Mapping[str, str]] = {

@@ -150,6 +150,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     client_assertion_max_lifetime: Seconds
     dpop_proof_max_age: Seconds
     dpop_nonce_step: Seconds
+    software_statement_max_age: Seconds
 
     response_types: Names
     grant_types: Names
@@ -192,6 +193,8 @@ class Duties(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     strict_transport_security: bool
     unique_key_identifiers: bool
     forbid_key_url_headers: bool
+    require_certificate_at_registration: bool
+    require_client_keys_by_reference: bool
 
 
 class DirectoryRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -64,6 +64,7 @@ _MORE_IS_WEAKER: Final = frozenset(
         "client_assertion_max_lifetime",
         "dpop_proof_max_age",
         "dpop_nonce_step",
+        "software_statement_max_age",
         "signing_algorithms",
         "response_types",
         "grant_types",

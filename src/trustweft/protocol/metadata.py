@@ -58,6 +58,7 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
         certificate_bound_access_tokens: whether it binds tokens to client certificates.
         dpop_bound_access_tokens: whether it binds them to proof keys.
         authorization_details_types: which it knows (RFC 9396 section 10).
+        registration_recovery_endpoint: where a software that lost its registration's token gets a new one; our own.
     """
 
     issuer: str
@@ -70,6 +71,8 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
     introspection_endpoint: str | None = None
     revocation_endpoint: str | None = None
     userinfo_endpoint: str | None = None
+    registration_endpoint: str | None = None
+    registration_recovery_endpoint: str | None = None
     claims: tuple[str, ...] = ()
     acr_values: tuple[str, ...] = ()
     prompt_values: tuple[str, ...] = ()
@@ -111,6 +114,8 @@ class ServerMetadata(Struct, frozen=True, kw_only=True):
     id_token_algorithms: tuple[str, ...]
     mtls_endpoint_aliases: Mapping[str, str]
     authorization_details_types: tuple[str, ...] = ()
+    registration_endpoint: str | None = None
+    registration_recovery_endpoint: str | None = None
 
 
 @enforces(
@@ -209,7 +214,13 @@ _REQUIRED_ENDPOINTS: Final = (
     "jwks_uri",
 )
 _PEOPLE: Final = ("authorization_endpoint", "pushed_authorization_request_endpoint")
-_OPTIONAL_ENDPOINTS: Final = ("introspection_endpoint", "revocation_endpoint", "userinfo_endpoint")
+_OPTIONAL_ENDPOINTS: Final = (
+    "introspection_endpoint",
+    "revocation_endpoint",
+    "userinfo_endpoint",
+    "registration_endpoint",
+    "registration_recovery_endpoint",
+)
 # (3): member, the value that must be in it, and what a document that leaves it out means (RFC 8414 section 2).
 _REQUIRED_VALUES: Final = (
     ("response_types_supported", "code", ()),
@@ -248,6 +259,8 @@ def read_server_metadata(
         introspection_endpoint=endpoints["introspection_endpoint"],
         revocation_endpoint=endpoints["revocation_endpoint"],
         userinfo_endpoint=endpoints["userinfo_endpoint"],
+        registration_endpoint=endpoints["registration_endpoint"],
+        registration_recovery_endpoint=endpoints["registration_recovery_endpoint"],
         scopes=texts_of(document, "scopes_supported"),
         grant_types=texts_of(document, "grant_types_supported", ("authorization_code", "implicit")),
         assertion_algorithms=assertion,

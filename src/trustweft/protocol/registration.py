@@ -3,11 +3,12 @@
 Members that are ours: ``client_id`` (the operator chooses it), ``organization_name`` (who answers for the
 application; people see it when they consent) and ``resource_server_for`` (the audiences whose tokens this identity
 may introspect: what makes it a resource server), and ``authorization_details``: the widest details that it may ask
-for, where its ``authorization_details_types`` (RFC 9396 section 10) alone would be too much.
+for, where its ``authorization_details_types`` (RFC 9396 section 10) alone would be too much. ``software_id`` (RFC 7591)
+and our ``organisation_id`` are the directory's identifiers: with them off-boarding finds a client.
 
 The order of the checks, here and in the tests: (1) client_id (2) names (3) client authentication
 (4) algorithms (5) keys, or the certificate's name (6) grant and response types (7) redirect URIs (8) scope (9) sender constraint
-(10) resource server (11) authorization details.
+(10) resource server (11) authorization details (12) the directory's identifiers.
 Members that we do not know are ignored (section 2) and listed, so that a slip of the pen is seen.
 """
 
@@ -24,6 +25,7 @@ from trustweft.protocol.oauth import parse_scope
 from trustweft.protocol.rar_registration import read_registered_details, read_registered_types
 from trustweft.protocol.redirect_uri import check_registrable
 from trustweft.protocol.registered_keys import read_registered_keys
+from trustweft.protocol.software_statement_claims import IDENTIFIER
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
 
@@ -34,7 +36,13 @@ if TYPE_CHECKING:
     from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.protocol.redirect_uri import ApplicationType, RedirectUri
 
-__all__ = ["AUTHENTICATION_METHODS", "DEFAULT_ALGORITHM", "ClientMetadata", "read_client_metadata"]
+__all__ = [
+    "AUTHENTICATION_METHODS",
+    "DEFAULT_ALGORITHM",
+    "KNOWN_MEMBERS",
+    "ClientMetadata",
+    "read_client_metadata",
+]
 
 DEFAULT_ALGORITHM: Final = "ES256"  # our choice: RFC 7591 names none, OpenID Connect the forbidden RS256
 GRANT_TYPES: Final = ("authorization_code", "refresh_token", "client_credentials")
@@ -44,7 +52,7 @@ _MAXIMUM_TEXT: Final = 2_048
 # Our choice: without a dot, so that it never equals a subject, `sub.` and 22 characters (FAPI 2.0 section 6.7).
 _CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{2,63}")
 AUTHENTICATION_METHODS: Final = ("private_key_jwt", *MUTUAL_TLS_METHODS)
-_READ: Final = frozenset(
+KNOWN_MEMBERS: Final = frozenset(
     (
         "application_type",
         "authorization_details",
@@ -56,11 +64,14 @@ _READ: Final = frozenset(
         "id_token_signed_response_alg",
         "jwks",
         "jwks_uri",
+        "organisation_id",
         "organization_name",
         "redirect_uris",
         "resource_server_for",
         "response_types",
         "scope",
+        "software_id",
+        "software_statement",
         "tls_client_auth_san_dns",
         "tls_client_auth_san_email",
         "tls_client_auth_san_ip",
@@ -141,6 +152,11 @@ RESOURCE_SERVER = reason(
     error=_ERROR,
     public="The resource_server_for must be a list of audiences.",
 )
+DIRECTORY_IDENTIFIER = reason(
+    "client-metadata.directory-identifier",
+    error=_ERROR,
+    public="The software_id and the organisation_id must be identifiers of the directory, of at most 128 characters.",
+)
 
 
 class ClientMetadata(Struct, frozen=True, kw_only=True):
@@ -159,6 +175,9 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
         ignored: members of the document that say nothing to us.
         authorization_details_types: the types that it may ask for.
         authorization_details: the widest that it may ask for; a type that none of them has is bounded by its schema.
+        software_id: the directory's name for the software, where one is registered; see ``software``.
+        organisation_id: the directory's name for who answers for it; None where it is not known.
+        software_statement: that it was registered with; None where an operator registered it.
     """
 
     client_id: str
@@ -182,6 +201,14 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...]
     authorization_details_types: tuple[str, ...] = ()
     authorization_details: tuple[AuthorizationDetail, ...] = ()
+    software_id: str | None = None
+    organisation_id: str | None = None
+    software_statement: str | None = None
+
+    @property
+    def software(self) -> str:
+        """Return the directory's name for the software: the client identifier where no other is registered."""
+        return self.software_id or self.client_id
 
 
 @enforces("FAPI2-SP-6.7-p2", "RFC9700-2.6-p3", "RFC9700-4.15.1-p1.1", "RFC9700-4.15.1-p1.2", "RFC9068-5-p2")
@@ -227,9 +254,12 @@ def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
         dpop_bound_access_tokens=not certificate_bound,
         use_mtls_endpoint_aliases=_use_aliases(document),
         resource_server_for=_resource_server_for(document),  # (10)
-        ignored=tuple(sorted(set(document) - _READ)),
+        ignored=tuple(sorted(set(document) - KNOWN_MEMBERS)),
         authorization_details_types=read_registered_types(document),  # (11)
         authorization_details=read_registered_details(document),
+        software_id=_directory_identifier(document, "software_id"),  # (12)
+        organisation_id=_directory_identifier(document, "organisation_id"),
+        software_statement=_statement(document),
     )
 
 
@@ -332,6 +362,19 @@ def _resource_server_for(document: Mapping[str, object]) -> tuple[str, ...]:
     if audiences is None:
         raise RESOURCE_SERVER.reject()
     return audiences
+
+
+def _directory_identifier(document: Mapping[str, object], member: str) -> str | None:
+    value = document.get(member)
+    if value is not None and (not isinstance(value, str) or not IDENTIFIER.fullmatch(value)):
+        raise DIRECTORY_IDENTIFIER.reject(f"{member}: {value!r:.140}")
+    return value
+
+
+def _statement(document: Mapping[str, object]) -> str | None:
+    """Return the statement as it was kept: whoever registers a client has verified it."""
+    value = document.get("software_statement")
+    return value if isinstance(value, str) else None
 
 
 def _texts(value: object) -> tuple[str, ...] | None:

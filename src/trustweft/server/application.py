@@ -84,6 +84,8 @@ class AuthorizationServer:
         await run(pipeline, exchange)
         if exchange.endpoint == "token":
             await run(self.pipelines[f"token:{exchange.grant_type}"], exchange)
+        elif exchange.endpoint == "client_configuration":
+            await run(self.pipelines[f"client_configuration:{exchange.request.method}"], exchange)
 
     def _refuse(self, exchange: Exchange, refusal: Reject) -> HttpResponse:
         """Show a refusal where its reason says: to the client, to the person, or as JSON to the caller."""
@@ -111,8 +113,11 @@ class AuthorizationServer:
 
 
 def _route(path: str) -> tuple[str, str]:
-    """Return the endpoint at a path, and the handle of the interaction where one is in it."""
+    """Return the endpoint at a path, and the handle of the interaction or the client where one is in it."""
     endpoint = _ENDPOINTS.get(path)
     if endpoint is not None:
         return endpoint, ""
+    base, _, client_id = path.rpartition("/")
+    if base == PATHS["registration"] and client_id:
+        return "client_configuration", client_id
     return find_interaction_endpoint(path) or ("none", "")

@@ -22,6 +22,8 @@ PATHS: Final = {
     "introspection": "/introspect",
     "revocation": "/revoke",
     "userinfo": "/userinfo",
+    "registration": "/register",
+    "registration_recovery": "/register/recovery",
     "jwks": "/jwks",
     "interaction": "/interaction",
 }
@@ -104,6 +106,16 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Return every URL that the endpoint is reached by: each is a valid ``htu``."""
         bases = (self.issuer,) if self.mtls_base is None else (self.issuer, self.mtls_base)
         return tuple(base + PATHS[name] for base in bases)
+
+    def registration_client_uri(self, client_id: str, *, certified: bool) -> str:
+        """Return where a client looks after its registration (RFC 7592 section 3).
+
+        Args:
+            client_id: whose.
+            certified: whether it has to show its certificate there.
+        """
+        base = self.mtls_base if certified and self.mtls_base is not None else self.issuer
+        return f"{base}{PATHS['registration']}/{client_id}"
 
     @property
     def origin(self) -> str:

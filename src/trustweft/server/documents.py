@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Documents"]
 
 # Endpoints that a client may reach on the listener for client certificates; never the authorization endpoint.
-# A registration endpoint joins them once there is one.
 _ALIASED: Final = ("token", "pushed_authorization_request", "introspection", "revocation", "userinfo")
+_REGISTRATION: Final = ("registration", "registration_recovery")
 _TOLD: Final = ("name", "preferred_username", "email")
 KEY_SET_MAXIMUM_AGE: Final = 300
 
@@ -80,8 +80,11 @@ def _describe(deployment: Deployment) -> ServerDescription:
     config, limits, keys = deployment.config, deployment.profile.limits, deployment.keys.algorithms
     scopes = tuple(definition.name for definition in config.scopes)
     aliases: tuple[tuple[str, str], ...] = ()
+    offered = _REGISTRATION if deployment.registrations is not None else ()
     if config.mtls_base is not None:
-        aliases = tuple((f"{name}_endpoint", config.mtls_base + PATHS[name]) for name in _ALIASED)
+        aliases = tuple(
+            (f"{name}_endpoint", config.mtls_base + PATHS[name]) for name in (*_ALIASED, *offered)
+        )
     methods = AUTHENTICATION_METHODS if aliases else ("private_key_jwt",)
     return ServerDescription(
         issuer=config.issuer,
@@ -92,6 +95,8 @@ def _describe(deployment: Deployment) -> ServerDescription:
         introspection_endpoint=config.endpoint("introspection"),
         revocation_endpoint=config.endpoint("revocation"),
         userinfo_endpoint=config.endpoint("userinfo"),
+        registration_endpoint=config.endpoint("registration") if offered else None,
+        registration_recovery_endpoint=config.endpoint("registration_recovery") if offered else None,
         scopes=scopes,
         grant_types=limits.grant_types,
         claims=("sub", *(name for name in _TOLD if any(name in CLAIMS_OF_SCOPE.get(s, ()) for s in scopes))),

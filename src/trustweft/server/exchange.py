@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from trustweft.protocol.pkce import CodeChallenge
     from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.protocol.redirect_uri import RedirectUri
+    from trustweft.protocol.registration import ClientMetadata
+    from trustweft.protocol.registration_request import RegistrationRequest, SignedRequest
+    from trustweft.protocol.software_statement import SoftwareStatement
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.errors import Reason
@@ -46,8 +49,10 @@ if TYPE_CHECKING:
         Passkey,
         PushedRequest,
         RefreshToken,
+        Registration,
         User,
     )
+    from trustweft.server.registrations import Registrations
     from trustweft.server.storage import ServerStore
 
 __all__ = ["Deployment", "Exchange", "Submitted"]
@@ -70,6 +75,7 @@ class Deployment:
     entropy: Entropy
     observer: Observer
     detail_types: DetailTypes = field(default_factory=DetailTypes)
+    registrations: Registrations | None = None  # None where clients cannot register themselves
 
     def with_profile(self, profile: Profile) -> Deployment:
         """Return the same with another profile, and with nonces that change as often as it says."""
@@ -111,8 +117,10 @@ class Exchange:
         "interaction",
         "interaction_digest",
         "introspected",
+        "new_metadata",
         "new_passkey",
         "new_refresh_token",
+        "new_registered",
         "passkey",
         "passkey_use",
         "presented",
@@ -122,6 +130,11 @@ class Exchange:
         "redirect_uri",
         "refresh_token",
         "refresh_token_digest",
+        "registered",
+        "registration",
+        "registration_request",
+        "registration_token",
+        "registrations",
         "request",
         "request_digest",
         "request_uri",
@@ -129,6 +142,8 @@ class Exchange:
         "revoked",
         "saved",
         "scope",
+        "signed_request",
+        "statement",
         "submitted",
         "user",
     )
@@ -176,6 +191,17 @@ class Exchange:
     access_token: AccessToken  # verify_userinfo_token
     introspected: AccessToken | None  # find_introspected_token
     revoked: AccessToken | RefreshToken | None  # find_revoked_token
+    registrations: Registrations  # check_registration_offered
+    registration_request: RegistrationRequest  # read_software_request
+    statement: SoftwareStatement  # verify_statement
+    signed_request: SignedRequest | None  # verify_request_signature; None where a certificate is the proof
+    new_metadata: ClientMetadata  # compose_new_client, compose_changed_client
+    new_registered: bytes  # the same as it is kept
+    registration: Registration  # find_own_registration, find_software_to_recover, save_registration
+    registered: (
+        bytes  # the metadata as it is kept: save_registration, read_registration, replace_registration
+    )
+    registration_token: str  # of the registration from now on: with the same
 
     def __init__(self, deployment: Deployment, *, endpoint: str, request: HttpRequest) -> None:
         self.deployment = deployment

@@ -52,6 +52,31 @@ from trustweft.server.checks.interaction import (
     find_pushed_request,
     read_authorization_parameters,
 )
+from trustweft.server.checks.registered_software import (
+    check_configuration_method,
+    check_named_client,
+    check_registered_ways,
+    check_same_software,
+    compose_changed_client,
+    compose_new_client,
+    find_own_registration,
+    find_software_to_recover,
+    read_registration_token,
+    use_registration,
+)
+from trustweft.server.checks.registration import (
+    check_registration_offered,
+    check_software_standing,
+    count_registration_attempt,
+    read_software_request,
+    remember_signed_request,
+    remember_statement,
+    verify_certificate_where_asked,
+    verify_kept_certificate,
+    verify_proof_of_software,
+    verify_request_signature,
+    verify_statement,
+)
 from trustweft.server.checks.replay import refuse_replays
 from trustweft.server.checks.scope import check_requested_scope, keep_offered_scope
 from trustweft.server.endpoints.authorization import open_interaction
@@ -62,6 +87,15 @@ from trustweft.server.endpoints.introspection import (
     find_introspected_token,
 )
 from trustweft.server.endpoints.pushed_request import answer_pushed_request, save_pushed_request
+from trustweft.server.endpoints.registration import (
+    answer_client_information,
+    answer_registration,
+    read_registration,
+    remove_registration,
+    renew_registration_token,
+    replace_registration,
+    save_registration,
+)
 from trustweft.server.endpoints.revocation import (
     check_revoked_token_belongs_to_client,
     find_revoked_token,
@@ -115,10 +149,23 @@ _CLIENT: Final = (
     verify_client_assertion,
     verify_client_certificate,
     check_client_id,
+    use_registration,
 )
 _BINDING: Final = (read_dpop_proof, check_dpop_nonce, establish_confirmation)
 _DETAILS: Final = (read_authorization_details, check_detail_types, check_registered_details)
 _REPLAY: Final = (remember_client_assertion, remember_dpop_proof, refuse_replays)
+# Whoever registers, or recovers: a directory says what the software is, and the software proves to be there.
+_SOFTWARE: Final = (
+    check_registration_offered,
+    check_method_post,
+    count_registration_attempt,
+    read_software_request,
+    verify_statement,
+    check_software_standing,
+    verify_request_signature,
+    verify_proof_of_software,
+)
+_STATEMENT_REPLAY: Final = (remember_statement, remember_signed_request, refuse_replays)
 
 PIPELINES: Final[Pipelines] = {
     "pushed_authorization_request": (
@@ -225,6 +272,45 @@ PIPELINES: Final[Pipelines] = {
         refuse_replays,
         answer_userinfo,
     ),
+    "registration": (
+        *_SOFTWARE,
+        compose_new_client,
+        check_registered_ways,
+        *_STATEMENT_REPLAY,
+        save_registration,
+        answer_registration,
+    ),
+    "registration_recovery": (
+        *_SOFTWARE,
+        find_software_to_recover,
+        check_same_software,
+        *_STATEMENT_REPLAY,
+        renew_registration_token,
+        answer_client_information,
+    ),
+    "client_configuration": (
+        check_registration_offered,
+        check_configuration_method,
+        read_registration_token,
+        find_own_registration,
+        # then the pipeline of the method
+    ),
+    "client_configuration:GET": (verify_kept_certificate, read_registration, answer_client_information),
+    "client_configuration:PUT": (
+        read_software_request,
+        verify_statement,
+        check_software_standing,
+        check_same_software,
+        check_named_client,
+        verify_request_signature,
+        verify_certificate_where_asked,
+        compose_changed_client,
+        check_registered_ways,
+        *_STATEMENT_REPLAY,
+        replace_registration,
+        answer_client_information,
+    ),
+    "client_configuration:DELETE": (verify_kept_certificate, remove_registration),
     # Login, consent and passkeys, at the browser: see login/pipelines.py.
     **INTERACTION_PIPELINES,
 }

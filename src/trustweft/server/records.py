@@ -24,6 +24,9 @@ __all__ = [
     "PushedRequest",
     "Redemption",
     "RefreshToken",
+    "Registration",
+    "RegistrationOutcome",
+    "RegistrationUse",
     "TokenStatus",
     "User",
 ]
@@ -49,6 +52,22 @@ class TokenStatus(Enum):
 
     ACTIVE = "active"
     REVOKED = "revoked"
+
+
+class RegistrationOutcome(Enum):
+    """What became of an attempt to register a software; of those for one software exactly one gets ``REGISTERED``."""
+
+    REGISTERED = "registered"
+    SOFTWARE_TAKEN = "software-taken"
+    QUOTA = "quota"
+
+
+class RegistrationUse(Enum):
+    """Whether a client that was there just now is still registered."""
+
+    USED = "used"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"  # an operator registered it: nothing ends it but an operator
 
 
 class PushedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +151,24 @@ class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...]
     expires_at: float
     authorization_details: tuple[AuthorizationDetail, ...] = ()
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """That a software registered itself. Removed with its client once ``expires_at`` has passed.
+
+    Attributes:
+        directory: whose statement it came with; software and organisation are known by that directory's identifiers.
+        token: the digest of the registration access token.
+        expires_at: until when it must be used for the first time, later until when it holds; infinite where it just does.
+    """
+
+    client_id: str
+    directory: str
+    software_id: str
+    organisation_id: str
+    token: bytes
+    registered_at: float
+    expires_at: float
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

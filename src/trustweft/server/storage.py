@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         PushedRequest,
         Redemption,
         RefreshToken,
+        Registration,
+        RegistrationOutcome,
+        RegistrationUse,
         TokenStatus,
         User,
     )
@@ -133,6 +136,49 @@ class ServerStore(Protocol):
 
     def remove_client(self, client_id: str, *, now: float) -> Awaitable[bool]:
         """Remove the client and revoke its grants; its identifier stays taken. False if there is none."""
+        ...
+
+    # Clients that registered themselves (RFC 7591, RFC 7592). Such a registration goes with its client.
+
+    def register_software(
+        self, registration: Registration, metadata: bytes, *, quota: int, now: float
+    ) -> Awaitable[RegistrationOutcome]:
+        """Register client and software at once: one registration per software of a directory, ``quota`` per organisation.
+
+        A registration that has expired is in nobody's way: its client is removed.
+        """
+        ...
+
+    def find_registration(self, client_id: str, *, now: float) -> Awaitable[Registration | None]:
+        """Return the registration if it has not expired."""
+        ...
+
+    def find_registered_software(
+        self, *, directory: str, software_id: str, now: float
+    ) -> Awaitable[Registration | None]:
+        """Return the registration of a software if it has not expired."""
+        ...
+
+    def replace_registration(
+        self, client_id: str, *, token: bytes, new_token: bytes, old: bytes, new: bytes
+    ) -> Awaitable[bool]:
+        """Replace metadata and token if both are still the old ones; True for exactly one caller."""
+        ...
+
+    def replace_registration_token(
+        self, client_id: str, *, token: bytes, new_token: bytes
+    ) -> Awaitable[bool]:
+        """Replace the token if it is still the old one; True for exactly one caller."""
+        ...
+
+    def remove_registration(self, client_id: str, *, token: bytes, now: float) -> Awaitable[bool]:
+        """Remove the client as ``remove_client`` does, if the token is still this one; True for exactly one caller."""
+        ...
+
+    def use_registration(
+        self, client_id: str, *, now: float, keep_until: float
+    ) -> Awaitable[RegistrationUse]:
+        """Note that the client was there: its registration holds until ``keep_until``, unless it has expired."""
         ...
 
     # People.

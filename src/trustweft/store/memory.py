@@ -5,15 +5,15 @@ Each operation runs to its end when it is called; nothing else of the same event
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
 from trustweft.server.records import Freshness, Redemption, TokenStatus
+from trustweft.store.at_once import at_once
 from trustweft.store.errors import StoreConflictError
+from trustweft.store.memory_registrations import MemoryRegistrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["MemoryStore"]
 
 T = TypeVar("T")
-P = ParamSpec("P")
 Key = TypeVar("Key", bound="Hashable")
 
 
@@ -42,31 +41,17 @@ class _Attempts:
     window_ends: float
 
 
-def _at_once(operation: Callable[P, T]) -> Callable[P, asyncio.Future[T]]:
-    """Carry a write out when it is called, and hand its outcome over as every other store does."""
-
-    @wraps(operation)
-    def carry_out(*args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        try:
-            future.set_result(operation(*args, **kwargs))
-        except StoreConflictError as conflict:
-            future.set_exception(conflict)
-        return future
-
-    return carry_out
-
-
 def _insert(table: dict[Key, T], key: Key, value: T) -> None:
     if key in table:
         raise StoreConflictError(f"{key!r} is taken")
     table[key] = value
 
 
-class MemoryStore:
+class MemoryStore(MemoryRegistrations):
     """Keeps everything in dictionaries of one process; satisfies ``ServerStore``."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._identifiers: dict[tuple[str, bytes], float] = {}
         self._requests: dict[bytes, PushedRequest] = {}
         self._interactions: dict[bytes, Interaction] = {}
@@ -87,7 +72,7 @@ class MemoryStore:
 
     # Replay memory.
 
-    @_at_once
+    @at_once
     def remember_jti(self, *, space: str, key: bytes, expires_at: float) -> Freshness:
         """Remember an identifier; it stays known until it is reaped."""
         if (space, key) in self._identifiers:
@@ -97,7 +82,7 @@ class MemoryStore:
 
     # Pushed authorization requests.
 
-    @_at_once
+    @at_once
     def save_pushed_request(self, digest: bytes, request: PushedRequest) -> None:
         """Keep a verified request."""
         _insert(self._requests, digest, request)
@@ -106,7 +91,7 @@ class MemoryStore:
         """Return the request if it is not spent."""
         return self._requests.get(digest)
 
-    @_at_once
+    @at_once
     def spend_pushed_request(self, digest: bytes, *, now: float) -> PushedRequest | None:
         """Take the request away."""
         request = self._requests.get(digest)
@@ -116,7 +101,7 @@ class MemoryStore:
 
     # Interactions.
 
-    @_at_once
+    @at_once
     def save_interaction(self, digest: bytes, interaction: Interaction) -> None:
         """Insert or replace the interaction."""
         self._interactions[digest] = interaction
@@ -126,14 +111,14 @@ class MemoryStore:
         interaction = self._interactions.get(digest)
         return interaction if interaction is not None and interaction.expires_at > now else None
 
-    @_at_once
+    @at_once
     def end_interaction(self, digest: bytes) -> bool:
         """Remove the interaction."""
         return self._interactions.pop(digest, None) is not None
 
     # Grants, codes, tokens.
 
-    @_at_once
+    @at_once
     def save_grant(self, grant: Grant) -> None:
         """Keep a new grant; one of a removed client or user is born revoked."""
         removed_at = self._removed_clients.get(grant.client_id, self._removed_users.get(grant.subject))
@@ -145,7 +130,7 @@ class MemoryStore:
         """Return the grant, revoked ones included."""
         return self._grants.get(grant_id)
 
-    @_at_once
+    @at_once
     def revoke_grant(self, grant_id: str, *, now: float) -> bool:
         """Revoke the grant."""
         grant = self._grants.get(grant_id)
@@ -159,7 +144,7 @@ class MemoryStore:
             if grant.revoked_at is None and concerned(grant):
                 self._grants[grant.grant_id] = replace(grant, revoked_at=now)
 
-    @_at_once
+    @at_once
     def save_code(self, digest: bytes, code: AuthorizationCode) -> None:
         """Keep a new authorization code."""
         if code.grant_id not in self._grants:
@@ -170,7 +155,7 @@ class MemoryStore:
         """Return what the code stands for, used or not."""
         return self._codes.get(digest)
 
-    @_at_once
+    @at_once
     def redeem_code(self, digest: bytes, *, now: float) -> Redemption:
         """Spend the code."""
         code = self._codes.get(digest)
@@ -181,7 +166,7 @@ class MemoryStore:
         self._codes[digest] = replace(code, used=True)
         return Redemption.REDEEMED
 
-    @_at_once
+    @at_once
     def save_refresh_token(self, digest: bytes, token: RefreshToken) -> None:
         """Keep a new refresh token."""
         if token.grant_id not in self._grants:
@@ -193,14 +178,14 @@ class MemoryStore:
         token = self._refresh_tokens.get(digest)
         return token if token is not None and token.expires_at > now else None
 
-    @_at_once
+    @at_once
     def shorten_refresh_token(self, digest: bytes, *, until: float) -> None:
         """Let the refresh token end sooner."""
         token = self._refresh_tokens.get(digest)
         if token is not None and token.expires_at > until:
             self._refresh_tokens[digest] = replace(token, expires_at=until)
 
-    @_at_once
+    @at_once
     def revoke_access_token(self, jti: str, *, expires_at: float) -> None:
         """Remember until it expires that this access token is revoked."""
         self._revoked[jti] = max(expires_at, self._revoked.get(jti, expires_at))
@@ -219,7 +204,7 @@ class MemoryStore:
 
     # Clients.
 
-    @_at_once
+    @at_once
     def add_client(self, client_id: str, metadata: bytes) -> bool:
         """Register the client; False if the identifier is taken, now or by a removed client."""
         if client_id in self._clients or client_id in self._removed_clients:
@@ -235,7 +220,7 @@ class MemoryStore:
         """Return all clients by identifier."""
         return sorted(self._clients.items())
 
-    @_at_once
+    @at_once
     def replace_client(self, client_id: str, *, old: bytes, new: bytes) -> bool:
         """Replace the client's metadata if it is still ``old``."""
         if self._clients.get(client_id) != old:
@@ -243,18 +228,22 @@ class MemoryStore:
         self._clients[client_id] = new
         return True
 
-    @_at_once
+    @at_once
     def remove_client(self, client_id: str, *, now: float) -> bool:
         """Remove the client and revoke its grants; its identifier stays taken."""
+        return self._remove_client(client_id, now=now)
+
+    def _remove_client(self, client_id: str, *, now: float) -> bool:
         if self._clients.pop(client_id, None) is None:
             return False
+        self._registrations.pop(client_id, None)
         self._removed_clients[client_id] = now
         self._revoke_grants(lambda grant: grant.client_id == client_id, now=now)
         return True
 
     # People.
 
-    @_at_once
+    @at_once
     def add_user(self, user: User) -> bool:
         """Keep a new user; False if the username or subject is taken, now or by a removed user."""
         if user.username in self._names or user.subject in self._names.values():
@@ -279,7 +268,7 @@ class MemoryStore:
         """Return all users by name."""
         return sorted(self._users.values(), key=lambda user: user.username)
 
-    @_at_once
+    @at_once
     def remove_user(self, username: str, *, now: float) -> bool:
         """Remove the user with passkeys and revoke the grants; name and subject stay taken."""
         user = self._named(username)
@@ -293,7 +282,7 @@ class MemoryStore:
         self._revoke_grants(lambda grant: grant.subject == user.subject, now=now)
         return True
 
-    @_at_once
+    @at_once
     def replace_password_hash(self, subject: str, *, old: str, new: str) -> bool:
         """Replace the password hash if it is still ``old``."""
         user = self._users.get(subject)
@@ -302,7 +291,7 @@ class MemoryStore:
         self._users[subject] = replace(user, password_hash=new)
         return True
 
-    @_at_once
+    @at_once
     def add_passkey(self, passkey: Passkey) -> bool:
         """Keep a new passkey; False if the credential is known or there is no such user."""
         if passkey.credential_id in self._passkeys or passkey.subject not in self._users:
@@ -319,7 +308,7 @@ class MemoryStore:
         owned = (passkey for passkey in self._passkeys.values() if passkey.subject == subject)
         return sorted(owned, key=lambda passkey: (passkey.created_at, passkey.credential_id))
 
-    @_at_once
+    @at_once
     def advance_passkey(self, credential_id: bytes, *, seen: int, sign_count: int) -> bool:
         """Set the signature counter if it is still ``seen``."""
         passkey = self._passkeys.get(credential_id)
@@ -330,14 +319,14 @@ class MemoryStore:
 
     # Rate limits.
 
-    @_at_once
+    @at_once
     def count_attempt(self, key: bytes, *, window_ends: float) -> int:
         """Count one more attempt, until it is reaped: whoever counts by windows names the window in the key."""
         attempts = self._attempts.setdefault(key, _Attempts(0, window_ends))
         attempts.count += 1
         return attempts.count
 
-    @_at_once
+    @at_once
     def forget_attempts(self, key: bytes) -> None:
         """Start the count anew."""
         self._attempts.pop(key, None)
@@ -356,7 +345,7 @@ class MemoryStore:
             (self._attempts, lambda attempts: attempts.window_ends),
         ]
 
-    @_at_once
+    @at_once
     def reap(self, *, now: float, limit: int) -> int:
         """Remove up to ``limit`` rows per kind whose time has passed; with a grant goes what hangs off it."""
         removed = 0
@@ -365,6 +354,7 @@ class MemoryStore:
             for _, key in due:
                 del table[key]
             removed += len(due)
+        removed += self._reap_registrations(now=now, limit=limit)
         self._codes = {key: code for key, code in self._codes.items() if code.grant_id in self._grants}
         self._refresh_tokens = {
             key: token for key, token in self._refresh_tokens.items() if token.grant_id in self._grants
@@ -373,4 +363,7 @@ class MemoryStore:
 
     async def backlog(self, *, now: float) -> int:
         """Return how many rows wait to be reaped."""
-        return sum(expiry(value) <= now for table, expiry in self._expiries() for value in table.values())
+        registrations = sum(each.expires_at <= now for each in self._registrations.values())
+        return registrations + sum(
+            expiry(value) <= now for table, expiry in self._expiries() for value in table.values()
+        )

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 __all__ = ["metadata"]
@@ -143,6 +144,22 @@ Table(
     Column("metadata", LargeBinary),
     Column("removed_at", REAL),
     CheckConstraint("(metadata IS NULL) = (removed_at IS NOT NULL)", name="tombstone"),
+    **STRICT,
+)
+
+Table(
+    "registrations",
+    metadata,
+    Column("client_id", Text, primary_key=True, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("software_id", Text, nullable=False),
+    Column("organisation_id", Text, nullable=False),
+    Column("token", LargeBinary, nullable=False),  # the digest of the registration access token
+    _time("registered_at"),
+    _time("expires_at"),
+    UniqueConstraint("directory", "software_id"),
+    Index("ix_registrations_expires_at", "expires_at"),
+    Index("ix_registrations_organisation_id", "directory", "organisation_id"),
     **STRICT,
 )
 

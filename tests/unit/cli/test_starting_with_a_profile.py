@@ -93,7 +93,7 @@ async def test_national_profiles_run_as_far_as_their_mechanisms_are_built(
     environment = {"TRUSTWEFT_PROFILE": name, "TRUSTWEFT_KEYS__ALGORITHMS": '["PS256"]'}
     with pytest.raises(ProfileError, match="the mechanism jar is on, which is not built yet"):
         await assembled(directory, environment)
-    without = '["jar", "jarm", "dcr", "dcr_auth"]'
+    without = '["jar", "jarm"]'
     found = await assembled(directory, environment | {"TRUSTWEFT_WITHOUT_MECHANISMS": without})
     assert set(found) == {"server", "resource", "client"}
 

@@ -19,7 +19,7 @@ from trustweft.client import (
     Dpop,
     PrivateKeyJwt,
     ServerRefusedError,
-    drivers,
+    driving,
 )
 from trustweft.client.nonces import MAXIMUM_ORIGINS, NonceCache
 from trustweft.client.tokens import read_token_response
@@ -255,13 +255,13 @@ def test_an_answer_in_single_octets_is_not_copied_for_each(
         transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=(b"x" for _ in range(100))))
     )
     buffers: list[bytearray] = []
-    original = drivers._add
+    original = driving._add
 
     def add(body: bytearray, piece: bytes) -> None:
         buffers.append(body)
         original(body, piece)
 
-    monkeypatch.setattr(drivers, "_add", add)
+    monkeypatch.setattr(driving, "_add", add)
     assert client.call("GET", RESOURCE, name="alice").body == b"x" * 100
     assert len(buffers) == 100
     assert all(buffer is buffers[0] for buffer in buffers)

@@ -176,8 +176,8 @@ def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
         ("fapi2-message-signing", {"jar", "jarm", "introspection_jwt"}),
         ("fapi1-advanced", {"jar", "jarm"}),
         ("uk-open-banking", {"jar"}),
-        ("br-open-finance", {"jar", "dcr", "dcr_auth"}),
-        ("au-cdr", {"jar", "jarm", "dcr", "dcr_auth"}),
+        ("br-open-finance", {"jar"}),
+        ("au-cdr", {"jar", "jarm"}),
         ("au-connectid", {"jar"}),
     ],
 )

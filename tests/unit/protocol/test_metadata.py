@@ -230,6 +230,19 @@ def test_the_good_document_is_read() -> None:
     )
 
 
+def test_registration_endpoints_are_created_and_read() -> None:
+    """Where clients register themselves, and where they recover; a server without says nothing of them."""
+    urls = {
+        "registration_endpoint": f"{ISSUER}/register",
+        "registration_recovery_endpoint": f"{ISSUER}/register/recovery",
+    }
+    document = create_server_metadata(msgspec.structs.replace(SERVER, **urls))
+    read = read_server_metadata(document, issuer=ISSUER)
+    assert read.registration_endpoint == urls["registration_endpoint"]
+    assert read.registration_recovery_endpoint == urls["registration_recovery_endpoint"]
+    assert read_server_metadata(GOOD, issuer=ISSUER).registration_endpoint is None
+
+
 def test_a_server_for_many_profiles_is_read() -> None:
     """Other algorithms and methods may stand beside those that we use; they are not kept."""
     read = read_server_metadata(

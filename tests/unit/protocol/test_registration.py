@@ -100,6 +100,22 @@ def test_a_result_can_be_stored_and_read_again() -> None:
     assert msgspec.structs.replace(again, ignored=()) == read_client_metadata(GOOD)
 
 
+def test_the_directorys_identifiers_are_kept() -> None:
+    """Off-boarding finds a client by its software: by its own identifier where no other is registered."""
+    read = read_client_metadata(changed(software_id="planner", organisation_id="plannery"))
+    assert (read.software_id, read.software, read.organisation_id) == ("planner", "planner", "plannery")
+    bare = read_client_metadata(GOOD)
+    assert (bare.software_id, bare.software, bare.organisation_id) == (None, "moneyview", None)
+
+
+@pytest.mark.parametrize("member", ["software_id", "organisation_id"])
+@pytest.mark.parametrize("value", ["", "a b", "x" * 129, "organisation:x", 5, ["planner"]])
+def test_an_identifier_that_no_directory_has_is_refused(member: str, value: object) -> None:
+    """One that nobody could be found by would survive every order."""
+    with pytest.raises(Reject, match=r"client-metadata\.directory-identifier"):
+        read_client_metadata(changed(**{member: value}))
+
+
 def test_unknown_members_are_ignored_and_listed() -> None:
     """RFC 7591 section 2; an operator sees what had no effect."""
     read = read_client_metadata(

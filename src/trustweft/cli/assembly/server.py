@@ -16,6 +16,7 @@ from trustweft.cli.assembly.parts import (
     tls_policy,
 )
 from trustweft.cli.assembly.profiles import profile_in_force, tell_missing, watch_profile
+from trustweft.cli.assembly.registration import registrations
 from trustweft.crypto.key_watch import KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.x509 import load_authorities
@@ -163,6 +164,9 @@ def _deploy(
         entropy=entropy,
         observer=surroundings.observer,
         detail_types=read_detail_types(base, settings.server.authorization_details_types),
+        registrations=registrations(
+            settings.registration, tls_policy(profile), base=base, surroundings=surroundings
+        ),
     )
 
 

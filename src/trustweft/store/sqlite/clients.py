@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio
     import sqlite3
 
-__all__ = ["Clients"]
+__all__ = ["ADD", "REPLACE", "Clients", "remove_client"]
 
 ADD: Final = "INSERT INTO clients (client_id, metadata) VALUES (?, ?) ON CONFLICT DO NOTHING"
 FIND: Final = "SELECT metadata FROM clients WHERE client_id = ? AND removed_at IS NULL"
@@ -20,6 +20,7 @@ REPLACE: Final = "UPDATE clients SET metadata = ? WHERE client_id = ? AND remove
 REMOVE: Final = (
     "UPDATE clients SET metadata = NULL, removed_at = ? WHERE client_id = ? AND removed_at IS NULL"
 )
+FORGET_REGISTRATION: Final = "DELETE FROM registrations WHERE client_id = ?"
 REVOKE_GRANTS: Final = "UPDATE grants SET revoked_at = ? WHERE client_id = ? AND revoked_at IS NULL"
 
 
@@ -45,7 +46,7 @@ class Clients(Part):
 
     def remove_client(self, client_id: str, *, now: float) -> asyncio.Future[bool]:
         """Remove the client and revoke its grants; its identifier stays taken."""
-        return self._submit(_remove, client_id, now)
+        return self._submit(remove_client, client_id, now)
 
 
 def _add(cursor: sqlite3.Cursor, client_id: str, metadata: bytes) -> bool:
@@ -56,9 +57,11 @@ def _replace(cursor: sqlite3.Cursor, client_id: str, old: bytes, new: bytes) -> 
     return cursor.execute(REPLACE, (new, client_id, old)).rowcount == 1
 
 
-def _remove(cursor: sqlite3.Cursor, client_id: str, now: float) -> bool:
+def remove_client(cursor: sqlite3.Cursor, client_id: str, now: float) -> bool:
+    """Remove the client with its registration, if it made one, and revoke its grants; False if there is none."""
     with all_or_nothing(cursor):
         if not cursor.execute(REMOVE, (now, client_id)).rowcount:
             return False
+        cursor.execute(FORGET_REGISTRATION, (client_id,))
         cursor.execute(REVOKE_GRANTS, (now, client_id))
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.store.sqlite.part import Part
+from trustweft.store.sqlite.registrations import reap_registrations
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,6 +24,7 @@ EXPIRING: Final = (
     ("revoked_access_tokens", "jti", "expires_at"),
     ("attempts", "key", "window_ends"),
 )
+# A registration takes its client along: see reap_registrations.
 # Our choice: counting further would hold up the writer and change nothing about what the number says.
 COUNTED_AT_MOST: Final = 10_000
 
@@ -33,7 +35,7 @@ REAP: Final = tuple(
 )
 BACKLOG: Final = tuple(
     f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {expiry} <= ? LIMIT {COUNTED_AT_MOST})"  # noqa: S608  # as above
-    for table, _, expiry in EXPIRING
+    for table, _, expiry in (*EXPIRING, ("registrations", "client_id", "expires_at"))
 )
 
 
@@ -50,7 +52,8 @@ class Housekeeping(Part):
 
 
 def _reap(cursor: sqlite3.Cursor, now: float, limit: int) -> int:
-    return sum(cursor.execute(statement, (now, limit)).rowcount for statement in REAP)
+    removed = sum(cursor.execute(statement, (now, limit)).rowcount for statement in REAP)
+    return removed + reap_registrations(cursor, now, limit)
 
 
 def _backlog(cursor: sqlite3.Cursor, now: float) -> int:

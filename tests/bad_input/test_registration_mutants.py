@@ -1,0 +1,70 @@
+"""With any one check taken out of the registration's pipelines, somebody gets what they should not, or nobody anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.test_tour_mutants import REGISTRATION
+from support.authority import make_authority
+from support.registration_stories import REGISTRATION_STORIES, good_request
+from trustweft.server.pipeline import without
+from trustweft.server.pipelines import PIPELINES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trustweft.server.pipeline import Pipelines
+
+pytestmark = pytest.mark.anyio
+
+CHECKS = [(name, check.__name__) for name in sorted(REGISTRATION) for check in PIPELINES[name]]
+# What each check that can refuse is there for; the others establish what the rest stands on.
+REFUSED_FOR = {
+    "check_registration_offered": "registration.not-offered",
+    "count_registration_attempt": "registration.too-many-attempts",
+    "check_software_standing": "software-statement.not-active",
+    "verify_request_signature": "registration.bad-signature",
+    "verify_proof_of_software": "registration.no-proof",
+    "check_registered_ways": "registration.beyond-profile",
+    "remember_statement": "software-statement.replayed",
+    "remember_signed_request": "registration.replayed",
+    "refuse_replays": "software-statement.replayed",
+    "check_same_software": "registration.statement-mismatch",
+    "check_named_client": "registration.other-client",
+    "verify_kept_certificate": "registration.no-certificate",
+    "verify_certificate_where_asked": "registration.no-certificate",
+    "check_method_post": "http.method-not-allowed",
+    "check_configuration_method": "http.method-not-allowed",
+}
+
+
+async def tell(directory: Path, endpoint: str, check: str, pipelines: Pipelines) -> str | int:
+    """Return the reason that the check's story ends with, or the status where there is none."""
+    authority = await make_authority(directory / "keys", pipelines=pipelines)
+    try:
+        reason = REFUSED_FOR.get(check)
+        if reason in REGISTRATION_STORIES:
+            answer = await REGISTRATION_STORIES[reason](authority, endpoint)
+        else:
+            draft = await good_request(authority, endpoint)
+            if reason is not None:
+                draft.method = "PATCH"
+            answer = await authority.send(draft)
+    except LookupError:  # what came before the story's end was broken already
+        return 500
+    finally:
+        authority.close()
+    return answer.reason or answer.status
+
+
+@pytest.mark.parametrize(("endpoint", "check"), CHECKS)
+async def test_without_a_check_a_registration_ends_otherwise(
+    tmp_path: Path, endpoint: str, check: str
+) -> None:
+    """A story that ended with the check's reason ends otherwise; where it has none, a good request fails."""
+    whole = await tell(tmp_path / "whole", endpoint, check, PIPELINES)
+    assert whole == REFUSED_FOR.get(check, whole)
+    assert isinstance(whole, str) is (check in REFUSED_FOR)
+    assert await tell(tmp_path / "mutant", endpoint, check, without(PIPELINES, endpoint, check)) != whole
