@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.oauth import Form
 
 __all__ = [
+    "WELL_KNOWN",
     "ListRequest",
     "MarkedListRequest",
     "ResolveRequest",

@@ -24,6 +24,7 @@ PATHS: Final = {
     "userinfo": "/userinfo",
     "jwks": "/jwks",
     "interaction": "/interaction",
+    "federation_registration": "/federation/registration",
 }
 
 

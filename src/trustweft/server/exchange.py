@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
     from trustweft.protocol.dpop import Proof
     from trustweft.protocol.dpop_nonces import Nonces
+    from trustweft.protocol.federation_chain import TrustChain
+    from trustweft.protocol.federation_registration import FederatedClient
     from trustweft.protocol.http import HttpRequest, HttpResponse
     from trustweft.protocol.oauth import Form
     from trustweft.protocol.par import RequestUri
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from trustweft.server.client_keys import ClientKeys
     from trustweft.server.clients import PublishedKeys, RegisteredClient
     from trustweft.server.config import ServerConfig
+    from trustweft.server.federation import Federation
     from trustweft.server.login.passkeys import NewPasskey, PasskeyUse
     from trustweft.server.login.passwords import Passwords
     from trustweft.server.pages import Pages
@@ -70,6 +73,7 @@ class Deployment:
     entropy: Entropy
     observer: Observer
     detail_types: DetailTypes = field(default_factory=DetailTypes)
+    federation: Federation | None = None
 
     def with_profile(self, profile: Profile) -> Deployment:
         """Return the same with another profile, and with nonces that change as often as it says."""
@@ -93,6 +97,7 @@ class Exchange:
         "assertion",
         "authentication",
         "authorization_code",
+        "chain",
         "client",
         "client_id",
         "client_keys",
@@ -104,6 +109,7 @@ class Exchange:
         "details",
         "dpop_jkt",
         "endpoint",
+        "federated",
         "form",
         "grant",
         "grant_type",
@@ -129,6 +135,7 @@ class Exchange:
         "revoked",
         "saved",
         "scope",
+        "statements",
         "submitted",
         "user",
     )
@@ -176,6 +183,9 @@ class Exchange:
     access_token: AccessToken  # verify_userinfo_token
     introspected: AccessToken | None  # find_introspected_token
     revoked: AccessToken | RefreshToken | None  # find_revoked_token
+    statements: tuple[str, ...]  # read_registration_request
+    chain: TrustChain  # resolve_registration
+    federated: FederatedClient  # register_explicitly
 
     def __init__(self, deployment: Deployment, *, endpoint: str, request: HttpRequest) -> None:
         self.deployment = deployment

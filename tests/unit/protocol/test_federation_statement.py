@@ -144,6 +144,8 @@ COMMON = [
     drop("federation.bad-time", "iat"),
     change("federation.bad-time", iat="now"),
     change("federation.from-future", iat=int(NOW) + 31),
+    change("federation.from-future", nbf=int(NOW) + 31),
+    change("federation.bad-time", nbf=None),
     drop("federation.bad-time", "exp"),
     change("federation.bad-time", exp=True),
     change("federation.bad-time", exp=int(NOW)),
