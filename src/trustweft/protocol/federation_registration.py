@@ -86,7 +86,7 @@ class FederatedClient(Struct, frozen=True, kw_only=True):
         client_id: its Entity Identifier.
         entity_type: the one that its metadata are of.
         document: metadata to be registered and stored, with ``client_id``, where they come from and until when.
-        expires_at: when the registration ends: with the chain.
+        expires_at: when the registration ends: with the chain, or sooner.
     """
 
     client_id: str
@@ -97,7 +97,7 @@ class FederatedClient(Struct, frozen=True, kw_only=True):
     authority: str
 
 
-def register_from_chain(chain: TrustChain, *, how: str) -> FederatedClient:
+def register_from_chain(chain: TrustChain, *, how: str, latest: float) -> FederatedClient:
     """Return what a verified chain registers its subject as: (1) a client (2) registered in this way (3) its metadata.
 
     Whether the server takes it is for ``read_client_metadata`` to say, which every client goes through.
@@ -105,6 +105,7 @@ def register_from_chain(chain: TrustChain, *, how: str) -> FederatedClient:
     Args:
         chain: of the client.
         how: ``automatic`` or ``explicit``.
+        latest: when the registration ends at the latest, however long its chain holds.
 
     Raises:
         Reject: ``federation.no-client``, ``federation.registration-type``.
@@ -116,17 +117,18 @@ def register_from_chain(chain: TrustChain, *, how: str) -> FederatedClient:
     types = resolved.get("client_registration_types")
     if "client_registration_types" in resolved and not (isinstance(types, list) and how in types):  # (2)
         raise REGISTRATION_TYPE.reject(f"{types!r:.100}")
+    expires_at = min(chain.expires_at, latest)
     return FederatedClient(
         client_id=chain.subject,
         entity_type=entity_type,
-        document=_document(chain, entity_type, how=how),  # (3)
-        expires_at=chain.expires_at,
+        document=_document(chain, entity_type, how=how, expires_at=expires_at),  # (3)
+        expires_at=expires_at,
         trust_anchor=chain.trust_anchor,
         authority=chain.authority,
     )
 
 
-def _document(chain: TrustChain, entity_type: str, *, how: str) -> dict[str, object]:
+def _document(chain: TrustChain, entity_type: str, *, how: str, expires_at: float) -> dict[str, object]:
     resolved = chain.metadata[entity_type]
     said = chain.statements[1].metadata.get(entity_type, {}) if len(chain.statements) > 1 else {}
     document = {name: value for name, value in resolved.items() if name not in {*_BY_SUPERIOR, *_NEVER}}
@@ -146,7 +148,7 @@ def _document(chain: TrustChain, entity_type: str, *, how: str) -> dict[str, obj
         "entity_type": entity_type,
         "trust_anchor": chain.trust_anchor,
         "authority": chain.authority,
-        "expires_at": int(chain.expires_at),
+        "expires_at": int(expires_at),
     }
     return document
 

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["STATEMENT_LIFETIME", "Federation", "register_client"]
 
-STATEMENT_LIFETIME: Final = (
-    3_600.0  # our choice, in seconds: for so long others may not see a key that was replaced
-)
+# Our choice, both in seconds: for the one, others may not see a key that was replaced; after the other a superior is
+# asked again, though it may have signed for months.
+STATEMENT_LIFETIME: Final = 3_600.0
+REGISTRATION_LIFETIME: Final = 3_600.0
 
 METADATA = reason(
     "federated-client.metadata",
@@ -61,18 +62,19 @@ class Federation:
     statement_lifetime: float = STATEMENT_LIFETIME
 
 
-async def register_client(chain: TrustChain, *, how: str, store: ServerStore) -> FederatedClient:
+async def register_client(chain: TrustChain, *, how: str, store: ServerStore, now: float) -> FederatedClient:
     """Register the client of a chain, or register it anew; its grants stay as they are.
 
     Args:
         chain: of the client, verified.
         how: ``automatic`` or ``explicit``.
         store: where clients are.
+        now: the time.
 
     Raises:
         Reject: ``federation.*``, ``federated-client.*``.
     """
-    client = register_from_chain(chain, how=how)
+    client = register_from_chain(chain, how=how, latest=now + REGISTRATION_LIFETIME)
     try:
         read_client_metadata(client.document, federated=True)
     except Reject as cause:

@@ -78,7 +78,7 @@ def test_what_the_client_says_registers_it(changes: dict[str, Any], entity_type:
     """Its statement makes a registration that a server takes, and one that FAPI 2.0's policy leaves as it is."""
     member = Member(CLIENT, SIGNER)
     chain = chain_of(member, statement_of(**changes))
-    client = register_from_chain(chain, how="automatic")
+    client = register_from_chain(chain, how="automatic", latest=NOW + 3_600)
     read = read_client_metadata(client.document, federated=True)
     assert (client.entity_type, read.client_name) == (entity_type, "MoneyView")
     assert read.tls_client_certificate_bound_access_tokens is ("sender_constraint" in changes)

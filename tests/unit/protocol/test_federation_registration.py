@@ -62,7 +62,7 @@ def refusal(call: Any, *arguments: Any, **named: Any) -> str:
 
 def test_a_client_is_registered_as_its_chain_resolves_and_as_long_as_it_holds() -> None:
     """Names, keys and times come from the chain; what the client leaves out is filled in from what is known."""
-    client = register_from_chain(chain_of(), how="automatic")
+    client = register_from_chain(chain_of(), how="automatic", latest=NOW + 3_600)
     assert (client.client_id, client.entity_type, client.expires_at) == (
         RP.entity,
         "openid_relying_party",
@@ -79,10 +79,18 @@ def test_a_client_is_registered_as_its_chain_resolves_and_as_long_as_it_holds() 
     assert (client.trust_anchor, client.authority) == (ANCHOR.entity, ANCHOR.entity)
 
 
+def test_a_registration_may_end_before_its_chain() -> None:
+    """However long a superior signs for, the server asks again when it wants to."""
+    client = register_from_chain(chain_of(), how="automatic", latest=NOW + 10)
+    assert client.expires_at == registration_expiry(client.document) == NOW + 10
+
+
 def test_an_oauth_client_is_a_client_as_well() -> None:
     """Without OpenID Connect no scope is taken for granted."""
     client = register_from_chain(
-        chain_of(new_member(RP.entity, ANCHOR.entity, oauth_client=METADATA)), how="automatic"
+        chain_of(new_member(RP.entity, ANCHOR.entity, oauth_client=METADATA)),
+        how="automatic",
+        latest=NOW + 3_600,
     )
     assert (client.entity_type, read_client_metadata(client.document, federated=True).scope) == (
         "oauth_client",
@@ -100,18 +108,18 @@ def test_a_client_gives_itself_no_rights() -> None:
         "client_secret": "secret",
         "federation": {"expires_at": NOW + 10**9},
     }
-    document = register_from_chain(chain_of(**claimed), how="automatic").document
+    document = register_from_chain(chain_of(**claimed), how="automatic", latest=NOW + 3_600).document
     assert document["client_id"] == RP.entity
     assert {"software_id", "organisation_id", "resource_server_for", "client_secret"}.isdisjoint(document)
     assert registration_expiry(document) == NOW + 600
     said = {"software_id": "moneyview", "organisation_id": "moneyview-ltd"}
-    known = register_from_chain(chain_of(**claimed, said=said), how="automatic").document
+    known = register_from_chain(chain_of(**claimed, said=said), how="automatic", latest=NOW + 3_600).document
     assert (known["software_id"], known["organisation_id"]) == ("moneyview", "moneyview-ltd")
 
 
 def test_only_a_chain_gives_an_entity_identifier() -> None:
     """Nobody else is registered under a name that is somebody's in a federation, and nobody there under another."""
-    document = register_from_chain(chain_of(), how="automatic").document
+    document = register_from_chain(chain_of(), how="automatic", latest=NOW + 3_600).document
     assert refusal(read_client_metadata, document) == "client-metadata.client-id"
     renamed = {**document, "client_id": "moneyview"}
     assert refusal(read_client_metadata, renamed, federated=True) == "client-metadata.client-id"
@@ -120,14 +128,20 @@ def test_only_a_chain_gives_an_entity_identifier() -> None:
 def test_who_is_no_client_is_not_registered() -> None:
     """A server is no client, and a client registers in the ways that it names."""
     server = new_member("https://as.example", ANCHOR.entity, openid_provider={"issuer": "https://as.example"})
-    assert refusal(register_from_chain, chain_of(server), how="automatic") == "federation.no-client"
+    assert (
+        refusal(register_from_chain, chain_of(server), how="automatic", latest=NOW + 3_600)
+        == "federation.no-client"
+    )
     refused: list[Any] = [["explicit"], "automatic", []]
     for types in refused:
         chain = chain_of(client_registration_types=types)
-        assert refusal(register_from_chain, chain, how="automatic") == "federation.registration-type"
+        assert (
+            refusal(register_from_chain, chain, how="automatic", latest=NOW + 3_600)
+            == "federation.registration-type"
+        )
     for types in (None, ["automatic", "new"]):
         chain = chain_of(client_registration_types=types)
-        assert register_from_chain(chain, how="automatic").client_id == RP.entity
+        assert register_from_chain(chain, how="automatic", latest=NOW + 3_600).client_id == RP.entity
 
 
 def test_keys_that_nobody_can_read_are_refused_where_metadata_are_read() -> None:
@@ -135,7 +149,7 @@ def test_keys_that_nobody_can_read_are_refused_where_metadata_are_read() -> None
     several: dict[str, Any] = {"keys": [federation_jwk(KEY), federation_jwk(new_signer())]}
     none: dict[str, Any] = {"keys": []}
     for jwks in (several, none, None):
-        document = register_from_chain(chain_of(jwks=jwks), how="automatic").document
+        document = register_from_chain(chain_of(jwks=jwks), how="automatic", latest=NOW + 3_600).document
         assert "token_endpoint_auth_signing_alg" not in document
 
 
@@ -189,7 +203,7 @@ def verify(token: str, **changes: Any) -> ExplicitRegistration:
 def test_an_answer_verifies() -> None:
     """What the server answers is what the client may use, until the registration ends."""
     chain = chain_of(audience=OP.entity)
-    client = register_from_chain(chain, how="explicit")
+    client = register_from_chain(chain, how="explicit", latest=NOW + 3_600)
     token = create_explicit_registration_response(
         client,
         request=chain.statements[0],

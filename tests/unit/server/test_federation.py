@@ -235,6 +235,19 @@ async def test_a_registration_ends_with_its_chain_and_is_looked_at_anew(site: Si
     assert (refused.status, refused.reason) == (400, "federation.not-subordinate")
 
 
+async def test_a_superior_that_signs_for_months_is_asked_again(site: Site) -> None:
+    """A registration ends after an hour, whatever the chain says, and the superior may say something else then."""
+    long = 100 * 86_400.0
+    site.say(lifetime=long)
+    site.web.members[ANCHOR.entity] = replace(ANCHOR, lifetime=long)
+    assert (await push(site)).status == 201
+    site.web.about.clear()
+    site.later(3_599)
+    assert (await push(site)).status == 201
+    site.later(1)
+    assert (await push(site)).reason == "federation.not-subordinate"
+
+
 async def test_an_ended_registration_opens_no_page(site: Site) -> None:
     """A request that was pushed before the registration ended is not answered after it."""
     authority = site.authority

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.cli.assembly.parts import resolve
 from trustweft.crypto.keyring import KeyRing
-from trustweft.net.federation import ChainResolver
+from trustweft.net.federation import ChainResolver, ResolverLimits
 from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.protocol.federation_keys import read_federation_keys
 from trustweft.runtime.errors import Reject
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["assemble_federation", "read_trust_anchor_keys"]
 
 MAXIMUM_KEY_SET: Final = 262_144
+CHAIN_LIFETIME: Final = 60.0  # our choice, in seconds
 
 
 def assemble_federation(
@@ -55,6 +56,8 @@ def assemble_federation(
             fetch=fetcher.get,
             clock=clock,
             future_tolerance=future_tolerance,
+            # What a chain registered is stored: the chain itself serves only those who come at once.
+            limits=ResolverLimits(lifetime=CHAIN_LIFETIME),
         ),
         keys=KeyRing.load_or_create(resolve(base, settings.keys), now=clock.now()),
         authority_hints=settings.authority_hints,

@@ -27,4 +27,5 @@ async def register_federated_client(exchange: Exchange) -> None:
     if await clients.find_client(store, client_id, now=exchange.now) is not None:
         return
     if exchange.endpoint == _BEGINS or await store.find_client(client_id) is not None:
-        await register_client(await federation.resolver.resolve(client_id), how="automatic", store=store)
+        chain = await federation.resolver.resolve(client_id)
+        await register_client(chain, how="automatic", store=store, now=exchange.now)

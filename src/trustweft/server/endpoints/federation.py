@@ -94,7 +94,7 @@ def _check_peer(peer: TrustChain, chain: TrustChain, *, issuer: str) -> None:
 async def register_explicitly(exchange: Exchange) -> None:
     """Register the client until its chain ends; an earlier registration of it is replaced (section 12.2.2 item 7)."""
     exchange.federated = await register_client(
-        exchange.chain, how="explicit", store=exchange.deployment.store
+        exchange.chain, how="explicit", store=exchange.deployment.store, now=exchange.now
     )
 
 
