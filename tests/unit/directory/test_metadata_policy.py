@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 PROFILE = load_profile("fapi2-security")
 ISSUER = "https://bank.example"
+PROFILES = (
+    "fapi2-security",
+    "fapi2-message-signing",
+    "au-connectid",
+    "br-open-finance",
+    "oauth2-bcp",
+    "oauth2-plain",
+)
 CLIENT: dict[str, Any] = {
     "client_name": "MoneyView",
     "redirect_uris": ["https://moneyview.example/callback"],
@@ -48,9 +56,7 @@ def resolve(entity_type: str, metadata: dict[str, Any], *, profile: Any = PROFIL
     return apply_metadata_policy(policy, {entity_type: metadata})[entity_type]
 
 
-@pytest.mark.parametrize(
-    "name", ["fapi2-security", "fapi2-message-signing", "au-connectid", "br-open-finance"]
-)
+@pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_makes_a_sound_policy(name: str) -> None:
     """No profile asks for operators that contradict each other."""
     assert read_metadata_policy(create_metadata_policy(load_profile(name))).operators

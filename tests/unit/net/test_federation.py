@@ -11,6 +11,7 @@ import pytest
 
 from support.federation import NOW, Member, Web, new_member, new_signer, statement, superior
 from trustweft.net.federation import ChainResolver, ResolverLimits
+from trustweft.net.federation_fetching import MAXIMUM_KEPT
 from trustweft.net.fetch import ADDRESS, TOO_LARGE
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.clock import ManualClock
@@ -278,6 +279,20 @@ async def test_what_is_remembered_is_bounded() -> None:
     await resolver.resolve(MIDDLE.entity)
     assert resolver.known(LEAF.entity) is None
     assert resolver.known(MIDDLE.entity) is not None
+
+
+async def test_superiors_that_are_remembered_are_bounded() -> None:
+    """Of more superiors than are kept, the one that came first is asked anew."""
+    many = [superior(f"https://s{number}.example", ANCHOR.entity) for number in range(MAXIMUM_KEPT)]
+    web = make_web(*many)
+    resolver = make_resolver(web)
+    await resolver.resolve(LEAF.entity)
+    for each in many:
+        web.vouch(ANCHOR, each)
+        await resolver.resolve(each.entity)
+    asked = web.asked.count(f"{MIDDLE.entity}/.well-known/openid-federation")
+    await resolver.resolve(MIDDLE.entity)
+    assert web.asked.count(f"{MIDDLE.entity}/.well-known/openid-federation") == asked + 1
 
 
 async def test_who_was_removed_is_forgotten() -> None:

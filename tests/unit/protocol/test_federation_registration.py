@@ -148,7 +148,8 @@ def test_keys_that_nobody_can_read_are_refused_where_metadata_are_read() -> None
     """The algorithm is guessed from good keys only, and from those of one kind."""
     several: dict[str, Any] = {"keys": [federation_jwk(KEY), federation_jwk(new_signer())]}
     none: dict[str, Any] = {"keys": []}
-    for jwks in (several, none, None):
+    broken: dict[str, Any] = {"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "x"}]}
+    for jwks in (several, none, broken, None):
         document = register_from_chain(chain_of(jwks=jwks), how="automatic", latest=NOW + 3_600).document
         assert "token_endpoint_auth_signing_alg" not in document
 

@@ -135,7 +135,11 @@ def test_historical_keys() -> None:
         "now": NOW,
         "future_tolerance": 30,
     }
-    for keys in ([key], []):
+    replaced = HistoricalKey(key=old.public_key, key_id="older", algorithm="EdDSA", expires_at=NOW - 200)
+    suspected = HistoricalKey(
+        key=old.public_key, key_id="oldest", algorithm="EdDSA", expires_at=NOW - 300, revoked_at=NOW - 300
+    )
+    for keys in ([key, replaced, suspected], []):
         token = create_historical_keys(keys, issuer=ANCHOR.entity, now=NOW, signer=ANCHOR.signer)
         found = verify_historical_keys(token, **arguments)
         assert [(each.key_id, each.expires_at, each.revocation_reason) for each in found] == [
@@ -146,6 +150,23 @@ def test_historical_keys() -> None:
         == "federation.malformed"
     )
     assert refusal(verify_historical_keys, ANCHOR.configuration(), **arguments) == "federation.type"
+
+
+def test_historical_keys_of_other_kinds_are_passed_over() -> None:
+    """A key that verifies nothing here is no key that could be asked for."""
+    other = {"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA", "kid": "other", "exp": int(NOW)}
+    message = Message(
+        header={"alg": "ES256", "kid": ANCHOR.signer.key_id, "typ": "jwk-set+jwt"},
+        claims={"iss": ANCHOR.entity, "iat": int(NOW), "keys": [other]},
+        signer=ANCHOR.signer,
+    )
+    arguments: dict[str, Any] = {
+        "issuer": ANCHOR.entity,
+        "keys": ANCHOR.keys,
+        "now": NOW,
+        "future_tolerance": 30,
+    }
+    assert verify_historical_keys(message.encode(), **arguments) == ()
 
 
 def test_a_historical_key_without_an_end_is_malformed() -> None:

@@ -9,6 +9,7 @@ import pytest
 from mutations import Message, Mutation, change, change_header, drop, drop_header, rewrite, sign_with
 from support.federation import NOW, new_member, new_signer
 from trustweft.crypto.keys import private_jwk
+from trustweft.protocol.federation_claims import StatedTrustMark
 from trustweft.protocol.federation_keys import federation_jwk
 from trustweft.protocol.federation_statement import (
     NewEntityConfiguration,
@@ -118,6 +119,7 @@ def test_what_is_created_verifies() -> None:
 COMMON = [
     rewrite("empty", "federation.malformed", lambda _: ""),
     rewrite("no signature", "federation.malformed", lambda token: token.rpartition(".")[0]),
+    rewrite("payload is no JSON", "federation.malformed", lambda token: token.replace(".ey", ".fy", 1)),
     rewrite("a megabyte", "federation.too-large", lambda token: token + "A" * 1_000_000),
     change_header("federation.malformed", crit=["b64"]),
     drop_header("federation.type", "typ"),
@@ -247,6 +249,21 @@ def test_a_registration_request_is_for_one_server() -> None:
     assert (
         refusal(configuration, BANK.configuration(), audience="https://op.example") == "federation.audience"
     )
+
+
+def test_trust_marks_are_shown() -> None:
+    """An entity shows the marks that it has, and what it shows is read as it is."""
+    shown = StatedTrustMark("https://directory.example/mark", "a.b.c")
+    new = NewEntityConfiguration(entity=BANK.entity, metadata={}, lifetime=60, trust_marks=(shown,))
+    own = configuration(create_entity_configuration(new, signer=BANK.signer, now=NOW))
+    assert own.trust_marks == (shown,)
+
+
+def test_keys_of_kinds_that_we_do_not_know_are_passed_over() -> None:
+    """A set may speak of other kinds of keys as well; nothing is verified with them."""
+    other = {"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA", "kid": "other"}
+    text = change("", jwks={"keys": [federation_jwk(BANK.signer), other]}).apply(good_configuration())
+    assert [key.key_id for key in configuration(text).keys.keys] == [BANK.signer.key_id]
 
 
 def test_a_key_without_a_name_signs_nothing() -> None:
