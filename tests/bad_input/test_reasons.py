@@ -651,6 +651,9 @@ ELSEWHERE: Final = {
     "issuer.": "the client compares the issuer of a response: tests/unit/protocol",
     "bearer.bad-challenge": "the client reads challenges: tests/unit/protocol",
     "introspection.": "whoever reads an introspection response: tests/unit/protocol",
+    "federated-client.": "a server that is a member of a federation: tests/unit/server/test_federation.py",
+    "federation.": "a signed message between members of a federation: tests/unit/protocol/test_federation_*.py",
+    "metadata-policy.": "a superior's policy meets an entity's metadata: tests/unit/protocol/test_metadata_policy.py",
     "jwks.malformed": "a key set comes from an operator or an issuer: tests/unit/crypto",
 }
 PARTICIPANTS: Final = {"server", "resource", "protocol", "crypto", "net", "runtime", "store", "web"}

@@ -130,7 +130,7 @@ async def _find_any_registration(exchange: ServerExchange) -> None:
     """Find the registration without looking at whose the token is."""
     store, client_id = exchange.deployment.store, exchange.handle
     found = await store.find_registration(client_id, now=exchange.now)
-    client = await clients.find_client(store, client_id)
+    client = await clients.find_client(store, client_id, now=exchange.now)
     assert found is not None
     assert client is not None
     assert digest_of(exchange.presented.token)

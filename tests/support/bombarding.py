@@ -10,6 +10,7 @@ from support.authority import make_authority
 from support.bank_endpoints import bank_endpoints
 from support.bombardment import Outcome, bombard
 from support.endpoints import client_endpoints, document_endpoints
+from support.federated import federation_endpoint
 from support.harbour import make_harbour
 from support.page_endpoints import page_endpoints
 from support.registration_endpoints import registration_endpoints
@@ -39,6 +40,7 @@ SERVER: Final = (
     "client_configuration GET",
     "client_configuration PUT",
     "client_configuration DELETE",
+    "federation_registration",
     "/jwks",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
@@ -80,6 +82,7 @@ async def all_endpoints(authority: Authority) -> dict[str, Target]:
         *document_endpoints(authority),
         *registration_endpoints(authority),
         *await page_endpoints(authority),
+        federation_endpoint(authority),
     )
     targets: dict[str, Target] = {endpoint.name: (endpoint, authority.send) for endpoint in own}
     return targets | {endpoint.name: (endpoint, harbour.send) for endpoint in bank_endpoints(harbour)}

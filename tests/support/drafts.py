@@ -133,6 +133,8 @@ class Draft:
                 f"{quote_from_bytes(_octets(name))}={quote_from_bytes(_octets(fill(value)))}"
                 for name, value in self.form
             ).encode()
+        for name, value in finished.items():
+            body = body.replace(name.encode(), _octets(value))
         return Sent(
             method=self.method,
             path=_octets(self.path),

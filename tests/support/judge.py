@@ -234,6 +234,22 @@ class Judge:
         self.first("registration", software.software_id, claims.get("jti"))
         return claims
 
+    def federation_registration(self, sent: Sent, *, client: str, jwk: dict[str, Any]) -> None:
+        """Object to what is not a client's own statement for this server."""
+        _hold(sent.method == "POST", "another method")
+        types = sent.header_values("content-type")
+        kind = types[0].partition(";")[0].strip().lower() if len(types) == 1 else ""
+        _hold(kind == "application/entity-statement+jwt", "another type")
+        header, claims = _read_token(sent.body.decode("ascii"), jwk)
+        _hold(header.get("typ") == "entity-statement+jwt", "another typ")
+        _hold(header.get("kid") == jwk["kid"], "another kid")
+        _hold(claims.get("iss") == claims.get("sub") == client, "another iss or sub")
+        _hold(claims.get("aud") in (ISSUER, [ISSUER]), "another aud")
+        self._check_times(claims)
+        _hold(_is_time(claims.get("iat")) and claims["exp"] > self._now, "expired, or without a date")
+        _hold(not {"crit", "metadata_policy", "constraints", "trust_anchor"} & set(claims), "a strange claim")
+        _hold(jwk["kid"] in [key.get("kid") for key in claims["jwks"]["keys"]], "another key")
+
     def proof(self, sent: Sent, *bases: str, nonces: Any, access_token: str | None = None) -> str:
         """Return the thumbprint of the key that a proof for this request was made with."""
         proofs = sent.header_values("dpop")

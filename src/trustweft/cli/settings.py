@@ -7,7 +7,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trustweft.crypto.key_watch import ROTATE_AFTER_DAYS
+from trustweft.protocol.federation_jwt import is_entity_identifier
 from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
+from trustweft.server.federation import STATEMENT_LIFETIME
 from trustweft.server.registrations import RegistrationRules
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "ClientKeySettings",
     "ClientSettings",
     "DirectorySettings",
+    "FederationSettings",
     "KeySettings",
     "ListedAuthoritySettings",
     "ListenSettings",
@@ -28,6 +31,7 @@ __all__ = [
     "ServerSettings",
     "StorageSettings",
     "TlsSettings",
+    "TrustAnchorSettings",
 ]
 
 
@@ -190,6 +194,49 @@ class RegistrationSettings(RegistrationRules, frozen=True, kw_only=True, forbid_
             raise ValueError("registration.directories names one directory or more, each once")
 
 
+class TrustAnchorSettings(_Settings, frozen=True):
+    """A Trust Anchor that we believe.
+
+    Attributes:
+        entity: its Entity Identifier.
+        jwks: a file with its public keys, a JSON Web Key Set: got from its operator, not from its own address.
+    """
+
+    entity: str
+    jwks: str
+
+
+class FederationSettings(_Settings, frozen=True):
+    """Membership in a federation (OpenID Federation 1.0): clients register by their Trust Chains.
+
+    Attributes:
+        trust_anchors: whom we believe; none of them is asked for its keys.
+        authority_hints: the entities right above this server.
+        keys: the directory of the keys that sign what this server says in the federation, and nothing else. They do
+            not rotate by themselves: the superior must know the next one first.
+        trust: PEM of the authorities that the members' certificates hang off; the system's unless it is named.
+        allowed_hosts: hosts whose addresses need not be public: for an ecosystem inside one network.
+        statement_lifetime: seconds that the server's own statement is good for.
+    """
+
+    trust_anchors: tuple[TrustAnchorSettings, ...]
+    authority_hints: tuple[str, ...]
+    keys: str = "federation-keys"
+    trust: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    statement_lifetime: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = STATEMENT_LIFETIME
+
+    def __post_init__(self) -> None:
+        """Refuse a federation without anybody to believe or to belong to.
+
+        Raises:
+            ValueError: there is no Trust Anchor or no superior, or one of them is no Entity Identifier.
+        """
+        entities = [*(anchor.entity for anchor in self.trust_anchors), *self.authority_hints]
+        if not self.trust_anchors or not self.authority_hints or not all(map(is_entity_identifier, entities)):
+            raise ValueError("federation needs trust_anchors and authority_hints, each by an https URL")
+
+
 class ServerSettings(_Settings, frozen=True):
     """`trustweft serve server`.
 
@@ -208,6 +255,7 @@ class ServerSettings(_Settings, frozen=True):
     certificate_revocation: CertificateRevocationSettings = CertificateRevocationSettings()
     client_keys: ClientKeySettings = ClientKeySettings()
     registration: RegistrationSettings | None = None
+    federation: FederationSettings | None = None
     profile: str = "fapi2-security"
     applied_profile: str | None = None
     without_mechanisms: tuple[str, ...] = ()

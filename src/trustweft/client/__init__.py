@@ -34,6 +34,7 @@ from trustweft.client.configuration import (
 )
 from trustweft.client.drivers import AsyncClient, Client
 from trustweft.client.errors import AuthorizationDeniedError, ServerRefusedError
+from trustweft.client.federation import FederationMembership, create_client_statement
 from trustweft.client.pending import PendingAuthorization, StartedAuthorization
 from trustweft.client.publishing import PublishedKeys, SigningKeys, publish
 from trustweft.client.several import Clients
@@ -49,6 +50,7 @@ __all__ = [
     "ClientConfiguration",
     "Clients",
     "Dpop",
+    "FederationMembership",
     "MemoryTokenStore",
     "PendingAuthorization",
     "PrivateKeyJwt",
@@ -59,6 +61,7 @@ __all__ = [
     "StartedAuthorization",
     "TokenSet",
     "TokenStore",
+    "create_client_statement",
     "publish",
     "tls_context",
 ]

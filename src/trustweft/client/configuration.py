@@ -11,6 +11,7 @@ from trustweft.runtime.enforces import enforces
 if TYPE_CHECKING:
     from trustweft.client.publishing import SigningKeys
     from trustweft.crypto.keys import Signer
+    from trustweft.protocol.federation_chain import TrustChain
 
 __all__ = [
     "Authentication",
@@ -79,6 +80,7 @@ class ClientConfiguration:
             tokens need one (FAPI 2.0 SP section 5.2.2.1.1).
         assertion_lifetime: seconds that an assertion is good for.
         future_tolerance: seconds that the server's clock may be ahead.
+        server_chain: the server's Trust Chain, where it is known by one: its metadata are then those of the chain.
     """
 
     issuer: str
@@ -91,6 +93,7 @@ class ClientConfiguration:
     use_mtls_endpoint_aliases: bool = False
     assertion_lifetime: float = 60.0
     future_tolerance: float = 30.0
+    server_chain: TrustChain | None = None
 
     @enforces("FAPI2-SP-5.3.3.1-10")
     def __post_init__(self) -> None:
@@ -125,6 +128,11 @@ class ClientConfiguration:
     def asks_for_identity(self) -> bool:
         """Tell whether an ID token must come with the tokens."""
         return "openid" in self.scope
+
+    @property
+    def binds_to_certificate(self) -> bool:
+        """Tell whether access tokens are bound to the client's certificate, and not to its proof key."""
+        return isinstance(self.sender_constraint, CertificateBound)
 
     @property
     @enforces("FAPI2-SP-5.2.2.1-3", "FAPI2-SP-5.3.3.1-7")

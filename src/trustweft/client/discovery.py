@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.client.configuration import CertificateBound, Dpop, PrivateKeyJwt
+from trustweft.client.federation import server_from_chain
 from trustweft.crypto import jws
 from trustweft.crypto.keys import NO_KEY, KeySet
 from trustweft.protocol.metadata import ClientNeeds, read_server_metadata
@@ -59,8 +60,16 @@ class Discovery:
         """Return the server's metadata; its issuer is the configured one, octet for octet.
 
         Raises:
-            Reject: ``client.discovery-failed`` or ``metadata.*``.
+            Reject: ``client.*`` or ``metadata.*``.
         """
+        chain = self._configuration.server_chain
+        if chain is not None:
+            return server_from_chain(
+                chain,
+                issuer=self._configuration.checked_issuer,
+                needs=_needs_of(self._configuration),
+                now=self._clock.now(),
+            )
         if self._metadata is None or not 0 <= self._since(self._metadata_fetched_at) < METADATA_LIFETIME:
             issuer = self._configuration.checked_issuer
             known = well_known_urls(issuer)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from trustweft.crypto.algorithms import canonical_algorithm
+from trustweft.protocol.federation_jwt import is_entity_identifier
 from trustweft.protocol.mtls import MUTUAL_TLS_METHODS
 from trustweft.protocol.oauth import parse_scope
 from trustweft.protocol.rar_registration import read_registered_details, read_registered_types
@@ -212,20 +213,28 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
 
 
 @enforces("FAPI2-SP-6.7-p2", "RFC9700-2.6-p3", "RFC9700-4.15.1-p1.1", "RFC9700-4.15.1-p1.2", "RFC9068-5-p2")
-def _client_id(value: object) -> str:
-    # Without a dot, which every subject identifier has: whoever is named by one is never the other.
-    if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):
+def _client_id(value: object, *, federated: bool) -> str:
+    # Without a dot, which every subject identifier has: whoever is named by one is never the other. An Entity
+    # Identifier has dots, but begins as no subject does (OpenID Federation 1.0 section 12.1).
+    fits = (
+        is_entity_identifier(value) if federated else isinstance(value, str) and _CLIENT_ID.fullmatch(value)
+    )
+    if not isinstance(value, str) or not fits:
         raise CLIENT_ID.reject(f"{value!r:.100}")
     return value
 
 
-def read_client_metadata(document: Mapping[str, object]) -> ClientMetadata:
+def read_client_metadata(document: Mapping[str, object], *, federated: bool = False) -> ClientMetadata:
     """Read a client's metadata.
+
+    Args:
+        document: what is to be registered, or was.
+        federated: whether a Trust Chain registers it, under its Entity Identifier; nobody else may have such a name.
 
     Raises:
         Reject: ``client-metadata.*``.
     """
-    client_id = _client_id(document.get("client_id"))  # (1)
+    client_id = _client_id(document.get("client_id"), federated=federated)  # (1)
     names = [_name(document, member) for member in ("client_name", "organization_name")]  # (2)
     method = _check_authentication(document)  # (3)
     algorithm = _algorithm(document, "token_endpoint_auth_signing_alg")  # (4)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from trustweft.crypto.keys import KeySet
+from trustweft.protocol.federation_registration import registration_expiry
 from trustweft.protocol.mtls import RegisteredCertificates, read_registered_certificates
 from trustweft.protocol.registration import ClientMetadata, read_client_metadata
 from trustweft.runtime.strict_json import load_object
@@ -47,26 +49,34 @@ class RegisteredClient:
 
     Attributes:
         published: its keys, ready for use, where they are registered by value; see ``server.client_keys`` otherwise.
+        expires_at: when its registration ends by itself, as one that a Trust Chain made does.
     """
 
     client_id: str
     metadata: ClientMetadata
     published: PublishedKeys | None
+    expires_at: float = math.inf
 
 
-async def find_client(store: ServerStore, client_id: str) -> RegisteredClient | None:
-    """Return the client as it is registered now; a change in the store is seen by the next request."""
+async def find_client(store: ServerStore, client_id: str, *, now: float) -> RegisteredClient | None:
+    """Return the client as it is registered now; a change in the store is seen by the next request.
+
+    One whose registration has ended is none.
+    """
     stored = await store.find_client(client_id)
-    return None if stored is None else _read(client_id, stored)
+    client = None if stored is None else _read(client_id, stored)
+    return client if client is not None and now < client.expires_at else None
 
 
 @lru_cache(maxsize=1024)
 def _read(client_id: str, stored: bytes) -> RegisteredClient:
     """Parsing keys costs as much as a verification; the stored octets themselves are the cache key."""
-    metadata = read_client_metadata(load_object(stored, limit=MAXIMUM_METADATA))
+    document = load_object(stored, limit=MAXIMUM_METADATA)
+    expires_at = registration_expiry(document)
+    metadata = read_client_metadata(document, federated=expires_at is not None)
     method = metadata.token_endpoint_auth_method
     published = None if metadata.jwks is None else read_published_keys(metadata.jwks, method=method)
-    return RegisteredClient(client_id, metadata, published)
+    return RegisteredClient(client_id, metadata, published, math.inf if expires_at is None else expires_at)
 
 
 def read_published_keys(jwks: Mapping[str, object], *, method: str) -> PublishedKeys:

@@ -26,6 +26,7 @@ PATHS: Final = {
     "registration_recovery": "/register/recovery",
     "jwks": "/jwks",
     "interaction": "/interaction",
+    "federation_registration": "/federation/registration",
 }
 
 

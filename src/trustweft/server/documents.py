@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trustweft.crypto.algorithms import ALGORITHMS, canonical_algorithm
+from trustweft.protocol.federation_requests import WELL_KNOWN
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.metadata import ServerDescription, create_server_metadata, well_known_urls
 from trustweft.protocol.oidc import CLAIMS_OF_SCOPE
 from trustweft.protocol.registration import AUTHENTICATION_METHODS
 from trustweft.server.config import PATHS
+from trustweft.server.federation_statement import OwnStatement
 
 if TYPE_CHECKING:
     from trustweft.server.exchange import Deployment
@@ -39,6 +41,13 @@ class Documents:
         )
         self._algorithms, self._metadata = deployment.keys.algorithms, _metadata(deployment)
         self._public, self._key_set = deployment.keys.public_jwks(), _key_set(deployment)
+        self._statement = (
+            None
+            if deployment.federation is None
+            else OwnStatement(
+                deployment, deployment.federation, lambda: create_server_metadata(_describe(deployment))
+            )
+        )
 
     def find(self, path: str) -> HttpResponse | None:
         """Return the document at this path."""
@@ -46,6 +55,8 @@ class Documents:
             return self._current_key_set()
         if path in self._metadata_paths:
             return self._current_metadata()
+        if path == WELL_KNOWN and self._statement is not None:
+            return self._statement.current()
         return self._home if path == "/" else None
 
     def _current_metadata(self) -> HttpResponse:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trustweft.protocol.client_assertion import ClientAssertion, UnverifiedAssertion
     from trustweft.protocol.dpop import Proof
     from trustweft.protocol.dpop_nonces import Nonces
+    from trustweft.protocol.federation_chain import TrustChain
+    from trustweft.protocol.federation_registration import FederatedClient
     from trustweft.protocol.http import HttpRequest, HttpResponse
     from trustweft.protocol.oauth import Form
     from trustweft.protocol.par import RequestUri
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from trustweft.server.client_keys import ClientKeys
     from trustweft.server.clients import PublishedKeys, RegisteredClient
     from trustweft.server.config import ServerConfig
+    from trustweft.server.federation import Federation
     from trustweft.server.login.passkeys import NewPasskey, PasskeyUse
     from trustweft.server.login.passwords import Passwords
     from trustweft.server.pages import Pages
@@ -76,6 +79,7 @@ class Deployment:
     observer: Observer
     detail_types: DetailTypes = field(default_factory=DetailTypes)
     registrations: Registrations | None = None  # None where clients cannot register themselves
+    federation: Federation | None = None
 
     def with_profile(self, profile: Profile) -> Deployment:
         """Return the same with another profile, and with nonces that change as often as it says."""
@@ -99,6 +103,7 @@ class Exchange:
         "assertion",
         "authentication",
         "authorization_code",
+        "chain",
         "client",
         "client_id",
         "client_keys",
@@ -110,6 +115,7 @@ class Exchange:
         "details",
         "dpop_jkt",
         "endpoint",
+        "federated",
         "form",
         "grant",
         "grant_type",
@@ -144,6 +150,7 @@ class Exchange:
         "scope",
         "signed_request",
         "statement",
+        "statements",
         "submitted",
         "user",
     )
@@ -202,6 +209,9 @@ class Exchange:
         bytes  # the metadata as it is kept: save_registration, read_registration, replace_registration
     )
     registration_token: str  # of the registration from now on: with the same
+    statements: tuple[str, ...]  # read_registration_request
+    chain: TrustChain  # resolve_registration
+    federated: FederatedClient  # register_explicitly
 
     def __init__(self, deployment: Deployment, *, endpoint: str, request: HttpRequest) -> None:
         self.deployment = deployment

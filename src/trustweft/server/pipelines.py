@@ -41,6 +41,7 @@ from trustweft.server.checks.dpop import (
     read_dpop_proof,
     remember_dpop_proof,
 )
+from trustweft.server.checks.federation import register_federated_client
 from trustweft.server.checks.form import check_method_post, read_form, refuse_duplicates
 from trustweft.server.checks.grant_type import check_client_may_use_grant_type, read_grant_type
 from trustweft.server.checks.interaction import (
@@ -80,6 +81,13 @@ from trustweft.server.checks.registration import (
 from trustweft.server.checks.replay import refuse_replays
 from trustweft.server.checks.scope import check_requested_scope, keep_offered_scope
 from trustweft.server.endpoints.authorization import open_interaction
+from trustweft.server.endpoints.federation import (
+    answer_federation_registration,
+    check_federation,
+    read_registration_request,
+    register_explicitly,
+    resolve_registration,
+)
 from trustweft.server.endpoints.introspection import (
     answer_introspection,
     check_introspected_audience,
@@ -144,6 +152,7 @@ __all__ = ["PIPELINES"]
 _FORM: Final = (check_method_post, read_form, refuse_duplicates)
 _CLIENT: Final = (
     read_client_credentials,
+    register_federated_client,
     find_client,
     find_client_keys,
     verify_client_assertion,
@@ -311,6 +320,14 @@ PIPELINES: Final[Pipelines] = {
         answer_client_information,
     ),
     "client_configuration:DELETE": (verify_kept_certificate, remove_registration),
+    "federation_registration": (
+        check_federation,
+        check_method_post,
+        read_registration_request,
+        resolve_registration,
+        register_explicitly,
+        answer_federation_registration,
+    ),
     # Login, consent and passkeys, at the browser: see login/pipelines.py.
     **INTERACTION_PIPELINES,
 }

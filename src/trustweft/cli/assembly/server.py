@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities, revocation_lists
+from trustweft.cli.assembly.federation import assemble_federation
 from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
@@ -166,6 +167,14 @@ def _deploy(
         detail_types=read_detail_types(base, settings.server.authorization_details_types),
         registrations=registrations(
             settings.registration, tls_policy(profile), base=base, surroundings=surroundings
+        ),
+        federation=assemble_federation(
+            settings.federation,
+            organization_name=settings.server.organization_name,
+            future_tolerance=profile.limits.future_tolerance,
+            policy=tls_policy(profile),
+            base=base,
+            surroundings=surroundings,
         ),
     )
 

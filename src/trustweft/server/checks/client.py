@@ -33,7 +33,7 @@ async def find_client(exchange: Exchange) -> None:
     One whose ways the profile does not allow is as good as none.
     """
     claimed = exchange.client_id
-    client = await clients.find_client(exchange.deployment.store, claimed)
+    client = await clients.find_client(exchange.deployment.store, claimed, now=exchange.now)
     if client is None:
         raise UNKNOWN.reject(f"client_id={claimed[:80]!r}")
     beyond = clients.ways_beyond(exchange.deployment.profile.limits, client.metadata)

@@ -85,7 +85,7 @@ def read_authorization_parameters(exchange: Exchange) -> None:
 
 async def find_authorizing_client(exchange: Exchange) -> None:
     """The client is registered now."""
-    client = await clients.find_client(exchange.deployment.store, exchange.client_id)
+    client = await clients.find_client(exchange.deployment.store, exchange.client_id, now=exchange.now)
     if client is None:
         raise CLIENT_UNKNOWN.reject(repr(exchange.client_id)[:80])
     exchange.client = client

@@ -134,7 +134,11 @@ async def find_software_to_recover(exchange: Exchange) -> None:
     found = await exchange.deployment.store.find_registered_software(
         directory=statement.issuer, software_id=statement.software_id, now=exchange.now
     )
-    client = None if found is None else await clients.find_client(exchange.deployment.store, found.client_id)
+    client = (
+        None
+        if found is None
+        else await clients.find_client(exchange.deployment.store, found.client_id, now=exchange.now)
+    )
     if found is None or client is None:
         raise NOT_REGISTERED.reject(statement.software_id)
     exchange.registration, exchange.client, exchange.client_id = found, client, found.client_id
@@ -164,7 +168,7 @@ async def find_own_registration(exchange: Exchange) -> None:
     found = await store.find_registration(client_id, now=exchange.now)
     if found is None or found.token != digest_of(exchange.presented.token):
         raise TOKEN.reject(f"client_id={client_id[:80]!r}", headers=_CHALLENGE)
-    client = await clients.find_client(store, client_id)
+    client = await clients.find_client(store, client_id, now=exchange.now)
     if client is None:  # it went between the two questions
         raise TOKEN.reject(f"client_id={client_id[:80]!r} is gone", headers=_CHALLENGE)
     exchange.registration, exchange.client, exchange.client_id = found, client, client_id

@@ -91,7 +91,7 @@ async def find_interaction_request(exchange: Exchange) -> None:
 async def find_interaction_client(exchange: Exchange) -> None:
     """The client is still registered: whoever was removed in the meantime gets nothing."""
     exchange.client_id = exchange.interaction.client_id
-    client = await clients.find_client(exchange.deployment.store, exchange.client_id)
+    client = await clients.find_client(exchange.deployment.store, exchange.client_id, now=exchange.now)
     if client is None:
         raise CLIENT_GONE.reject(exchange.client_id)
     exchange.client = client
