@@ -239,7 +239,8 @@ def _tell(proof: Proof) -> None:
                 f"  {finding.name}, {finding.goal} ({finding.residual.section}): {finding.residual.condition}"
             )
     for run in proof.unused:
-        click.echo(f"\nNever possible here: {run}.")
+        attacker = run.split(" ", maxsplit=1)[0].upper()
+        click.echo(f"\n{attacker} was let in, and found nothing here to read or to change.")
 
 
 def _heading(finding: Finding) -> str:

@@ -122,6 +122,7 @@ def examine(
     residuals: Sequence[Residual] = (),
     attacks_per_cell: int = 2,
     known: Sequence[Finding] = (),
+    accepted: dict[str, list[Runs]] | None = None,
 ) -> list[Cell]:
     """Return the cells for these mechanisms, goal by goal, small sets of attackers first.
 
@@ -133,13 +134,20 @@ def examine(
         residuals: what the profile accepts.
         known: attacks in fewer sessions with the same mechanisms: more sessions take none of them away.
         attacks_per_cell: how many attacks that nothing accepts are looked for in one cell.
+        accepted: every run that was seen and is accepted, by goal, likewise; those that are found here are added.
     """
+    accepted = {} if accepted is None else accepted
     searched = _Searched(mechanisms, bound, residuals, attacks_per_cell)
     sets = combinations(attackers)
     return [
         cell
         for goal in goals
-        for cell in searched.column(goal, sets, [finding for finding in known if finding.goal == goal])
+        for cell in searched.column(
+            goal,
+            sets,
+            [finding for finding in known if finding.goal == goal],
+            accepted.setdefault(goal, []),
+        )
     ]
 
 
@@ -171,11 +179,13 @@ class _Searched:
         self._accepted: list[Runs] = []
         self._hidden: dict[frozenset[str], _Searched] = {}
 
-    def column(self, goal: str, sets: Sequence[tuple[str, ...]], known: list[Finding]) -> list[Cell]:
+    def column(
+        self, goal: str, sets: Sequence[tuple[str, ...]], known: list[Finding], accepted: list[Runs]
+    ) -> list[Cell]:
         """Return the cells of one goal; ``sets`` come small ones first, and the last one has all attackers."""
         cells: list[Cell] = []
         self._seeded = bool(known)
-        self._accepted = [Runs([finding.trace for finding in known if finding.residual])]
+        self._accepted = accepted
         self._hidden = {}
         nothing_more = False
         for _, group in itertools.groupby(sets, key=len):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trustweft.profile.mechanisms import Mechanism
     from trustweft.threats.fixes import Fix, Safe
     from trustweft.threats.matrix import Finding, Verdict
-    from trustweft.threats.traces import Trace
+    from trustweft.threats.traces import Runs, Trace
 
 __all__ = ["ASSUMPTIONS", "Proof", "Subject", "changed", "prove", "variants"]
 
@@ -236,6 +236,7 @@ def prove(
             matrices.append(with_other_mechanisms(searched[twin], mechanisms))
             continue
         known: list[Finding] = []
+        accepted: dict[str, list[Runs]] = {}
         # What a few sessions show need not be looked for among many.
         for size in dict.fromkeys((DEFAULT, bound)) if bound == DEEP else (bound,):
             cells = examine(
@@ -246,6 +247,7 @@ def prove(
                 residuals=subject.residuals,
                 attacks_per_cell=attacks_per_cell,
                 known=known,
+                accepted=accepted,
             )
             known = list(dict.fromkeys(finding for cell in cells for finding in cell.findings))
         searched[mechanisms] = cells
