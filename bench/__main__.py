@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bench.cores import choose_cores, on_core
+from bench.evidence import evidence_lines, measure_evidence
 from bench.guards import GUARD_VARIANTS, PEER
 from bench.loader import LoaderError
 from bench.machine import describe_machine, describe_prover_machine
@@ -43,9 +44,18 @@ QUICK: Final = 10  # a tenth of everything
 @click.option("--only", default="", help="Measure only the rows whose name has this in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every round instead of tables.")
 @click.option("--prover", is_flag=True, help="Measure the prover on each profile, and nothing else.")
+@click.option("--evidence", is_flag=True, help="Measure the evidence log, and nothing else.")
 @click.option("--node", type=click.Path(path_type=Path, exists=True), help="The Node to run the peers with.")
 def main(
-    *, rounds: int, requests: int, quick: bool, only: str, as_json: bool, prover: bool, node: Path | None
+    *,
+    rounds: int,
+    requests: int,
+    quick: bool,
+    only: str,
+    as_json: bool,
+    prover: bool,
+    evidence: bool,
+    node: Path | None,
 ) -> None:
     r"""Compare server and guard with independent peers and with the bare cryptography, on one core.
 
@@ -56,6 +66,11 @@ def main(
       script/bench --quick --json > result.json
       script/bench --prover --rounds 3
     """
+    if evidence:
+        _measure_evidence(
+            rounds=rounds, entries=max(requests // QUICK, 16) if quick else requests, as_json=as_json
+        )
+        return
     if prover:
         _prove(rounds=rounds, only=only, as_json=as_json)
         return
@@ -96,6 +111,14 @@ def _prove(*, rounds: int, only: str, as_json: bool) -> None:
         click.echo(json.dumps({"machine": machine, "results": [asdict(each) for each in results]}, indent=1))
     else:
         click.echo("\n".join([*machine_lines(machine), "", *prover_lines(results)]))
+
+
+def _measure_evidence(*, rounds: int, entries: int, as_json: bool) -> None:
+    results = measure_evidence(rounds=rounds, entries=entries)
+    if as_json:
+        click.echo(json.dumps([result._asdict() for result in results], indent=1))
+    else:
+        click.echo("\n".join(evidence_lines(results)))
 
 
 def _installed_node() -> Path:

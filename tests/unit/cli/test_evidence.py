@@ -115,7 +115,9 @@ def test_the_manual_shows_what_the_commands_print(
 ) -> None:
     """Every example of docs/evidence.md, but for keys and hashes, which are new each time."""
     monkeypatch.chdir(data)
-    for command, shown in re.findall(r"```console\n\$ trustweft evidence (.*)\n((?:.*\n)*?)```", MANUAL):
+    found = re.findall(r"```console\n\$ trustweft evidence (.*)\n((?:.*\n)*?)```", MANUAL)
+    assert len(found) == 5
+    for command, shown in found:
         if "receipt-forged" in command:
             forged = exported.read_bytes().replace(b'"type":"receipt"', b'"type":"refusal"')
             (data / "receipt-forged.jsonl").write_bytes(forged)
