@@ -63,11 +63,15 @@ class LogWriter:
         self._signer = str(NoteKey(origin, key.public_key().public_bytes_raw()))
         self._lock = _lock(path)
         try:
-            self._connection = _connect(path, "rw")
+            self._connection = _connect(path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        try:
             self._prepare(path)
             self._frontier = self._read_frontier()
         except BaseException:
-            os.close(self._lock)
+            self.close()
             raise
 
     @property
@@ -90,9 +94,11 @@ class LogWriter:
             with _transaction(self._connection):
                 self._insert(first, entries, contents)
                 note = self._sign()
-        except sqlite3.Error as cause:
-            self._frontier = self._read_frontier()
-            raise EvidenceFileError(f"the evidence log cannot be written: {cause}") from cause
+        except BaseException as cause:
+            self._frontier = self._read_frontier()  # what the file says, whatever became of the commit
+            if isinstance(cause, sqlite3.Error):
+                raise EvidenceFileError(f"the evidence log cannot be written: {cause}") from cause
+            raise
         return first, note
 
     def close(self) -> None:
@@ -119,7 +125,7 @@ class LogWriter:
         return note
 
     def _read_frontier(self) -> Frontier:
-        (size,) = self._connection.execute("SELECT count(*) FROM entry").fetchone()
+        (size,) = self._connection.execute("SELECT coalesce(max(number) + 1, 0) FROM entry").fetchone()
         query = "SELECT hash FROM node WHERE level = ? AND number = ?"
         return Frontier(size, lambda level, number: _one(self._connection.execute(query, (level, number))))
 
@@ -149,9 +155,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.is_file():
         raise EvidenceFileError(f"there is no evidence log at {path}")
-    connection = _connect(
-        path, "rw"
-    )  # a reader of a write-ahead log shares its index, which is a file as well
+    connection = _connect(path)  # not read-only: readers of a write-ahead log share its index, a file as well
     connection.execute("PRAGMA query_only = ON")
     try:
         _check(connection, path)
@@ -167,6 +171,7 @@ def _lock(path: Path) -> int:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         # A file of its own: SQLite has locks of another kind on the file itself.
         lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _sync_directory(path.parent)
     except OSError as cause:
         raise EvidenceFileError(f"{path}: {cause.strerror}") from cause
     try:
@@ -177,9 +182,18 @@ def _lock(path: Path) -> int:
     return lock
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _sync_directory(path: Path) -> None:
+    """See that the file's name is on the disk as well."""
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
     )
     try:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF"):

@@ -194,6 +194,21 @@ def test_a_tree_does_not_shrink() -> None:
         verify_consistency(2, 1, EMPTY_ROOT, EMPTY_ROOT, [])
 
 
+def test_a_proof_costs_no_more_than_the_tree_is_high() -> None:
+    """Look-ups grow with the square of the height at most, and an append makes two nodes at most on average."""
+    tree = Tree([number.to_bytes(2) for number in range(4095)])
+    assert len(tree.nodes) < 2 * 4095
+    asked: list[tuple[int, int]] = []
+
+    def node(level: int, number: int) -> bytes:
+        asked.append((level, number))
+        return tree.node(level, number)
+
+    inclusion_proof(1234, 4095, node)
+    consistency_proof(1233, 4095, node)
+    assert len(asked) < 12 * 12
+
+
 @given(st.integers(1, 300), st.data())
 def test_a_frontier_that_is_read_back_goes_on_as_before(size: int, data: st.DataObject) -> None:
     """Restarts change nothing."""
