@@ -15,6 +15,7 @@ import click
 
 from bench.cores import choose_cores, on_core
 from bench.directory import directory_lines, measure_directory
+from bench.evidence import evidence_lines, measure_evidence
 from bench.guards import GUARD_VARIANTS, PEER
 from bench.loader import LoaderError
 from bench.machine import describe_machine, describe_prover_machine
@@ -45,6 +46,7 @@ QUICK: Final = 10  # a tenth of everything
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every round instead of tables.")
 @click.option("--prover", is_flag=True, help="Measure the prover on each profile, and nothing else.")
 @click.option("--directory", is_flag=True, help="Measure the directory's changes and feed, and nothing else.")
+@click.option("--evidence", is_flag=True, help="Measure the evidence log, and nothing else.")
 @click.option("--node", type=click.Path(path_type=Path, exists=True), help="The Node to run the peers with.")
 def main(  # one function for one command
     *,
@@ -55,6 +57,7 @@ def main(  # one function for one command
     as_json: bool,
     prover: bool,
     directory: bool,
+    evidence: bool,
     node: Path | None,
 ) -> None:
     r"""Compare server and guard with independent peers and with the bare cryptography, on one core.
@@ -69,6 +72,11 @@ def main(  # one function for one command
     """
     if directory:
         _measure_directory(rounds=rounds, as_json=as_json)
+        return
+    if evidence:
+        _measure_evidence(
+            rounds=rounds, entries=max(requests // QUICK, 16) if quick else requests, as_json=as_json
+        )
         return
     if prover:
         _prove(rounds=rounds, only=only, as_json=as_json)
@@ -119,6 +127,14 @@ def _measure_directory(*, rounds: int, as_json: bool) -> None:
         click.echo(json.dumps({"machine": machine, "results": [asdict(each) for each in results]}, indent=1))
     else:
         click.echo("\n".join([*machine_lines(machine), "", *directory_lines(results)]))
+
+
+def _measure_evidence(*, rounds: int, entries: int, as_json: bool) -> None:
+    results = measure_evidence(rounds=rounds, entries=entries)
+    if as_json:
+        click.echo(json.dumps([result._asdict() for result in results], indent=1))
+    else:
+        click.echo("\n".join(evidence_lines(results)))
 
 
 def _installed_node() -> Path:
