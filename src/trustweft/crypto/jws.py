@@ -28,6 +28,7 @@ __all__ = ["MAXIMUM_TOKEN", "Unverified", "parse", "sign", "verify"]
 
 MAXIMUM_TOKEN: Final = 16_384
 MAXIMUM_HEADER: Final = 8_192  # a DPoP header that embeds an RSA-4096 key takes about 1,000
+SMALL_HEADER: Final = 11_000  # characters: 8 KiB and their base64url
 _SEGMENTS: Final = 3
 
 TOO_LARGE = reason("jws.too-large", error="invalid_request", public="The signed token is too large.")
@@ -79,18 +80,24 @@ class Unverified(msgspec.Struct, frozen=True):
             Reject: ``jws.bad-payload`` or ``json.*``.
         """
         try:
-            return load_object(decode_base64url(self.payload_segment), limit=MAXIMUM_TOKEN)
+            # The token was bounded when it was parsed.
+            return load_object(decode_base64url(self.payload_segment), limit=len(self.payload_segment))
         except ValueError as cause:
             raise BAD_PAYLOAD.reject(str(cause)) from cause
 
 
-def parse(token: str) -> Unverified:
+def parse(token: str, *, limit: int = MAXIMUM_TOKEN, header_limit: int = MAXIMUM_HEADER) -> Unverified:
     """Read the shape and the header of a compact JWS.
+
+    Args:
+        token: from outside.
+        limit: characters that it may have; more only where a specification puts whole documents into it.
+        header_limit: octets that its header may have.
 
     Raises:
         Reject: ``jws.*``, or ``json.*`` for the header.
     """
-    if len(token) > MAXIMUM_TOKEN:
+    if len(token) > limit:
         raise TOO_LARGE.reject(f"{len(token)} characters")
     segments = token.split(".")
     if len(segments) != _SEGMENTS:
@@ -100,7 +107,9 @@ def parse(token: str) -> Unverified:
         signature = decode_base64url(signature_segment)
     except ValueError as cause:
         raise MALFORMED.reject("signature") from cause
-    header, algorithm, kind, key_id = _read_header(header_segment)
+    # A header that carries documents is not kept.
+    read = _read_header if len(header_segment) <= SMALL_HEADER else _read_header.__wrapped__
+    header, algorithm, kind, key_id = read(header_segment, header_limit)
     signed = token[: len(header_segment) + 1 + len(payload_segment)]
     if not signed.isascii():
         raise MALFORMED.reject("payload")
@@ -111,10 +120,10 @@ def parse(token: str) -> Unverified:
 
 @lru_cache(maxsize=1024)
 @enforces("FAPI2-SP-5.4.1-1.2", "FAPI2-SP-5.4.1-1.3")
-def _read_header(segment: str) -> tuple[Mapping[str, object], str, str, str | None]:
+def _read_header(segment: str, limit: int) -> tuple[Mapping[str, object], str, str, str | None]:
     """Read a header; the same few headers come with most tokens, hence the cache (refusals are not kept)."""
     try:
-        header = load_object(decode_base64url(segment), limit=MAXIMUM_HEADER)
+        header = load_object(decode_base64url(segment), limit=limit)
     except ValueError as cause:
         raise BAD_HEADER.reject(str(cause)) from cause
     if "crit" in header:  # we understand no extension, so every crit is a refusal (RFC 7515 section 4.1.11)
