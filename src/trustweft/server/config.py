@@ -26,6 +26,7 @@ PATHS: Final = {
     "registration_recovery": "/register/recovery",
     "jwks": "/jwks",
     "interaction": "/interaction",
+    "ecosystem_events": "/ecosystem/events",
 }
 
 
