@@ -156,7 +156,7 @@ async def _takes_part_no_more(stage: Stage, effect: Effect) -> object:
     member = make_member(stage.clock)
     member.directory.say("software:moneyview", effect, cause="revoked")
     assert await member.reader.poll()
-    participation = Participation(member.reader, ParticipationConfig(), receiver=member.receiver)
+    participation = Participation(member.reader, ParticipationConfig())
     stage.guard.protection = replace(stage.protection, participation=participation)
     return await stage.guard.verify(stage.request(), scope=NEEDED)
 

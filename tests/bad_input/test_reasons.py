@@ -551,7 +551,7 @@ async def _at_the_bank(world: World, effect: Effect) -> Answer:
     member = make_member(world.authority.clock)
     member.directory.say("software:moneyview", effect, cause="revoked")
     assert await member.reader.poll()
-    participation = Participation(member.reader, ParticipationConfig(), receiver=member.receiver)
+    participation = Participation(member.reader, ParticipationConfig())
     harbour = make_harbour(world.authority, participation=participation)
     return await harbour.send(await harbour.call("GET", "/accounts"))
 

@@ -6,6 +6,10 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from trustweft.cli.directory_settings import (  # msgspec resolves the annotations at run time
+    ResourceDirectory,  # noqa: TC001
+    ServerDirectory,  # noqa: TC001
+)
 from trustweft.crypto.key_watch import ROTATE_AFTER_DAYS
 from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
 from trustweft.server.registrations import RegistrationRules
@@ -208,6 +212,7 @@ class ServerSettings(_Settings, frozen=True):
     certificate_revocation: CertificateRevocationSettings = CertificateRevocationSettings()
     client_keys: ClientKeySettings = ClientKeySettings()
     registration: RegistrationSettings | None = None
+    directory: ServerDirectory | None = None
     profile: str = "fapi2-security"
     applied_profile: str | None = None
     without_mechanisms: tuple[str, ...] = ()
@@ -259,6 +264,7 @@ class ResourceSettings(_Settings, frozen=True):
     tls: TlsSettings
     storage: StorageSettings  # replay memory
     revocation: RevocationSettings
+    directory: ResourceDirectory | None = None
     proxy: ProxySettings | None = None
     customers: dict[str, str] = {}
     payments: str = "payments.sqlite"

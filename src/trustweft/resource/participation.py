@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trustweft.net.asgi import application
 from trustweft.net.event_receiver import EVENTS_PATH
 from trustweft.net.status_reader import DATA, PAYMENTS
 from trustweft.protocol.ecosystem_status import subject_of
+from trustweft.protocol.security_event import TOKEN_LIMIT
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from trustweft.net.asgi import Application, Message, Receive, Send
     from trustweft.net.event_receiver import EventReceiver
     from trustweft.net.status_reader import StatusReader
     from trustweft.protocol.access_token import AccessToken
-    from trustweft.protocol.http import HttpRequest, HttpResponse
     from trustweft.protocol.offboarding import Order
+    from trustweft.runtime.observability import Observer
 
-__all__ = ["EVENTS_PATH", "Participation", "ParticipationConfig", "clean_up"]
+__all__ = ["EVENTS_PATH", "Participation", "ParticipationConfig", "clean_up", "with_events"]
 
 SUSPENDED = reason(
     "guard.participant-suspended",
@@ -59,10 +62,9 @@ class ParticipationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 class Participation:
     """What the guard asks."""
 
-    def __init__(self, reader: StatusReader, config: ParticipationConfig, *, receiver: EventReceiver) -> None:
+    def __init__(self, reader: StatusReader, config: ParticipationConfig) -> None:
         self._reader = reader
         self._config = config
-        self._receiver = receiver
         self._own = (subject_of("brand", config.issuer_brand), subject_of("api", config.api))
 
     def check(self, token: AccessToken, *, scope: Sequence[str], kinds: Sequence[str]) -> None:
@@ -102,9 +104,22 @@ class Participation:
             for role in {self._config.roles[name] for name in scope if name in self._config.roles}:
                 yield subject_of("role", f"{organisation}~{role}")
 
-    async def respond(self, request: HttpRequest) -> HttpResponse:
-        """Answer a delivery of the directory at ``EVENTS_PATH``."""
-        return await self._receiver.respond(request)
+
+def with_events(app: Application, receiver: EventReceiver, *, observer: Observer) -> Application:
+    """Return ``app`` with the address at which the directory's events arrive; the guard is not asked for these."""
+    events = application(
+        receiver.respond,
+        participant="resource",
+        observer=observer,
+        body_limit=TOKEN_LIMIT,
+        endpoint_of=lambda _path: "ecosystem_events",
+    )
+
+    async def respond(scope: Message, receive: Receive, send: Send) -> None:
+        theirs = scope["type"] == "http" and scope["path"] == EVENTS_PATH
+        await (events if theirs else app)(scope, receive, send)
+
+    return respond
 
 
 async def clean_up(_order: Order) -> dict[str, int]:

@@ -24,7 +24,7 @@ async def guarded() -> tuple[Stage, Member]:
     member = make_member(stage.clock)
     member.directory.say("software:moneyview", "active")
     assert await member.reader.poll()
-    participation = Participation(member.reader, CONFIG, receiver=member.receiver)
+    participation = Participation(member.reader, CONFIG)
     stage.guard.protection = replace(stage.protection, participation=participation)
     return stage, member
 
