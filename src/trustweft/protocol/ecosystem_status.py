@@ -45,7 +45,7 @@ Cause = Literal["suspended", "withdrawn", "revoked", "lapsed", "compromised", "r
 
 STATUS_TYPE: Final = "ecosystem-status+jwt"
 MAXIMUM_LIFETIME: Final = 300.0  # our choice: what was signed cannot be called back
-LIST_LIMIT: Final = 524_288  # characters; our choice: some thousand subjects, and never a megabyte
+LIST_LIMIT: Final = 917_504  # characters; our choice: some six thousand subjects, and never a megabyte
 MAXIMUM_REVISION: Final = 2**53 - 1  # beyond it JSON readers disagree about a number (RFC 8259 section 6)
 MAXIMUM_PARENTS: Final = 64  # our choice
 _ERROR: Final = "invalid_request"
