@@ -48,7 +48,7 @@ QUICK: Final = 10  # a tenth of everything
 @click.option("--directory", is_flag=True, help="Measure the directory's changes and feed, and nothing else.")
 @click.option("--evidence", is_flag=True, help="Measure the evidence log, and nothing else.")
 @click.option("--node", type=click.Path(path_type=Path, exists=True), help="The Node to run the peers with.")
-def main(  # one function for one command
+def main(  # noqa: PLR0913  # one option of the command each
     *,
     rounds: int,
     requests: int,

@@ -17,16 +17,20 @@ from mutations import (
     rewrite,
     sign_with,
 )
+from support.participants import make_member
 from trustweft.crypto import jws
 from trustweft.crypto.keys import LocalSigner, generate_private_key, private_jwk, public_jwk, thumbprint
 from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.protocol.access_token import Confirmation
 from trustweft.protocol.http import HttpRequest
 from trustweft.protocol.rar import create_authorization_detail
+from trustweft.resource.participation import Participation, ParticipationConfig
 from trustweft.runtime.encoding import sha256_base64url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from trustweft.protocol.ecosystem_status import Effect
 
 __all__ = ["ATTACKS", "CERTIFICATE", "FORM", "NEEDED", "Attack", "bound_to_certificate"]
 
@@ -146,6 +150,23 @@ async def _replays_elsewhere(stage: Stage) -> object:
 async def _is_revoked(stage: Stage) -> object:
     stage.revocations.revoked.add("token-1")
     return await stage.guard.verify(stage.request(), scope=NEEDED)
+
+
+async def _takes_part_no_more(stage: Stage, effect: Effect) -> object:
+    member = make_member(stage.clock)
+    member.directory.say("software:moneyview", effect, cause="revoked")
+    assert await member.reader.poll()
+    participation = Participation(member.reader, ParticipationConfig())
+    stage.guard.protection = replace(stage.protection, participation=participation)
+    return await stage.guard.verify(stage.request(), scope=NEEDED)
+
+
+async def _ended(stage: Stage) -> object:
+    return await _takes_part_no_more(stage, "ended")
+
+
+async def _suspended(stage: Stage) -> object:
+    return await _takes_part_no_more(stage, "suspended")
 
 
 async def _expires_while_remembered(stage: Stage) -> object:
@@ -295,6 +316,8 @@ REQUESTS = [
     sends("a nonce that is no ASCII", "dpop.nonce-stale", _proof(nonce="n\u00f6nce")),
     sends("an old nonce", "dpop.nonce-stale", _old_nonce),
     # check_status, remember_proof
+    Attack("a token of software that ended", "guard.participant-ended", _ended),
+    Attack("a token of suspended software", "guard.participant-suspended", _suspended),
     Attack("a revoked token", "guard.token-revoked", _is_revoked),
     Attack("a token revoked while it is remembered", "guard.token-revoked", _is_revoked_while_remembered),
     Attack("a token that expires while it is remembered", "access-token.expired", _expires_while_remembered),

@@ -18,6 +18,7 @@ from support.authority import make_authority
 from support.bombarding import all_endpoints
 from support.bombardment import bombard
 from support.details import PAYMENT, RATES, changed, detail, sent
+from support.ecosystem_stories import CHECKED, EcosystemStory
 from support.registration_stories import REGISTRATION_STORIES
 from support.requests import (
     code_request,
@@ -45,7 +46,7 @@ CHECKS = [
     (name, check.__name__) for name, pipeline in PIPELINES.items() for check in pipeline if name in PASSKEYS
 ]
 # Seen elsewhere: by test_a_weak_hash_is_made_anew_at_the_next_login, and by tests/unit/resource/test_guard_attacks.py.
-ELSEWHERE = {("login", "renew_password_hash"), ("guard", "check_details")}
+ELSEWHERE = {("login", "renew_password_hash"), ("guard", "check_details"), ("guard", "check_participation")}
 LOGGED_IN = {"passkeys", "passkey_registration_options", "passkey_registration"}
 
 
@@ -210,6 +211,16 @@ STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]
     "use_registration": (_registration_was_never_used, "registration.expired"),
     "refuse_too_many_passkeys": (_has_twenty, "passkey.too-many"),
 }
+
+
+def _reason_of(story: EcosystemStory) -> Callable[[Authority, str], Awaitable[str | None]]:
+    async def tell(authority: Authority, endpoint: str) -> str | None:
+        return (await story(authority, endpoint)).reason
+
+    return tell
+
+
+STORIES |= {check: (_reason_of(story), reason) for check, (story, reason) in CHECKED.items()}
 
 
 @asynccontextmanager

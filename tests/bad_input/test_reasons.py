@@ -21,7 +21,9 @@ from support.authority import CALLBACK, Authority, make_authority, make_certifie
 from support.bombarding import ENDPOINTS, outcome_of
 from support.details import ACCOUNTS, PAYMENT, changed, detail, sent
 from support.drafts import PROOF, TOKEN, Draft
+from support.ecosystem_stories import ENDINGS
 from support.harbour import make_harbour
+from support.participants import make_member
 from support.registration_stories import REGISTRATION_STORIES, RegistrationStory
 from support.requests import (
     access_token,
@@ -37,6 +39,7 @@ from support.visits import authorization_request, begin_visit, enrol_passkey, pu
 from trustweft.resource.introspecting import UNAVAILABLE as NO_STATUS
 from trustweft.resource.issuer_keys import UNAVAILABLE as NO_KEYS
 from trustweft.resource.memory import MemoryReplays
+from trustweft.resource.participation import Participation, ParticipationConfig
 from trustweft.runtime.encoding import encode_base64url
 from trustweft.server.login.rate_limit import PER_ADDRESS, PER_USERNAME
 from trustweft.store.errors import unavailable
@@ -44,6 +47,7 @@ from trustweft.store.errors import unavailable
 if TYPE_CHECKING:
     from support.harbour import Harbour
     from support.wire import Answer
+    from trustweft.protocol.ecosystem_status import Effect
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +71,7 @@ class World:
 
 
 Story = Callable[[World], Awaitable["Answer"]]
+Ending = Callable[[Authority], Awaitable["Answer"]]
 STORIES: Final[dict[str, Story]] = {}
 
 
@@ -527,6 +532,40 @@ for _reason, _told in REGISTRATION_STORIES.items():
         return await told(world.authority, "registration")
 
 
+# An ecosystem with a directory.
+
+
+for _ending, _tale in ENDINGS.items():
+
+    @story(_ending)
+    async def _participation(world: World, told: Ending = _tale) -> Answer:
+        return await told(world.authority)
+
+
+@story("ecosystem-events.not-offered")
+async def _an_event_where_no_directory_is_known(world: World) -> Answer:
+    return await world.authority.send(Draft("POST", "/ecosystem/events"))
+
+
+async def _at_the_bank(world: World, effect: Effect) -> Answer:
+    member = make_member(world.authority.clock)
+    member.directory.say("software:moneyview", effect, cause="revoked")
+    assert await member.reader.poll()
+    participation = Participation(member.reader, ParticipationConfig())
+    harbour = make_harbour(world.authority, participation=participation)
+    return await harbour.send(await harbour.call("GET", "/accounts"))
+
+
+@story("guard.participant-suspended")
+async def _suspended_software_at_the_bank(world: World) -> Answer:
+    return await _at_the_bank(world, "suspended")
+
+
+@story("guard.participant-ended")
+async def _software_that_ended_at_the_bank(world: World) -> Answer:
+    return await _at_the_bank(world, "ended")
+
+
 # The guard.
 
 
@@ -654,6 +693,10 @@ ELSEWHERE: Final = {
     "federated-client.": "a server that is a member of a federation: tests/unit/server/test_federation.py",
     "federation.": "a signed message between members of a federation: tests/unit/protocol/test_federation_*.py",
     "metadata-policy.": "a superior's policy meets an entity's metadata: tests/unit/protocol/test_metadata_policy.py",
+    "status.": "the directory's list, and its keys: tests/unit/net/test_status_reader.py",
+    "security-event.": "what the directory pushes: tests/unit/net/test_event_receiver.py",
+    "order.": "likewise, and tests/unit/protocol/test_offboarding.py",
+    "receipt.": "what the directory is sent: tests/unit/protocol/test_offboarding.py",
     "jwks.malformed": "a key set comes from an operator or an issuer: tests/unit/crypto",
 }
 PARTICIPANTS: Final = {"server", "resource", "protocol", "crypto", "net", "runtime", "store", "web"}
@@ -687,4 +730,4 @@ async def test_every_reason_of_server_and_guard_is_produced() -> None:
     for name in ENDPOINTS:
         seen |= (await outcome_of(name)).heard
     assert expected - elsewhere - seen == set()
-    assert elsewhere & set(STORIES) == {"introspection.not-a-resource-server"}
+    assert elsewhere & set(STORIES) == {"introspection.not-a-resource-server", "status.stale"}

@@ -8,6 +8,7 @@ import pytest
 
 from flows.test_tour_mutants import REGISTRATION
 from support.authority import make_authority
+from support.participants import join
 from support.registration_stories import REGISTRATION_STORIES, good_request
 from trustweft.server.pipeline import without
 from trustweft.server.pipelines import PIPELINES
@@ -15,6 +16,8 @@ from trustweft.server.pipelines import PIPELINES
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.authority import Authority
+    from trustweft.protocol.ecosystem_status import Effect
     from trustweft.server.pipeline import Pipelines
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +28,8 @@ REFUSED_FOR = {
     "check_registration_offered": "registration.not-offered",
     "count_registration_attempt": "registration.too-many-attempts",
     "check_software_standing": "software-statement.not-active",
+    "check_software_takes_part": "participation.ended",
+    "check_registered_takes_part": "participation.suspended",
     "verify_request_signature": "registration.bad-signature",
     "verify_proof_of_software": "registration.no-proof",
     "check_registered_ways": "registration.beyond-profile",
@@ -40,11 +45,27 @@ REFUSED_FOR = {
 }
 
 
+_SOFTWARE = ("planner", "budget")
+
+
+async def _told(authority: Authority, endpoint: str, effect: Effect) -> str | int:
+    """Let the directory speak of the software whose request is under way."""
+    draft, member = await good_request(authority, endpoint), await join(authority)
+    for client_id in [*_SOFTWARE, *(name for name, _ in await authority.store.list_clients())]:
+        member.directory.say(f"software:{client_id}", effect)
+    assert await member.reader.poll()
+    answer = await authority.send(draft)
+    return answer.reason or answer.status
+
+
 async def tell(directory: Path, endpoint: str, check: str, pipelines: Pipelines) -> str | int:
     """Return the reason that the check's story ends with, or the status where there is none."""
     authority = await make_authority(directory / "keys", pipelines=pipelines)
     try:
         reason = REFUSED_FOR.get(check)
+        if check in {"check_software_takes_part", "check_registered_takes_part"}:
+            effect: Effect = "ended" if check == "check_software_takes_part" else "suspended"
+            return await _told(authority, endpoint, effect)
         if reason in REGISTRATION_STORIES:
             answer = await REGISTRATION_STORIES[reason](authority, endpoint)
         else:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trustweft.net.asgi import Application
     from trustweft.protocol.rar import AuthorizationDetail
     from trustweft.resource.inspection import IssuerKeys
+    from trustweft.resource.participation import Participation
     from trustweft.resource.storage import ReplayMemory, RevocationSource
 
 __all__ = ["ACCOUNT", "ORDER", "Harbour", "make_harbour"]
@@ -97,6 +98,7 @@ def make_harbour(
     keys: IssuerKeys | None = None,
     revocations: RevocationSource | None = None,
     replays: ReplayMemory | None = None,
+    participation: Participation | None = None,
 ) -> Harbour:
     """Build the bank for this authority's people."""
     clock, entropy, limits = (
@@ -118,6 +120,7 @@ def make_harbour(
         future_tolerance=limits.future_tolerance,
         proof_maximum_age=limits.dpop_proof_max_age,
         detail_types=TYPES.definitions,
+        participation=participation,
     )
     customers = {user.subject: name for name, user in authority.people.items()}
     bank = create_bank(

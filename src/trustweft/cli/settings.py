@@ -6,6 +6,10 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from trustweft.cli.directory_settings import (  # msgspec resolves the annotations at run time
+    ResourceDirectory,  # noqa: TC001
+    ServerDirectory,  # noqa: TC001
+)
 from trustweft.crypto.key_watch import ROTATE_AFTER_DAYS
 from trustweft.protocol.federation_jwt import is_entity_identifier
 from trustweft.server.config import ServerConfig  # noqa: TC001  # msgspec resolves the annotations at run time
@@ -256,6 +260,7 @@ class ServerSettings(_Settings, frozen=True):
     client_keys: ClientKeySettings = ClientKeySettings()
     registration: RegistrationSettings | None = None
     federation: FederationSettings | None = None
+    directory: ServerDirectory | None = None
     profile: str = "fapi2-security"
     applied_profile: str | None = None
     without_mechanisms: tuple[str, ...] = ()
@@ -307,6 +312,7 @@ class ResourceSettings(_Settings, frozen=True):
     tls: TlsSettings
     storage: StorageSettings  # replay memory
     revocation: RevocationSettings
+    directory: ResourceDirectory | None = None
     proxy: ProxySettings | None = None
     customers: dict[str, str] = {}
     payments: str = "payments.sqlite"

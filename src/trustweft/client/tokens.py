@@ -106,6 +106,14 @@ class MemoryTokenStore:
         """Forget the tokens."""
         self._tokens.pop(name, None)
 
+    def forget_issuer(self, issuer: str) -> dict[str, int]:
+        """Forget all tokens of a server that takes part no more; return how many there were of each kind."""
+        theirs = {name: tokens for name, tokens in self._tokens.items() if tokens.issuer == issuer}
+        for name in theirs:
+            del self._tokens[name]
+        refreshing = sum(tokens.refresh_token is not None for tokens in theirs.values())
+        return {"access_tokens": len(theirs), "refresh_tokens": refreshing}
+
 
 @enforces("RFC9068-6-p2")
 def read_token_response(

@@ -141,6 +141,8 @@ class NewAccessToken(Struct, frozen=True, kw_only=True):
         confirmation: what it is bound to.
         grant_id: the grant that it hangs off.
         authorization_details: what it allows exactly (RFC 9396 section 9.1), for the audiences alone.
+        software_id: the directory's name for the client's software, where it is not the client identifier;
+            ``organisation_id`` for who answers for it. With them a resource server finds out who takes part no more.
     """
 
     issuer: str
@@ -156,6 +158,8 @@ class NewAccessToken(Struct, frozen=True, kw_only=True):
     auth_time: float | None = None
     acr: str | None = None
     authorization_details: tuple[AuthorizationDetail, ...] = ()
+    software_id: str | None = None
+    organisation_id: str | None = None
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
@@ -240,7 +244,14 @@ def create_access_token(token: NewAccessToken, *, signer: Signer) -> str:
     if token.auth_time is not None:
         claims["auth_time"] = int(token.auth_time)
     claims |= {
-        name: value for name, value in (("acr", token.acr), ("grant_id", token.grant_id)) if value is not None
+        name: value
+        for name, value in (
+            ("acr", token.acr),
+            ("grant_id", token.grant_id),
+            ("software_id", token.software_id),
+            ("organisation_id", token.organisation_id),
+        )
+        if value is not None
     }
     return jws.sign(claims, signer=signer, header={"typ": TOKEN_TYPE})
 

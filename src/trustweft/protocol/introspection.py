@@ -48,6 +48,8 @@ _TOLD: Final = (
     "auth_time",
     "acr",
     "grant_id",
+    "software_id",
+    "organisation_id",
 )
 
 MISSING_TOKEN = reason(

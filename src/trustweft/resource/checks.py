@@ -125,6 +125,16 @@ def check_details(inspection: Inspection) -> None:
         bearer.check_details(held, inspection.details, inspection.protection.detail_types)
 
 
+def check_participation(inspection: Inspection) -> None:
+    """Client, issuer, person and key of the token take part in the ecosystem, whatever the token says."""
+    participation = inspection.protection.participation
+    if participation is not None:
+        kinds = [detail.type for detail in inspection.details]
+        if inspection.detail_type is not None:
+            kinds.append(inspection.detail_type)
+        participation.check(inspection.token, scope=inspection.scope, kinds=kinds)
+
+
 @enforces("FAPI2-SP-5.3.4-3")
 async def check_status(inspection: Inspection) -> None:
     """Neither the token nor what it hangs off is revoked: the last that is asked about it after ``verify_token``."""
@@ -155,6 +165,7 @@ PIPELINE: Final[tuple[GuardCheck, ...]] = (
     check_nonce,
     check_scope,
     check_details,
+    check_participation,
     check_status,
     remember_proof,
 )

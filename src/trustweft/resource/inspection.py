@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.dpop_nonces import Nonces
     from trustweft.protocol.http import HttpRequest
     from trustweft.protocol.rar import AuthorizationDetail, DetailType
+    from trustweft.resource.participation import Participation
     from trustweft.resource.storage import ReplayMemory, RevocationSource
     from trustweft.runtime.clock import Clock
 
@@ -54,6 +55,7 @@ class Protection:
         tokens: the tokens that verified lately.
         require_nonce: whether proofs must hold a nonce of ours (RFC 9449 section 9).
         signing_algorithms: those that proofs may be signed with, by their canonical names.
+        participation: says who takes part; None where no directory does.
         detail_types: how authorization details of each type compare (RFC 9396); their schemas are not looked at here.
     """
 
@@ -71,6 +73,7 @@ class Protection:
     require_nonce: bool = True
     signing_algorithms: tuple[str, ...] = ALGORITHMS
     tokens: TokenCache = field(default_factory=TokenCache)
+    participation: Participation | None = None
     detail_types: Mapping[str, DetailType] = field(default_factory=dict)
 
     def with_profile(self, profile: Profile) -> Protection:

@@ -27,6 +27,7 @@ PATHS: Final = {
     "jwks": "/jwks",
     "interaction": "/interaction",
     "federation_registration": "/federation/registration",
+    "ecosystem_events": "/ecosystem/events",
 }
 
 

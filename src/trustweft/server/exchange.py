@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from trustweft.server.login.passkeys import NewPasskey, PasskeyUse
     from trustweft.server.login.passwords import Passwords
     from trustweft.server.pages import Pages
+    from trustweft.server.participation import Participation
     from trustweft.server.records import (
         AuthorizationCode,
         Freshness,
@@ -78,6 +79,7 @@ class Deployment:
     entropy: Entropy
     observer: Observer
     detail_types: DetailTypes = field(default_factory=DetailTypes)
+    participation: Participation | None = None  # None where no directory says who takes part
     registrations: Registrations | None = None  # None where clients cannot register themselves
     federation: Federation | None = None
 

@@ -53,6 +53,16 @@ from trustweft.server.checks.interaction import (
     find_pushed_request,
     read_authorization_parameters,
 )
+from trustweft.server.checks.participation import (
+    check_application_takes_part,
+    check_client_not_ended,
+    check_client_takes_part,
+    check_key_takes_part,
+    check_person_takes_part,
+    check_registered_takes_part,
+    check_software_takes_part,
+    narrow_to_allowed_apis,
+)
 from trustweft.server.checks.registered_software import (
     check_configuration_method,
     check_named_client,
@@ -81,6 +91,7 @@ from trustweft.server.checks.registration import (
 from trustweft.server.checks.replay import refuse_replays
 from trustweft.server.checks.scope import check_requested_scope, keep_offered_scope
 from trustweft.server.endpoints.authorization import open_interaction
+from trustweft.server.endpoints.ecosystem_events import receive_event
 from trustweft.server.endpoints.federation import (
     answer_federation_registration,
     check_federation,
@@ -171,6 +182,7 @@ _SOFTWARE: Final = (
     read_software_request,
     verify_statement,
     check_software_standing,
+    check_software_takes_part,
     verify_request_signature,
     verify_proof_of_software,
 )
@@ -180,6 +192,7 @@ PIPELINES: Final[Pipelines] = {
     "pushed_authorization_request": (
         *_FORM,
         *_CLIENT,
+        check_client_takes_part,
         refuse_request_uri,
         refuse_request_object,
         refuse_unsupported_parameters,
@@ -188,12 +201,14 @@ PIPELINES: Final[Pipelines] = {
         check_redirect_uri,
         check_code_challenge,
         check_requested_scope,
+        narrow_to_allowed_apis,
         *_DETAILS,
         check_state_and_nonce_length,
         read_prompt,
         read_dpop_proof,  # optional here: a proof binds the code to its key
         check_dpop_nonce,
         bind_pushed_request_key,
+        check_key_takes_part,
         save_pushed_request,
         *_REPLAY,
         answer_pushed_request,
@@ -201,6 +216,7 @@ PIPELINES: Final[Pipelines] = {
     "authorization": (
         read_authorization_parameters,
         find_authorizing_client,
+        check_application_takes_part,
         find_pushed_request,
         check_request_belongs_to_client,
         refuse_withdrawn_request,
@@ -212,9 +228,11 @@ PIPELINES: Final[Pipelines] = {
     "token": (
         *_FORM,
         *_CLIENT,
+        check_client_takes_part,
         read_grant_type,
         check_client_may_use_grant_type,
         *_BINDING,
+        check_key_takes_part,
         # then the pipeline of the grant type: see GRANTS
     ),
     "token:authorization_code": (
@@ -224,7 +242,9 @@ PIPELINES: Final[Pipelines] = {
         check_code_redirect_uri,
         check_code_verifier,
         check_code_binding,
+        check_person_takes_part,
         keep_offered_scope,
+        narrow_to_allowed_apis,
         narrow_details,
         *_REPLAY,
         redeem_code,
@@ -234,8 +254,10 @@ PIPELINES: Final[Pipelines] = {
         find_refresh_token,
         check_refresh_token_belongs_to_client,
         check_refreshed_grant,
+        check_person_takes_part,
         narrow_scope,
         keep_offered_scope,
+        narrow_to_allowed_apis,
         narrow_details,
         *_REPLAY,
         rotate_refresh_token,
@@ -243,6 +265,7 @@ PIPELINES: Final[Pipelines] = {
     ),
     "token:client_credentials": (
         check_requested_scope,
+        narrow_to_allowed_apis,
         *_DETAILS,
         refuse_personal_scope,
         refuse_personal_details,
@@ -252,6 +275,7 @@ PIPELINES: Final[Pipelines] = {
     "introspection": (
         *_FORM,
         *_CLIENT,
+        check_client_takes_part,
         check_is_resource_server,
         remember_client_assertion,
         refuse_replays,
@@ -262,6 +286,7 @@ PIPELINES: Final[Pipelines] = {
     "revocation": (
         *_FORM,
         *_CLIENT,
+        check_client_not_ended,
         remember_client_assertion,
         refuse_replays,
         find_revoked_token,
@@ -302,6 +327,7 @@ PIPELINES: Final[Pipelines] = {
         check_configuration_method,
         read_registration_token,
         find_own_registration,
+        check_registered_takes_part,
         # then the pipeline of the method
     ),
     "client_configuration:GET": (verify_kept_certificate, read_registration, answer_client_information),
@@ -328,6 +354,7 @@ PIPELINES: Final[Pipelines] = {
         register_explicitly,
         answer_federation_registration,
     ),
+    "ecosystem_events": (receive_event,),
     # Login, consent and passkeys, at the browser: see login/pipelines.py.
     **INTERACTION_PIPELINES,
 }

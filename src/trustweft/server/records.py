@@ -17,6 +17,7 @@ from trustweft.protocol.rar import (
 
 __all__ = [
     "AuthorizationCode",
+    "Ended",
     "Freshness",
     "Grant",
     "Interaction",
@@ -68,6 +69,17 @@ class RegistrationUse(Enum):
     USED = "used"
     EXPIRED = "expired"
     UNKNOWN = "unknown"  # an operator registered it: nothing ends it but an operator
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of what ended with somebody who was off-boarded; codes that were used before do not count."""
+
+    request_uris: int = 0
+    interactions: int = 0
+    codes: int = 0
+    refresh_tokens: int = 0
+    grants: int = 0
+    registrations: int = 0
 
 
 class PushedRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from trustweft.server.records import (
         AuthorizationCode,
+        Ended,
         Freshness,
         Grant,
         Interaction,
@@ -221,6 +222,16 @@ class ServerStore(Protocol):
 
     def advance_passkey(self, credential_id: bytes, *, seen: int, sign_count: int) -> Awaitable[bool]:
         """Set the signature counter if it is still ``seen``; False if another caller was first."""
+        ...
+
+    # Off-boarding: each is one transaction, and a second time finds nothing.
+
+    def end_client(self, client_id: str, *, now: float) -> Awaitable[Ended]:
+        """Remove the client and all that it has here; its identifier stays taken."""
+        ...
+
+    def end_user(self, subject: str, *, now: float) -> Awaitable[Ended]:
+        """Remove the person and all that was granted in their name; the subject stays taken."""
         ...
 
     # Rate limits.

@@ -54,6 +54,8 @@ def issue_access_token(
             grant_id=grant_id,
             auth_time=authenticated_at,
             authorization_details=details,
+            software_id=exchange.client.metadata.software_id,
+            organisation_id=exchange.client.metadata.organisation_id,
         ),
         signer=deployment.keys.signer(),
     )

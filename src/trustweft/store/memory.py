@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from trustweft.server.records import Freshness, Redemption, TokenStatus
 from trustweft.store.at_once import at_once
 from trustweft.store.errors import StoreConflictError
+from trustweft.store.memory_offboarding import MemoryOffboarding
 from trustweft.store.memory_registrations import MemoryRegistrations
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _insert(table: dict[Key, T], key: Key, value: T) -> None:
     table[key] = value
 
 
-class MemoryStore(MemoryRegistrations):
+class MemoryStore(MemoryOffboarding, MemoryRegistrations):
     """Keeps everything in dictionaries of one process; satisfies ``ServerStore``."""
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities
+from trustweft.cli.assembly.directory import follow_directory
 from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
@@ -28,6 +29,7 @@ from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection
 from trustweft.resource.introspecting import IntrospectedRevocations, IntrospectionSettings
 from trustweft.resource.issuer_keys import RemoteKeys
+from trustweft.resource.participation import Participation, clean_up, with_events
 from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.store.guard import StoreReplayMemory, StoreRevocations
 from trustweft.store.sqlite.store import SqliteStore
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
     from trustweft.cli.settings import ResourceSettings
     from trustweft.net.asgi import Application
+    from trustweft.net.event_receiver import EventReceiver
+    from trustweft.net.tls_policy import TlsPolicy
     from trustweft.resource.checks import GuardCheck
     from trustweft.resource.storage import RevocationSource
     from trustweft.server.storage import ServerStore
@@ -73,6 +77,7 @@ def assemble_resource(
     policy = tls_policy(profiles.current)
     trust = policy.narrow(trust_context(resolve(base, resource.trust)))
     fetcher = Fetcher(trust=trust, allowed_hosts=named)
+    receiver = _receiver(settings, policy, base=base, surroundings=surroundings)
     guard = Guard(
         Protection(
             issuer=resource.issuer,
@@ -94,6 +99,7 @@ def assemble_resource(
             proof_maximum_age=limits.dpop_proof_max_age,
             require_nonce=profiles.current.duties.require_dpop_nonce,
             signing_algorithms=limits.signing_algorithms,
+            participation=_participation(settings, receiver),
             detail_types={each.type: each for each in detail_types(resource.audience)},
         ),
         pipeline=pipeline,
@@ -112,6 +118,8 @@ def assemble_resource(
         observer=surroundings.observer,
         journal=journal,
     )
+    if receiver is not None:
+        bank = with_events(bank, receiver, observer=surroundings.observer)
     application = behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings)
     listeners = [
         _listener(settings, application, base=base),
@@ -126,9 +134,35 @@ def assemble_resource(
         observer=surroundings.observer,
     )
     background = [reaper(replays, "resource", surroundings=surroundings), *following]
+    if receiver is not None:
+        background += [receiver.reader.run, receiver.run]
     assembled = Assembled(listeners, background, [replays.close, journal.close])
     assembled.narrow(policy)
     return assembled
+
+
+def _receiver(
+    settings: ResourceSettings, policy: TlsPolicy, *, base: Path, surroundings: Surroundings
+) -> EventReceiver | None:
+    """Return what takes the directory's events, where there is one; the key of introspection signs the receipts."""
+    if settings.directory is None:
+        return None
+    signer = read_key(resolve(base, settings.revocation.private_key_file))
+    return follow_directory(
+        settings.directory,
+        policy,
+        base=base,
+        surroundings=surroundings,
+        participant="resource",
+        signer=lambda: signer,
+        clean_up=clean_up,
+    )
+
+
+def _participation(settings: ResourceSettings, receiver: EventReceiver | None) -> Participation | None:
+    if settings.directory is None or receiver is None:
+        return None
+    return Participation(receiver.reader, settings.directory.names)
 
 
 def _listener(settings: ResourceSettings, application: Application, *, base: Path) -> Listener:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities, revocation_lists
+from trustweft.cli.assembly.directory import follow_directory
 from trustweft.cli.assembly.federation import assemble_federation
 from trustweft.cli.assembly.parts import (
     Assembled,
@@ -30,6 +31,7 @@ from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.client_keys import ClientKeys
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
+from trustweft.server.participation import Offboarder, Participation
 from trustweft.server.pipelines import PIPELINES
 from trustweft.store.sqlite.store import SqliteStore
 from trustweft.web.pages import Pages
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
+    from trustweft.cli.directory_settings import ServerDirectory
     from trustweft.cli.settings import ClientKeySettings, ServerSettings, TlsSettings
     from trustweft.crypto.revocation_lists import RevocationLists
     from trustweft.net.asgi import Application
@@ -89,6 +92,10 @@ def assemble_server(
         store=store,
         revocation=revocation,
     )
+    if settings.directory is not None:
+        deployment = _taking_part(
+            settings.directory, deployment, policy, base=base, surroundings=surroundings
+        )
     server = AuthorizationServer(deployment, pipelines=pipelines)
     application = behind_proxies(
         with_static_files(server.asgi),
@@ -110,6 +117,8 @@ def assemble_server(
             observer=surroundings.observer,
         ),
     ]
+    if deployment.participation is not None:
+        background += [deployment.participation.reader.run, deployment.participation.receiver.run]
     if own_store:
         background.append(reaper(store, "server", surroundings=surroundings))
 
@@ -121,6 +130,28 @@ def assemble_server(
     assembled = Assembled(listeners, background, [close])
     assembled.narrow(policy)
     return assembled
+
+
+def _taking_part(
+    settings: ServerDirectory,
+    deployment: Deployment,
+    policy: TlsPolicy,
+    *,
+    base: Path,
+    surroundings: Surroundings,
+) -> Deployment:
+    """Return the same as a server that goes by what the directory says; its signing key signs the receipts."""
+    receiver = follow_directory(
+        settings,
+        policy,
+        base=base,
+        surroundings=surroundings,
+        participant="server",
+        signer=deployment.keys.signer,
+        clean_up=Offboarder(deployment.store, clock=deployment.clock),
+    )
+    participation = Participation(receiver.reader, settings.names, receiver=receiver)
+    return replace(deployment, participation=participation)
 
 
 def _key_watch(settings: ServerSettings, deployment: Deployment) -> KeyWatch:

@@ -9,6 +9,7 @@ from trustweft.protocol.http import json_response
 from trustweft.protocol.introspection import create_response, read_request
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
+from trustweft.server.checks.participation import token_takes_part
 from trustweft.server.records import TokenStatus
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ async def find_introspected_token(exchange: Exchange) -> None:
     status = await deployment.store.access_token_status(
         jti=token.jti, grant_id=token.grant_id, client_id=token.client_id, now=exchange.now
     )
-    if status is TokenStatus.ACTIVE:
+    if status is TokenStatus.ACTIVE and token_takes_part(exchange, token):
         exchange.introspected = token
 
 

@@ -13,6 +13,7 @@ from trustweft.protocol.oidc import create_userinfo
 from trustweft.protocol.sender_constraint import verify_sender
 from trustweft.runtime.errors import reason
 from trustweft.server.checks.form import METHOD_NOT_ALLOWED
+from trustweft.server.checks.participation import token_takes_part
 from trustweft.server.records import TokenStatus
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ async def check_userinfo_status(exchange: Exchange) -> None:
     status = await exchange.deployment.store.access_token_status(
         jti=token.jti, grant_id=token.grant_id, client_id=token.client_id, now=exchange.now
     )
-    if status is not TokenStatus.ACTIVE:
+    if status is not TokenStatus.ACTIVE or not token_takes_part(exchange, token):
         raise REVOKED.reject(f"client_id={token.client_id}")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.server.checks.authorization_request import refuse_withdrawn_request
 from trustweft.server.checks.form import check_method_post, read_form, refuse_duplicates
+from trustweft.server.checks.participation import check_application_takes_part
 from trustweft.server.config import PATHS
 from trustweft.server.endpoints.interaction import (
     cancel_login,
@@ -58,6 +59,7 @@ _FIND: Final = (
     find_interaction,
     find_interaction_request,
     find_interaction_client,
+    check_application_takes_part,
     refuse_withdrawn_request,
 )
 _PAGE: Final = (check_method_get, *_FIND)

@@ -11,6 +11,7 @@ from trustweft.store.sqlite.connection import connect_reader, connect_writer
 from trustweft.store.sqlite.grants import Grants
 from trustweft.store.sqlite.housekeeping import Housekeeping
 from trustweft.store.sqlite.identifiers import Identifiers
+from trustweft.store.sqlite.offboarding import Offboarding
 from trustweft.store.sqlite.reader import Reader
 from trustweft.store.sqlite.registrations import Registrations
 from trustweft.store.sqlite.requests import Requests
@@ -29,7 +30,9 @@ BUSY_TIMEOUT: Final = 5.0
 READER_TIMEOUT: Final = 1.0
 
 
-class SqliteStore(Identifiers, Requests, Grants, Clients, Registrations, Users, Attempts, Housekeeping):
+class SqliteStore(
+    Identifiers, Requests, Grants, Clients, Registrations, Users, Attempts, Offboarding, Housekeeping
+):
     """Satisfies ``ServerStore`` on one SQLite file, which several processes may share.
 
     Belongs to the event loop in which it is first used, and to the process that opened it: open it after forking.

@@ -1,0 +1,61 @@
+"""Settings of participants that go by what a directory says; without the table they take part in no ecosystem."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from trustweft.resource.participation import ParticipationConfig as GuardConfig
+from trustweft.server.participation import ParticipationConfig as ServerConfig
+
+__all__ = ["FollowedDirectory", "ResourceDirectory", "ServerDirectory"]
+
+Seconds = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class FollowedDirectory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A directory that says who takes part.
+
+    Attributes:
+        issuer: the ``iss`` of all that it signs.
+        feed: where its status list is, https.
+        identifier: our own, in the directory: the ``aud`` of its events, the ``iss`` of our receipts.
+        jwks_file: its public keys, a JWK Set; or
+        jwks_uri: where it publishes them: exactly one of the two.
+        state_file: where the last list is kept, with the orders that are not carried out yet.
+        trust: PEM of the authorities that its https certificate hangs off; the system's unless named.
+        allowed_hosts: hosts of the directory whose addresses need not be public.
+        payments_stale_cap: seconds that the last list is good for, where money moves, while the directory is away.
+            Our choice: money that moved does not come back. ``data_stale_cap`` where data is read.
+        clock_skew: seconds that its clock may differ from ours where its answers do not say what time it is there.
+    """
+
+    issuer: str
+    feed: str
+    identifier: str
+    state_file: str
+    jwks_file: str | None = None
+    jwks_uri: str | None = None
+    trust: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    payments_stale_cap: Seconds = 300
+    data_stale_cap: Seconds = 3_600
+    clock_skew: Seconds = 60
+
+    def __post_init__(self) -> None:
+        """Refuse a directory whose keys nobody would find, or that has them in two places."""
+        if (self.jwks_file is None) is (self.jwks_uri is None):
+            raise ValueError("directory has either a jwks_file or a jwks_uri")
+
+
+class ServerDirectory(FollowedDirectory, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As an authorization server follows it; ``names`` is what the directory's names mean there."""
+
+    names: ServerConfig = ServerConfig()
+
+
+class ResourceDirectory(FollowedDirectory, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As a resource server follows it; ``names`` is what the directory's names mean there."""
+
+    names: GuardConfig = GuardConfig()

@@ -1,0 +1,86 @@
+"""Which authorization servers a client may still trust, as the directory says, and what it forgets of one that ended.
+
+A server that left the ecosystem must not be believed any more: its answers could be those of whoever took over its
+address (RFC 9700 section 4.4). What its tokens were good for has ended with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from trustweft.protocol.ecosystem_status import subject_of
+from trustweft.runtime.errors import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trustweft.net.status_reader import StatusReader
+    from trustweft.protocol.offboarding import Order
+
+__all__ = ["Forgetting", "Offboarder", "Participation"]
+
+SUSPENDED = reason(
+    "client.server-suspended",
+    error="invalid_request",
+    public="The directory has suspended this authorization server.",
+)
+ENDED = reason(
+    "client.server-ended",
+    error="invalid_request",
+    public="This authorization server takes part no more.",
+)
+
+
+class Participation:
+    """Says which servers may be trusted.
+
+    Args:
+        reader: knows what the directory says.
+        brands: the directory's name for each authorization server, by issuer.
+    """
+
+    def __init__(self, reader: StatusReader, brands: Mapping[str, str]) -> None:
+        self._reader = reader
+        self._brands = dict(brands)
+
+    def check(self, issuer: str) -> None:
+        """Refuse to begin, finish or refresh anything with a server that does not take part.
+
+        Raises:
+            Reject: ``client.server-suspended``, ``client.server-ended``, ``status.stale``.
+        """
+        self._reader.check_fresh()
+        refusal = self._reader.refusal_of((subject_of("brand", self._brands.get(issuer)),))
+        if refusal is not None:
+            why = ENDED if refusal.effect == "ended" else SUSPENDED
+            raise why.reject(f"{issuer} {refusal.source} {refusal.cause}")
+
+    def issuers_of(self, order: Order) -> tuple[str, ...]:
+        """Return the issuers that an order is about."""
+        concerned = set(order.concerned)
+        return tuple(issuer for issuer, brand in self._brands.items() if f"brand:{brand}" in concerned)
+
+
+class Forgetting(Protocol):
+    """What an application keeps of its authorization servers."""
+
+    def forget_issuer(self, issuer: str) -> Mapping[str, int]:
+        """Forget tokens, pending authorizations, metadata and keys of this server; return how many, by name."""
+        ...
+
+
+class Offboarder:
+    """Forgets what is left of a server that an order ends. Doing it again finds nothing."""
+
+    def __init__(self, participation: Participation, *forgetting: Forgetting) -> None:
+        self._participation = participation
+        self._forgetting = forgetting
+
+    async def __call__(self, order: Order) -> dict[str, int]:
+        """Clean up, and say how much of what there was."""
+        counts: dict[str, int] = {}
+        for issuer in self._participation.issuers_of(order):
+            for forgetting in self._forgetting:
+                for name, number in forgetting.forget_issuer(issuer).items():
+                    counts[name] = counts.get(name, 0) + number
+        return counts

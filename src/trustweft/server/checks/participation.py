@@ -1,0 +1,203 @@
+"""Nobody takes part whom the directory has suspended or ended: asked wherever something could be got.
+
+Only revocation stays open to who is suspended, so that what a person takes back stays taken back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.crypto.keys import thumbprint
+from trustweft.crypto.x509 import certificate_thumbprint
+from trustweft.net.status_reader import DATA, PAYMENTS
+from trustweft.protocol.ecosystem_status import subject_of
+from trustweft.runtime.errors import Reject, Shown, reason
+from trustweft.server.participation import client_subjects, confirmation_subjects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trustweft.protocol.access_token import AccessToken
+    from trustweft.server.exchange import Exchange
+    from trustweft.server.participation import Participation
+
+SUSPENDED = reason(
+    "participation.suspended",
+    error="invalid_client",
+    public="The directory has suspended the client, or somebody or something that it takes part through.",
+    status=401,
+)
+ENDED = reason(
+    "participation.ended",
+    error="invalid_client",
+    public="The client, or somebody or something that it took part through, takes part no more.",
+    status=401,
+)
+PERSON = reason(
+    "participation.person",
+    error="invalid_grant",
+    public="The person whose permission this is does not take part at this time.",
+)
+NOT_ALLOWED = reason(
+    "participation.scope",
+    error="invalid_scope",
+    public="The directory does not allow the client any of what it asks for.",
+)
+PAGE_REFUSED = reason(
+    "participation.application",
+    error="unauthorized_client",
+    public="The application that sent you here does not take part at this time.",
+    status=403,
+    shown=Shown.PAGE,
+)
+
+
+def check_client_takes_part(exchange: Exchange) -> None:
+    """The client, the key or certificate that it authenticated with, and this server take part."""
+    participation = exchange.deployment.participation
+    if participation is not None:
+        participation.reader.check_fresh()
+        _refuse(exchange, participation, _authenticated(exchange, participation))
+
+
+def check_registered_takes_part(exchange: Exchange) -> None:
+    """The client whose registration is read or changed takes part."""
+    _check_named(exchange, client_subjects(exchange.client.metadata))
+
+
+def check_software_takes_part(exchange: Exchange) -> None:
+    """The software that wants a registration takes part: a statement that was signed before it ended is no way in."""
+    statement = exchange.statement
+    subjects = (
+        subject_of("software", statement.software_id),
+        subject_of("organisation", statement.organisation_id),
+    )
+    _check_named(exchange, subjects)
+
+
+def _check_named(exchange: Exchange, subjects: tuple[str | None, ...]) -> None:
+    participation = exchange.deployment.participation
+    if participation is None:
+        return
+    participation.reader.check_fresh()
+    refusal = participation.reader.refusal_of((*participation.own(), *subjects))
+    if refusal is not None:
+        why = ENDED if refusal.effect == "ended" else SUSPENDED
+        raise why.reject(f"{refusal.source} {refusal.cause}")
+
+
+def check_client_not_ended(exchange: Exchange) -> None:
+    """For what a suspended client may still do: take permission back. It needs no directory that answers."""
+    participation = exchange.deployment.participation
+    if participation is None:
+        return
+    refusal = participation.reader.refusal_of(_authenticated(exchange, participation))
+    if refusal is not None and refusal.effect == "ended":
+        raise ENDED.reject(f"{refusal.source} {refusal.cause}")
+
+
+def check_key_takes_part(exchange: Exchange) -> None:
+    """The key of the proof was not ended: what one who has it in hands asks for is nobody's word."""
+    participation = exchange.deployment.participation
+    if participation is not None and exchange.proof is not None:
+        _refuse(exchange, participation, (subject_of("key", exchange.proof.jkt),))
+
+
+def check_application_takes_part(exchange: Exchange) -> None:
+    """The application whose request a browser brings takes part, and so does the person once that is known."""
+    participation = exchange.deployment.participation
+    if participation is None:
+        return
+    participation.reader.check_fresh()
+    subjects = (*participation.own(), *client_subjects(exchange.client.metadata), *_person(exchange))
+    refusal = participation.reader.refusal_of(subjects)
+    if refusal is not None:
+        raise PAGE_REFUSED.reject(f"{refusal.source} {refusal.effect} {refusal.cause}")
+
+
+def _person(exchange: Exchange) -> Iterable[str | None]:
+    interaction = getattr(exchange, "interaction", None)
+    return () if interaction is None else (subject_of("user", interaction.subject),)
+
+
+def check_person_takes_part(exchange: Exchange) -> None:
+    """The person behind a code or a refresh token takes part."""
+    participation = exchange.deployment.participation
+    if participation is None:
+        return
+    held = getattr(exchange, "refresh_token", None) or exchange.authorization_code
+    refusal = participation.reader.refusal_of((subject_of("user", held.subject),))
+    if refusal is not None:
+        raise PERSON.reject(f"{refusal.source} {refusal.effect} {refusal.cause}")
+
+
+def narrow_to_allowed_apis(exchange: Exchange) -> None:
+    """What the directory no longer allows the client drops out; the rest stays."""
+    participation = exchange.deployment.participation
+    if participation is None:
+        return
+    asked = exchange.scope
+    exchange.scope = participation.keep_allowed(asked, exchange.client.metadata)
+    if asked and not exchange.scope:
+        raise NOT_ALLOWED.reject(" ".join(asked)[:200])
+    if any(name in participation.config.payments for name in exchange.scope):
+        participation.reader.check_fresh(PAYMENTS)
+
+
+def token_takes_part(exchange: Exchange, token: AccessToken) -> bool:
+    """Say whether client, person and key of a token that this server issued take part.
+
+    Raises:
+        Reject: ``status.stale``.
+    """
+    participation = exchange.deployment.participation
+    if participation is None:
+        return True
+    payment = any(name in participation.config.payments for name in token.scope)
+    participation.reader.check_fresh(PAYMENTS if payment else DATA)
+    subjects = (
+        *participation.own(),
+        *_claimed(token),
+        subject_of("user", token.subject),
+        *confirmation_subjects(token.confirmation),
+    )
+    return participation.reader.refusal_of(subjects) is None
+
+
+def _claimed(token: AccessToken) -> Iterable[str | None]:
+    software, organisation = token.claims.get("software_id"), token.claims.get("organisation_id")
+    yield subject_of("software", software if isinstance(software, str) else token.client_id)
+    if isinstance(organisation, str):
+        yield subject_of("organisation", organisation)
+
+
+def _authenticated(exchange: Exchange, participation: Participation) -> tuple[str | None, ...]:
+    return (
+        *participation.own(),
+        *client_subjects(exchange.client.metadata),
+        _assertion_key(exchange),
+        _certificate(exchange),
+    )
+
+
+def _assertion_key(exchange: Exchange) -> str | None:
+    if exchange.assertion is None or exchange.authentication is None:
+        return None
+    token = exchange.assertion.token
+    try:
+        key = exchange.client_keys.keys.find(key_id=token.key_id, algorithm=token.algorithm)
+    except Reject:  # taken out in this very moment: whoever verified with it has refused it, or will
+        return None
+    return subject_of("key", thumbprint(key.key))
+
+
+def _certificate(exchange: Exchange) -> str | None:
+    certificate = exchange.request.client_certificate
+    return None if certificate is None else subject_of("certificate", certificate_thumbprint(certificate))
+
+
+def _refuse(exchange: Exchange, participation: Participation, subjects: Iterable[str | None]) -> None:
+    refusal = participation.reader.refusal_of(subjects)
+    if refusal is not None:
+        why = ENDED if refusal.effect == "ended" else SUSPENDED
+        raise why.reject(f"client_id={exchange.client_id} {refusal.source} {refusal.cause}")

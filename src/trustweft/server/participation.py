@@ -1,0 +1,133 @@
+"""Who may take part here, as the directory says, and what ends here when the directory says that somebody has ended.
+
+A client is its registration's software and organisation, and the keys and certificates that it shows. What is suspended
+is refused and loses nothing; what has ended is refused at once, and cleaned up after that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from trustweft.protocol.ecosystem_status import subject_of
+from trustweft.server import clients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trustweft.net.event_receiver import EventReceiver
+    from trustweft.net.status_reader import StatusReader
+    from trustweft.protocol.access_token import Confirmation
+    from trustweft.protocol.offboarding import Order
+    from trustweft.protocol.registration import ClientMetadata
+    from trustweft.runtime.clock import Clock
+    from trustweft.server.records import Ended
+    from trustweft.server.storage import ServerStore
+
+__all__ = ["Offboarder", "Participation", "ParticipationConfig", "client_subjects", "confirmation_subjects"]
+
+_SOFTWARE: Final = frozenset({"software", "organisation"})
+
+
+class ParticipationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the directory's names mean here.
+
+    Attributes:
+        brand: the directory's name for this authorization server; while it does not take part, nobody gets anything.
+        apis: the directory's name for the API behind a scope value.
+        roles: by scope value, the role that the client's organisation needs for it.
+        payments: scope values that move money: they stop first when the directory is away.
+    """
+
+    brand: str | None = None
+    apis: dict[str, str] = {}  # msgspec copies an empty default
+    roles: dict[str, str] = {}
+    payments: tuple[str, ...] = ()
+
+
+class Participation:
+    """What checks ask: the directory's word, and what its names mean here."""
+
+    def __init__(self, reader: StatusReader, config: ParticipationConfig, *, receiver: EventReceiver) -> None:
+        self.reader = reader
+        self.config = config
+        self.receiver = receiver
+
+    def own(self) -> tuple[str | None, ...]:
+        """Return what this server takes part as."""
+        return (subject_of("brand", self.config.brand),)
+
+    def keep_allowed(self, scope: Iterable[str], client: ClientMetadata) -> tuple[str, ...]:
+        """Return the scope values whose API and role the client still has."""
+        refused = self.reader.refusal_of
+        return tuple(name for name in scope if refused(self._needs(name, client)) is None)
+
+    def _needs(self, name: str, client: ClientMetadata) -> Iterable[str | None]:
+        api, role = self.config.apis.get(name), self.config.roles.get(name)
+        if api is not None:
+            yield subject_of("api", api)
+            yield subject_of("api", f"{client.software}~{api}")
+        if role is not None and client.organisation_id is not None:
+            yield subject_of("role", f"{client.organisation_id}~{role}")
+
+
+def client_subjects(client: ClientMetadata) -> tuple[str | None, ...]:
+    """Return what a client takes part as."""
+    return subject_of("software", client.software), subject_of("organisation", client.organisation_id)
+
+
+def confirmation_subjects(confirmation: Confirmation) -> tuple[str | None, ...]:
+    """Return the key and the certificate that a token is bound to."""
+    return (
+        subject_of("key", confirmation.jkt),
+        subject_of("certificate", confirmation.certificate_thumbprint),
+    )
+
+
+class Offboarder:
+    """Ends what an order ends at this server. Doing it again finds nothing.
+
+    Args:
+        store: where it is.
+        clock: tells the time.
+    """
+
+    def __init__(self, store: ServerStore, *, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def __call__(self, order: Order) -> dict[str, int]:
+        """Clean up, and say how much of what there was."""
+        now, concerned = self._clock.now(), set(order.concerned)
+        endings = [
+            await self._store.end_client(client_id, now=now) for client_id in await self._clients(concerned)
+        ]
+        endings += [
+            await self._store.end_user(subject.partition(":")[2], now=now)
+            for subject in sorted(concerned)
+            if subject.startswith("user:")
+        ]
+        return _added(endings)
+
+    async def _clients(self, concerned: set[str]) -> list[str]:
+        """Return the clients whose software or organisation is concerned."""
+        if not any(subject.partition(":")[0] in _SOFTWARE for subject in concerned):
+            return []
+        found = []
+        for client_id, _ in await self._store.list_clients():
+            # One whose registration has ended may have left something behind: whichever time it is, it counts.
+            client = await clients.find_client(self._store, client_id, now=0.0)
+            if client is not None and concerned.intersection(client_subjects(client.metadata)):
+                found.append(client_id)
+        return found
+
+
+def _added(endings: Iterable[Ended]) -> dict[str, int]:
+    counts = dict.fromkeys(
+        ("request_uris", "interactions", "codes", "refresh_tokens", "grants", "registrations"), 0
+    )
+    for ended in endings:
+        for name in counts:
+            counts[name] += getattr(ended, name)
+    return counts

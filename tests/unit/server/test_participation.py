@@ -1,0 +1,168 @@
+"""What a server does once the directory has spoken of a client, a person, a key, an API or the server itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.authority import BANK, Authority, make_authority
+from support.drafts import Draft
+from support.participants import IDENTIFIER, delivery, join
+from support.requests import (
+    access_token,
+    code_request,
+    introspection_request,
+    pushed_request,
+    refresh_request,
+    revocation_request,
+    userinfo_request,
+)
+from support.visits import begin_visit, push
+from trustweft.crypto import jws
+from trustweft.runtime.encoding import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+SOFTWARE = "software:moneyview"
+
+
+@pytest.fixture
+async def authority(tmp_path: Path) -> AsyncIterator[Authority]:
+    """Return a server with clients and people."""
+    authority = await make_authority(tmp_path / "keys")
+    yield authority
+    authority.close()
+
+
+async def test_what_is_suspended_is_refused_and_comes_back_whole(authority: Authority) -> None:
+    """A suspended client gets nothing new, a person can still take back, and after the suspension all is as before."""
+    member = await join(authority)
+    token, _ = await authority.issue_refresh_token()
+    kept, _ = await authority.issue_refresh_token()
+    member.directory.say(SOFTWARE, "suspended", cause="suspended")
+    order = member.directory.order(SOFTWARE, "suspend")
+    assert (await member.hear(SOFTWARE, order=order)).status == 202
+    assert await member.receiver.carry_out() == 0
+    for draft in (
+        pushed_request(authority),
+        code_request(authority, await authority.issue_code()),
+        refresh_request(authority, kept),
+    ):
+        answer = await authority.send(draft)
+        assert (answer.status, answer.reason) == (401, "participation.suspended")
+    assert (await authority.send((await begin_visit(authority)).page())).reason == "participation.application"
+    assert (await authority.send(revocation_request(authority, token))).status == 200
+    member.directory.say(SOFTWARE, "active")
+    assert (await member.hear(SOFTWARE)).status == 202
+    assert (await authority.send(refresh_request(authority, kept))).status == 200
+    assert (await authority.send(refresh_request(authority, token))).reason == "refresh-token.grant-ended"
+
+
+async def test_what_ended_is_refused_at_once_and_then_gone(authority: Authority) -> None:
+    """Everything in flight is refused before it is cleaned up, and counted when it is; others keep what they have."""
+    member = await join(authority)
+    kept, _ = await authority.issue_refresh_token(authority.otherapp)
+    issued, (token, _) = await authority.issue_code(), await authority.issue_refresh_token()
+    await push(authority)
+    await begin_visit(authority)
+    member.directory.say(SOFTWARE, "ended", cause="revoked")
+    order = member.directory.order(SOFTWARE, "revoke")
+    assert (await member.hear(SOFTWARE, order=order)).status == 202
+    for draft in (code_request(authority, issued), refresh_request(authority, token)):
+        assert (await authority.send(draft)).reason == "participation.ended"
+    assert (await authority.send(revocation_request(authority, token))).reason == "participation.ended"
+    assert await member.receiver.carry_out() == 0
+    counts = jws.parse(member.reached.receipts[0].decode()).unverified_claims()["counts"]
+    assert counts == {
+        "request_uris": 2,
+        "interactions": 1,
+        "codes": 1,
+        "refresh_tokens": 1,
+        "grants": 2,
+        "registrations": 1,
+    }
+    assert await authority.store.find_refresh_token(digest_of(token), now=authority.clock.now()) is None
+    assert (await authority.send(pushed_request(authority))).reason == "client.unknown"
+    assert (await authority.send(refresh_request(authority, kept, authority.otherapp))).status == 200
+
+
+async def test_an_order_about_an_organisation_ends_its_software(authority: Authority) -> None:
+    """Clients are found by what they are registered as: software, organisation, or their identifier."""
+    member = await join(authority)
+    await authority.reregister(authority.moneyview, organisation_id="mv", software_id="mv-app")
+    member.directory.say("organisation:mv", "ended", cause="withdrawn")
+    order = member.directory.order("organisation:mv", "withdraw")
+    await member.hear("organisation:mv", order=order)
+    assert (await authority.send(pushed_request(authority))).reason == "participation.ended"
+    assert await member.receiver.carry_out() == 0
+    assert await authority.store.find_client("moneyview") is None
+    assert await authority.store.find_client("otherapp") is not None
+
+
+async def test_tokens_of_those_who_do_not_take_part_are_not_active(authority: Authority) -> None:
+    """Introspection and userinfo refuse a token whose client, person or key is refused, however valid it is."""
+    member = await join(authority)
+    grant = await authority.grant(authority.moneyview)
+    token = access_token(authority, grant=grant, audience=(BANK,), scope=("accounts",))
+    asked = introspection_request(authority, token)
+    assert (await authority.send(asked)).json["active"] is True
+    subjects = (SOFTWARE, f"user:{authority.alice.subject}", f"key:{authority.moneyview.jkt}")
+    for subject in subjects:
+        member.directory.say(subject, "suspended", cause="suspended")
+        await member.hear(subject)
+        assert (await authority.send(introspection_request(authority, token))).json == {"active": False}
+        assert (await authority.send(userinfo_request(authority))).status == 401
+        member.directory.say(subject, "active")
+        await member.hear(subject)
+    assert (await authority.send(introspection_request(authority, token))).json["active"] is True
+
+
+async def test_a_lost_api_leaves_the_rest(authority: Authority) -> None:
+    """A refresh returns less once an API or a role is lost, and all again once it is back."""
+    member = await join(authority, apis={"payments": "pay"}, roles={"accounts": "reader"})
+    await authority.reregister(authority.moneyview, organisation_id="mv")
+    token, _ = await authority.issue_refresh_token(scope=("openid", "accounts", "payments"))
+    for subject, left in (("api:moneyview~pay", "openid accounts"), ("role:mv~reader", "openid payments")):
+        member.directory.say(subject, "ended", cause="withdrawn")
+        await member.hear(subject)
+        assert (await authority.send(refresh_request(authority, token))).json["scope"] == left
+        member.directory.say(subject, "active")
+        await member.hear(subject)
+    answer = await authority.send(refresh_request(authority, token))
+    assert answer.json.get("scope", "openid accounts payments") == "openid accounts payments"
+
+
+async def test_a_server_whose_brand_is_suspended_gives_nothing(authority: Authority) -> None:
+    """The server holds itself to what the directory says of it."""
+    member = await join(authority, brand="harbour-bank")
+    assert (await authority.send(pushed_request(authority))).status == 201
+    member.directory.say("brand:harbour-bank", "suspended", cause="suspended")
+    await member.hear("brand:harbour-bank")
+    assert (await authority.send(pushed_request(authority))).reason == "participation.suspended"
+
+
+async def test_payments_stop_before_data_when_the_directory_is_away(authority: Authority) -> None:
+    """After ten minutes without it a refresh for data works, and one for payments is refused for now."""
+    member = await join(authority, payments=("payments",))
+    token, _ = await authority.issue_refresh_token(scope=("accounts", "payments"))
+    member.reached.away = True
+    authority.clock.advance(600)
+    assert (await authority.send(refresh_request(authority, token, scope="accounts"))).status == 200
+    answer = await authority.send(refresh_request(authority, token))
+    assert (answer.status, answer.reason, answer.header("retry-after")) == (503, "status.stale", "2")
+
+
+async def test_events_arrive_over_http(authority: Authority) -> None:
+    """The endpoint answers as RFC 8935 has it: 202, or the code for what is wrong."""
+    member = await join(authority)
+    member.directory.say(SOFTWARE, "suspended", cause="suspended")
+    request = delivery(member.directory.event(IDENTIFIER, SOFTWARE))
+    draft = Draft("POST", request.path, headers=list(request.headers), body=request.body)
+    assert (await authority.send(draft)).status == 202
+    wrong = delivery(member.directory.event("https://other.example", SOFTWARE))
+    answer = await authority.send(Draft("POST", wrong.path, headers=list(wrong.headers), body=wrong.body))
+    assert (answer.status, answer.json["err"]) == (400, "invalid_audience")
