@@ -177,7 +177,7 @@ class EventReceiver:
             order=name,
             iat=int(self._clock.now()),
             refused_at=opened.refused_at,
-            cleaned_at=opened.cleaned_at if order.ends else None,
+            cleaned_at=opened.cleaned_at if order.ends and not opened.overtaken else None,
             counts=opened.counts,
             revision=self.reader.known.revision,
             repeated=opened.repeated,
@@ -194,11 +194,23 @@ class EventReceiver:
         self._replace(name, None)
 
     async def _end(self, name: str, opened: OpenOrder, order: Order) -> OpenOrder:
-        """Clean up, and keep what was counted: the receipt may have to be sent more than once."""
+        """Clean up, and keep what was counted: the receipt may have to be sent more than once.
+
+        An order that arrives late, after its subject was let in again, ends nothing.
+        """
+        refusal = self.reader.refusal_of([order.subject])
+        overtaken = order.ends and (refusal is None or refusal.effect != "ended")
         repeated = opened.begun
         self._replace(name, replace(opened, begun=True))
-        counts = await self._clean_up(order) if order.ends else {}
-        opened = replace(opened, begun=True, repeated=repeated, counts=counts, cleaned_at=self._clock.now())
+        counts = await self._clean_up(order) if order.ends and not overtaken else {}
+        opened = replace(
+            opened,
+            begun=True,
+            repeated=repeated,
+            counts=counts,
+            cleaned_at=self._clock.now(),
+            overtaken=overtaken,
+        )
         self._replace(name, opened)
         return opened
 

@@ -26,6 +26,7 @@ class OpenOrder(Struct, frozen=True, kw_only=True):
         refused_at: when this participant began to refuse.
         begun: whether the clean-up was begun; after a crash it is begun anew, and then ``repeated``.
         cleaned_at: when nothing was left; ``counts``: how much there had been.
+        overtaken: whether its subject was let in again before it was carried out, so that nothing was cleaned up.
     """
 
     token: str
@@ -34,6 +35,7 @@ class OpenOrder(Struct, frozen=True, kw_only=True):
     repeated: bool = False
     cleaned_at: float | None = None
     counts: dict[str, int] = {}  # msgspec copies an empty default
+    overtaken: bool = False
 
 
 class State(Struct, frozen=True, kw_only=True):

@@ -68,6 +68,26 @@ async def test_what_is_suspended_loses_nothing() -> None:
     assert member.reader.refusal_of([SOFTWARE]) is None
 
 
+async def test_an_order_that_arrives_after_its_subject_was_let_in_again_ends_nothing() -> None:
+    """It is accepted and receipted, without a clean-up: what holds is what the directory said last."""
+    cleaned: list[Order] = []
+
+    async def clean_up(order: Order) -> dict[str, int]:
+        cleaned.append(order)
+        return {}
+
+    member = make_member(ManualClock(), clean_up=clean_up)
+    member.directory.say(SOFTWARE, "ended", cause="withdrawn")
+    late = member.directory.event(IDENTIFIER, SOFTWARE, order=member.directory.order(SOFTWARE, "withdraw"))
+    member.directory.say(SOFTWARE, "active")
+    assert (await member.hear(SOFTWARE)).status == 202
+    assert (await member.receiver.respond(delivery(late))).status == 202
+    assert await member.receiver.carry_out() == 0
+    assert cleaned == []
+    assert receipt(member).cleaned_at is None
+    assert member.reader.refusal_of([SOFTWARE]) is None
+
+
 async def test_a_delivery_that_comes_again_changes_nothing() -> None:
     """It is accepted, because the directory may have missed our answer, and carried out once."""
     member = make_member(ManualClock())
