@@ -45,8 +45,14 @@ pytestmark = pytest.mark.anyio
 CHECKS = [
     (name, check.__name__) for name, pipeline in PIPELINES.items() for check in pipeline if name in PASSKEYS
 ]
-# Seen elsewhere: by test_a_weak_hash_is_made_anew_at_the_next_login, and by tests/unit/resource/test_guard_attacks.py.
-ELSEWHERE = {("login", "renew_password_hash"), ("guard", "check_details"), ("guard", "check_participation")}
+# Seen elsewhere: by test_a_weak_hash_is_made_anew_at_the_next_login, by tests/unit/resource/test_guard_attacks.py, and by
+# tests/unit/server/test_federation.py.
+ELSEWHERE = {
+    ("login", "renew_password_hash"),
+    ("guard", "check_details"),
+    ("guard", "check_participation"),
+    *((name, "register_federated_client") for name in PIPELINES),
+}
 LOGGED_IN = {"passkeys", "passkey_registration_options", "passkey_registration"}
 
 

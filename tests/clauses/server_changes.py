@@ -165,7 +165,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.4.3-2": (Change("crypto/keys.py", "    if not fitting or (key_id is None and len(fitting) > 1):", "    if not fitting:"), ),
     "5.4.3-3": _KIND_AND_USE,
     "6.4-1": _SPENT_BY_NOBODY,
-    "6.7-p2": (Change("protocol/registration.py", "    if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):", "    if not isinstance(value, str):"),),
+    "6.7-p2": (Change("protocol/registration.py", "    if not isinstance(value, str) or not fits:", "    if not isinstance(value, str):"),),
     "6.8-1": (Change("crypto/key_states.py", "    if now >= retired_at or not status.record.has_secret:\n        return KeyStatus(record=status.record", "    if False:\n        return KeyStatus(record=status.record"),),
     "6.8-2": _KIND_AND_USE,
     "6.8-4": (Change("server/tokens.py", "            grant_id=grant_id,", "            grant_id=None,"),),

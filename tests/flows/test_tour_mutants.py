@@ -54,6 +54,8 @@ REGISTRATION = {
 }
 # The tour's server takes part in no ecosystem that has a directory: see tests/unit/net.
 DIRECTORY = {"ecosystem_events"}
+# Nor does it belong to a federation: see tests/unit/server/test_federation.py.
+FEDERATION = {"federation_registration"}
 PARTICIPATION = {
     "check_application_takes_part",
     "check_client_not_ended",
@@ -77,6 +79,13 @@ UNSEEN = {
     *(
         (endpoint, "use_registration")
         for endpoint in ("pushed_authorization_request", "token", "introspection", "revocation")
+    ),
+    # only differ for a client that registers by its trust chain
+    *(
+        (endpoint, "register_federated_client")
+        for endpoint, pipeline in PIPELINES.items()
+        for check in pipeline
+        if check.__name__ == "register_federated_client"
     ),
     # only differ where an operator takes a scope out of service
     ("token:authorization_code", "keep_offered_scope"),
@@ -111,7 +120,7 @@ CHECKS = [
     (endpoint, name)
     for endpoint, names in NAMES.items()
     for name in names
-    if endpoint not in PASSKEYS | REGISTRATION | DIRECTORY
+    if endpoint not in PASSKEYS | REGISTRATION | DIRECTORY | FEDERATION
 ]
 
 
@@ -153,7 +162,7 @@ def test_with_every_check_the_tour_is_in_order(laboratory: TouredLaboratory) -> 
 
 def test_every_pipeline_is_accounted_for() -> None:
     """A new pipeline has its steps on the tour, or is named among those that it leaves out."""
-    assert set(PIPELINES) | {"guard"} == set(STEPS) | PASSKEYS | REGISTRATION | DIRECTORY
+    assert set(PIPELINES) | {"guard"} == set(STEPS) | PASSKEYS | REGISTRATION | DIRECTORY | FEDERATION
     assert set(CHECKS) > UNSEEN
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from support.authority import make_authority
 from support.bank_endpoints import bank_endpoints
 from support.bombardment import Outcome, bombard
+from support.ecosystem_endpoint import ecosystem_endpoint
 from support.endpoints import client_endpoints, document_endpoints
 from support.federated import federation_endpoint
 from support.harbour import make_harbour
@@ -41,6 +42,7 @@ SERVER: Final = (
     "client_configuration PUT",
     "client_configuration DELETE",
     "federation_registration",
+    "ecosystem_events",
     "/jwks",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
@@ -83,6 +85,7 @@ async def all_endpoints(authority: Authority) -> dict[str, Target]:
         *registration_endpoints(authority),
         *await page_endpoints(authority),
         federation_endpoint(authority),
+        await ecosystem_endpoint(authority),
     )
     targets: dict[str, Target] = {endpoint.name: (endpoint, authority.send) for endpoint in own}
     return targets | {endpoint.name: (endpoint, harbour.send) for endpoint in bank_endpoints(harbour)}

@@ -74,11 +74,11 @@ def client_metadata(party: Party) -> Mapping[str, object]:
 
 async def make_site(directory: Path, *, pipelines: Pipelines = PIPELINES) -> Site:
     """Build a server that is a member of a federation with one Trust Anchor, right above server and client."""
-    return join_federation(await make_authority(directory / "keys"), pipelines=pipelines)
+    return join_federation(await make_authority(directory / "keys", pipelines=pipelines))
 
 
-def join_federation(authority: Authority, *, pipelines: Pipelines = PIPELINES) -> Site:
-    """Make a server a member of a federation."""
+def join_federation(authority: Authority) -> Site:
+    """Make a server, with the checks that it has, a member of a federation."""
     party = make_party(
         CLIENT,
         redirect_uris=(CALLBACK,),
@@ -105,7 +105,7 @@ def join_federation(authority: Authority, *, pipelines: Pipelines = PIPELINES) -
         organization_name="Harbour Bank plc",
     )
     authority.deployment = replace(authority.deployment, federation=federation)
-    authority.server = AuthorizationServer(authority.deployment, pipelines=pipelines)
+    authority.server = AuthorizationServer(authority.deployment, pipelines=authority.server.pipelines)
     return Site(authority, web, client, party)
 
 

@@ -234,6 +234,21 @@ class Judge:
         self.first("registration", software.software_id, claims.get("jti"))
         return claims
 
+    def security_event(self, sent: Sent, *, issuer: str, audience: str, jwk: dict[str, Any]) -> None:
+        """Object to what is not the directory's word to this server (RFC 8417, RFC 8935)."""
+        _hold(sent.method == "POST", "another method")
+        types = sent.header_values("content-type")
+        kind = types[0].partition(";")[0].strip().lower() if len(types) == 1 else ""
+        _hold(kind == "application/secevent+jwt", "another type")
+        header, claims = _read_token(sent.body.decode("ascii"), jwk)
+        _hold(_type(header) == "secevent+jwt", "another typ")
+        _hold(claims.get("iss") == issuer, "another iss")
+        heard = claims.get("aud")
+        _hold(heard == audience or (isinstance(heard, list) and audience in heard), "another aud")
+        _hold(isinstance(claims.get("jti"), str) and claims["jti"] != "", "no jti")
+        _hold(_is_time(claims.get("iat")) and claims["iat"] <= self._now + 60, "issued in the future")
+        _hold(isinstance(claims.get("events"), dict) and len(claims["events"]) == 1, "not one event")
+
     def federation_registration(self, sent: Sent, *, client: str, jwk: dict[str, Any]) -> None:
         """Object to what is not a client's own statement for this server."""
         _hold(sent.method == "POST", "another method")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from support.wire import Answer, Sent
+    from trustweft.runtime.errors import Reason
 
 __all__ = ["check_manners", "check_redirect"]
 
@@ -27,6 +28,15 @@ _UNAUTHORIZED: Final = 401
 _BROKEN: Final = 500
 _REDIRECTS: Final = (300, 301, 302, 303, 307, 308)
 _SEE_OTHER: Final = 303
+_EVENTS: Final = b"/ecosystem/events"
+_DELIVERY_ERRORS: Final = {
+    "invalid_request",
+    "invalid_key",
+    "invalid_issuer",
+    "invalid_audience",
+    "authentication_failed",
+    "access_denied",
+}
 
 
 def check_manners(sent: Sent, answer: Answer, *, protected: bool) -> None:
@@ -70,6 +80,13 @@ def _check_headers(sent: Sent, answer: Answer) -> None:
 def _check_refusal(sent: Sent, answer: Answer, *, protected: bool) -> None:
     why = next((each for each in all_reasons() if each.id == answer.reason), None)
     assert why is not None, f"refused without a reason: {answer.values('trustweft-reason')}"
+    if (
+        sent.path == _EVENTS
+        and answer.header("content-type") == "application/json"
+        and b'"err"' in answer.body
+    ):
+        _check_delivery_error(answer, why)
+        return
     proof_at_resource = protected and why.error in _PROOF_ERRORS
     assert answer.status == (_UNAUTHORIZED if proof_at_resource else why.status), (
         "the status is not the reason's"
@@ -87,6 +104,15 @@ def _check_refusal(sent: Sent, answer: Answer, *, protected: bool) -> None:
             assert answer.header("www-authenticate").startswith(("DPoP ", "Bearer ")), "no challenge"
         else:
             assert why.error == "invalid_client", "401 without invalid_client"
+
+
+def _check_delivery_error(answer: Answer, why: Reason) -> None:
+    """A transmitter of events is told in its own words what was wrong (RFC 8935 section 2.3)."""
+    assert answer.status in {400, why.status}, "the status is neither the standard's nor the reason's"
+    assert answer.values("cache-control") == ["no-store"], "a refusal may be stored"
+    assert answer.json["err"] in _DELIVERY_ERRORS
+    assert answer.json == {"err": answer.json["err"], "description": why.public}
+    assert _PUBLIC.fullmatch(why.public)
 
 
 def check_redirect(answer: Answer, *, redirect_uris: Iterable[str]) -> str:
