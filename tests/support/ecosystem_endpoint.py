@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from support.client_hosts import jwk_of
 from support.directory import DIRECTORY
-from support.drafts import TOKEN, Draft
+from support.drafts import TOKEN, Draft, message_of
 from support.endpoints import Endpoint
-from support.federated import message_of
-from support.judge import Judge, jwk_of
+from support.judge import Judge
 from support.participants import IDENTIFIER, join
 from trustweft.server.config import PATHS
 
