@@ -85,7 +85,7 @@ async def all_endpoints(authority: Authority) -> dict[str, Target]:
         *registration_endpoints(authority),
         *await page_endpoints(authority),
         federation_endpoint(authority),
-        await ecosystem_endpoint(authority),
+        ecosystem_endpoint(authority),
     )
     targets: dict[str, Target] = {endpoint.name: (endpoint, authority.send) for endpoint in own}
     return targets | {endpoint.name: (endpoint, harbour.send) for endpoint in bank_endpoints(harbour)}

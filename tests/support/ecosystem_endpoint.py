@@ -9,7 +9,7 @@ from support.directory import DIRECTORY
 from support.drafts import TOKEN, Draft, message_of
 from support.endpoints import Endpoint
 from support.judge import Judge
-from support.participants import IDENTIFIER, join
+from support.participants import IDENTIFIER, Member, join
 from trustweft.server.config import PATHS
 
 if TYPE_CHECKING:
@@ -21,25 +21,29 @@ __all__ = ["ecosystem_endpoint"]
 SUBJECT = "software:moneyview"
 
 
-async def ecosystem_endpoint(authority: Authority) -> Endpoint:
-    """Let a server follow a directory, and return where it hears from it."""
-    member, judge = await join(authority), Judge(authority)
-    directory = member.directory
+def ecosystem_endpoint(authority: Authority) -> Endpoint:
+    """Return where a server that follows a directory hears from it; it begins to when the endpoint is made use of."""
+    judge = Judge(authority)
+    members: list[Member] = []
 
     async def prepare() -> tuple[Draft, Any]:
-        directory.say(SUBJECT, "active", as_of=member.reached.now)
-        text = directory.event(IDENTIFIER, SUBJECT, now=member.reached.now)
+        # Not before: a list that nobody renews grows old, and other endpoints let time pass.
+        if not members:
+            members.append(await join(authority))
+        member = members[0]
+        member.directory.say(SUBJECT, "active", as_of=member.reached.now)
+        text = member.directory.event(IDENTIFIER, SUBJECT, now=member.reached.now)
         draft = Draft(
             "POST",
             PATHS["ecosystem_events"],
             headers=[("content-type", "application/secevent+jwt")],
             body=TOKEN.encode(),
-            tokens={TOKEN: message_of(text, directory.signer)},
+            tokens={TOKEN: message_of(text, member.directory.signer)},
         )
-        return draft, None
+        return draft, jwk_of(member.directory.signer)
 
-    async def approve(sent: Sent, answer: Answer, _known: Any) -> None:
-        judge.security_event(sent, issuer=DIRECTORY, audience=IDENTIFIER, jwk=jwk_of(directory.signer))
+    async def approve(sent: Sent, answer: Answer, known: Any) -> None:
+        judge.security_event(sent, issuer=DIRECTORY, audience=IDENTIFIER, jwk=known)
         assert (answer.status, answer.body) == (202, b"")
 
     return Endpoint("ecosystem_events", prepare, approve)
