@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from soak.site import Running, Site
 
 WORKERS = 2
+DIRECTORY = """
+[directory]
+issuer = "https://directory.example"
+feed = "https://directory.example/status"
+identifier = "https://participant.example"
+jwks_uri = "https://directory.example/jwks"
+state_file = "status.json"
+"""
 SECONDS = 20.0
 
 
@@ -144,6 +152,17 @@ def test_a_number_of_workers_that_cannot_be_is_refused(
     config = str(site.directory.path / participant / f"{participant}.toml")
     done = run_trustweft("serve", participant, "--config", config, *rest)
     assert (done.returncode != 0, message in done.stderr) == (True, True), done.stderr
+
+
+@pytest.mark.parametrize("participant", ["server", "resource"])
+def test_whoever_follows_a_directory_has_one_worker(site: Site, tmp_path: Path, participant: str) -> None:
+    """Several would write over what each other knows, and an order could be forgotten: refused before anything is opened."""
+    text = (site.directory.path / participant / f"{participant}.toml").read_text(encoding="utf-8")
+    config = tmp_path / f"{participant}.toml"
+    config.write_text(f"{text}\n{DIRECTORY}", encoding="utf-8")
+    done = run_trustweft("serve", participant, "--config", str(config), "--workers", "2")
+    told = "whoever follows a directory has one worker" in done.stderr
+    assert (done.returncode != 0, told) == (True, True), done.stderr
 
 
 def test_the_number_of_workers_can_stand_in_the_file(site: Site) -> None:

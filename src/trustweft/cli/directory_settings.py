@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 
 from trustweft.resource.participation import ParticipationConfig as GuardConfig
 from trustweft.server.participation import ParticipationConfig as ServerConfig
 
 __all__ = ["FollowedDirectory", "ResourceDirectory", "ServerDirectory"]
-
-Seconds = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class FollowedDirectory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,9 +22,8 @@ class FollowedDirectory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         state_file: where the last list is kept, with the orders that are not carried out yet.
         trust: PEM of the authorities that its https certificate hangs off; the system's unless named.
         allowed_hosts: hosts of the directory whose addresses need not be public.
-        payments_stale_cap: seconds that the last list is good for, where money moves, while the directory is away.
-            Our choice: money that moved does not come back. ``data_stale_cap`` where data is read.
-        clock_skew: seconds that its clock may differ from ours where its answers do not say what time it is there.
+
+    How long the last list is good for while the directory is away, the profile says.
     """
 
     issuer: str
@@ -39,9 +34,6 @@ class FollowedDirectory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     jwks_uri: str | None = None
     trust: str | None = None
     allowed_hosts: tuple[str, ...] = ()
-    payments_stale_cap: Seconds = 300
-    data_stale_cap: Seconds = 3_600
-    clock_skew: Seconds = 60
 
     def __post_init__(self) -> None:
         """Refuse a directory whose keys nobody would find, or that has them in two places."""

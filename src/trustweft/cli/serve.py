@@ -79,6 +79,10 @@ def command(participant: str, config: Path, workers: int | None) -> None:
             uvloop.run(_serve(participant, settings, base=config.parent, surroundings=surroundings))
         elif participant == "client":
             raise SettingsError("MoneyView keeps its sessions in its memory: it has one worker")
+        elif settings.directory is not None:
+            raise SettingsError(
+                "whoever follows a directory has one worker: several would write over what each other knows"
+            )
         else:
             asyncio.run(_supervise(participant, settings, base=config.parent, surroundings=surroundings))
     except START_FAILURES as cause:

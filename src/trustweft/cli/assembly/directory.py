@@ -22,17 +22,37 @@ if TYPE_CHECKING:
     from trustweft.crypto.keys import Signer
     from trustweft.net.event_receiver import CleanUp
     from trustweft.net.tls_policy import TlsPolicy
+    from trustweft.profile import Profile
 
-__all__ = ["follow_directory"]
+__all__ = ["follow_directory", "reader_rules", "reading_by"]
 
 MAXIMUM_KEYS: Final = 262_144
 SPARE: Final = 10.0  # seconds that an answer may take beyond the wait that it was asked to make
 
 
+def reader_rules(profile: Profile) -> ReaderRules:
+    """Return how a profile has the status list read."""
+    rules = profile.directory
+    return ReaderRules(
+        caps={PAYMENTS: rules.payments_stale_cap, DATA: rules.data_stale_cap}, tolerance=rules.clock_skew
+    )
+
+
+def reading_by(reader: StatusReader, adopt: Callable[[Profile], None]) -> Callable[[Profile], None]:
+    """Return what adopts a profile, and has the status list read by it from then on."""
+
+    def adopt_and_read(profile: Profile) -> None:
+        adopt(profile)
+        reader.rules = reader_rules(profile)
+
+    return adopt_and_read
+
+
 def follow_directory(
     settings: FollowedDirectory,
-    policy: TlsPolicy,
+    profile: Profile,
     *,
+    policy: TlsPolicy,
     base: Path,
     surroundings: Surroundings,
     participant: str,
@@ -43,6 +63,7 @@ def follow_directory(
 
     Args:
         settings: which directory.
+        profile: for how long its last word is good.
         policy: how TLS is spoken.
         base: the folder of the settings file.
         surroundings: clock, entropy, observer.
@@ -50,10 +71,7 @@ def follow_directory(
         signer: gives the key that receipts are signed with.
         clean_up: ends what an order ends.
     """
-    rules = ReaderRules(
-        caps={PAYMENTS: settings.payments_stale_cap, DATA: settings.data_stale_cap},
-        tolerance=settings.clock_skew,
-    )
+    rules = reader_rules(profile)
     trust = None if settings.trust is None else resolve(base, settings.trust)
     fetcher = Fetcher(
         trust=policy.narrow(trust_context(trust)),

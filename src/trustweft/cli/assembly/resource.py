@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities
-from trustweft.cli.assembly.directory import follow_directory
+from trustweft.cli.assembly.directory import follow_directory, reading_by
 from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from trustweft.net.asgi import Application
     from trustweft.net.event_receiver import EventReceiver
     from trustweft.net.tls_policy import TlsPolicy
+    from trustweft.profile import Profile
     from trustweft.resource.checks import GuardCheck
     from trustweft.resource.storage import RevocationSource
     from trustweft.server.storage import ServerStore
@@ -77,7 +78,7 @@ def assemble_resource(
     policy = tls_policy(profiles.current)
     trust = policy.narrow(trust_context(resolve(base, resource.trust)))
     fetcher = Fetcher(trust=trust, allowed_hosts=named)
-    receiver = _receiver(settings, policy, base=base, surroundings=surroundings)
+    receiver = _receiver(settings, profiles.current, policy=policy, base=base, surroundings=surroundings)
     guard = Guard(
         Protection(
             issuer=resource.issuer,
@@ -127,7 +128,7 @@ def assemble_resource(
     ]
     following = watch_profile(
         profiles,
-        adopt=guard.adopt,
+        adopt=guard.adopt if receiver is None else reading_by(receiver.reader, guard.adopt),
         applied=settings.applied_profile,
         base=base,
         participant="resource",
@@ -142,7 +143,12 @@ def assemble_resource(
 
 
 def _receiver(
-    settings: ResourceSettings, policy: TlsPolicy, *, base: Path, surroundings: Surroundings
+    settings: ResourceSettings,
+    profile: Profile,
+    *,
+    policy: TlsPolicy,
+    base: Path,
+    surroundings: Surroundings,
 ) -> EventReceiver | None:
     """Return what takes the directory's events, where there is one; the key of introspection signs the receipts."""
     if settings.directory is None:
@@ -150,7 +156,8 @@ def _receiver(
     signer = read_key(resolve(base, settings.revocation.private_key_file))
     return follow_directory(
         settings.directory,
-        policy,
+        profile,
+        policy=policy,
         base=base,
         surroundings=surroundings,
         participant="resource",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities, revocation_lists
-from trustweft.cli.assembly.directory import follow_directory
+from trustweft.cli.assembly.directory import follow_directory, reading_by
 from trustweft.cli.assembly.federation import assemble_federation
 from trustweft.cli.assembly.parts import (
     Assembled,
@@ -96,6 +96,7 @@ def assemble_server(
         deployment = _taking_part(
             settings.directory, deployment, policy, base=base, surroundings=surroundings
         )
+    participation = deployment.participation
     server = AuthorizationServer(deployment, pipelines=pipelines)
     application = behind_proxies(
         with_static_files(server.asgi),
@@ -110,15 +111,15 @@ def assemble_server(
         _key_watch(settings, deployment).run,
         *watch_profile(
             profiles,
-            adopt=server.adopt,
+            adopt=server.adopt if participation is None else reading_by(participation.reader, server.adopt),
             applied=settings.applied_profile,
             base=base,
             participant="server",
             observer=surroundings.observer,
         ),
     ]
-    if deployment.participation is not None:
-        background += [deployment.participation.reader.run, deployment.participation.receiver.run]
+    if participation is not None:
+        background += [participation.reader.run, participation.receiver.run]
     if own_store:
         background.append(reaper(store, "server", surroundings=surroundings))
 
@@ -143,7 +144,8 @@ def _taking_part(
     """Return the same as a server that goes by what the directory says; its signing key signs the receipts."""
     receiver = follow_directory(
         settings,
-        policy,
+        deployment.profile,
+        policy=policy,
         base=base,
         surroundings=surroundings,
         participant="server",
