@@ -7,18 +7,20 @@ store that changes under a visitor can show.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from argon2 import PasswordHasher
 
-from flows.test_tour_mutants import PASSKEYS, UNSEEN
+from flows.test_tour_mutants import DIRECTORY, FEDERATION, PASSKEYS, UNSEEN
 from support.authority import make_authority
 from support.bombarding import all_endpoints
 from support.bombardment import bombard
 from support.details import PAYMENT, RATES, changed, detail, sent
 from support.ecosystem_stories import CHECKED, EcosystemStory
+from support.federated import federation_endpoint
 from support.registration_stories import REGISTRATION_STORIES
 from support.requests import (
     code_request,
@@ -43,7 +45,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 CHECKS = [
-    (name, check.__name__) for name, pipeline in PIPELINES.items() for check in pipeline if name in PASSKEYS
+    (name, check.__name__)
+    for name, pipeline in PIPELINES.items()
+    for check in pipeline
+    if name in PASSKEYS | DIRECTORY | FEDERATION
 ]
 # Seen elsewhere: by test_a_weak_hash_is_made_anew_at_the_next_login, by tests/unit/resource/test_guard_attacks.py, and by
 # tests/unit/server/test_federation.py.
@@ -199,6 +204,13 @@ async def _registration_was_never_used(authority: Authority, endpoint: str) -> s
     return (await REGISTRATION_STORIES["registration.expired"](authority, endpoint)).reason
 
 
+async def _belongs_to_no_federation(authority: Authority, _endpoint: str) -> str | None:
+    draft, _ = await federation_endpoint(authority).prepare()
+    authority.deployment = replace(authority.deployment, federation=None)
+    authority.mutant(authority.server.pipelines)
+    return (await authority.send(draft)).reason
+
+
 # What a check refuses that no change to a good request shows.
 STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]] = {
     "find_interaction_request": (_request_was_answered, "request-uri.spent"),
@@ -215,6 +227,7 @@ STORIES: dict[str, tuple[Callable[[Authority, str], Awaitable[str | None]], str]
     "refuse_personal_details": (_asks_for_a_payment_of_nobody, "authorization-details.needs-a-person"),
     "narrow_details": (_widens_details, "authorization-details.wider"),
     "use_registration": (_registration_was_never_used, "registration.expired"),
+    "check_federation": (_belongs_to_no_federation, "federated-client.no-federation"),
     "refuse_too_many_passkeys": (_has_twenty, "passkey.too-many"),
 }
 

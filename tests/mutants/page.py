@@ -42,14 +42,20 @@ class Meeting(NamedTuple):
         return f"{self.mutant.id}: {verdict} by {', '.join(sorted(self.tripped)) or 'nobody'}"
 
 
+def _can_be_met(meeting: Meeting) -> bool:
+    return meeting.mutant.elsewhere is None
+
+
 def share_found(meetings: Sequence[Meeting]) -> float:
     """Return how many of the mutants with a flaw are found by a check that they name, from 0 to 1."""
-    flawed = [each for each in meetings if each.mutant.equivalent is None]
+    flawed = [each for each in meetings if _can_be_met(each) and each.mutant.equivalent is None]
     return sum(each.found for each in flawed) / max(1, len(flawed))
 
 
 def as_page(meetings: Sequence[Meeting], *, checks: int, own: bool) -> str:
     """Return the page as Markdown; ``own`` is whether each mutant met only the checks that it names."""
+    elsewhere = [each.mutant for each in meetings if not _can_be_met(each)]
+    meetings = [each for each in meetings if _can_be_met(each)]
     found = [each for each in meetings if each.found]
     hand_made = sum(each.mutant.hand_made for each in meetings)
     equivalent = [each for each in meetings if each.mutant.equivalent is not None]
@@ -86,6 +92,14 @@ def as_page(meetings: Sequence[Meeting], *, checks: int, own: bool) -> str:
         "| mutant | change | why it is none |",
         "|---|---|---|",
         *(f"| {each.mutant.id} | {each.mutant.flaw} | {each.mutant.equivalent} |" for each in equivalent),
+        "",
+        "## Not in the audited ecosystem",
+        "",
+        f"{len(elsewhere)} checks have nothing to refuse here. No audit meets them, and they count for nothing above.",
+        "",
+        "| mutant | flaw | the test that notices it |",
+        "|---|---|---|",
+        *(f"| {each.id} | {each.flaw} | `tests/{each.elsewhere}` |" for each in elsewhere),
         "",
     ]
     return "\n".join(lines)

@@ -30,6 +30,8 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         client: who is led to the hostile server: the sample application, or our library in a program.
         misses: why no audit can see it, though it is a flaw; then nothing trips.
         equivalent: why it is none: it does the same from everywhere, or another defence refuses every case.
+        elsewhere: where the audited ecosystem has nothing that the check could refuse: the test, below ``tests``, that takes
+            it out of a server that has. No audit meets this mutant.
         hand_made: a flaw of judgement, not only a check that is gone.
     """
 
@@ -40,13 +42,14 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trips: tuple[str, ...] = ()
     misses: str | None = None
     equivalent: str | None = None
+    elsewhere: str | None = None
     hand_made: bool = False
     client: Literal["moneyview", "probe"] = "moneyview"
 
     @property
     def seen(self) -> bool:
         """Whether a check must find it."""
-        return self.misses is None and self.equivalent is None
+        return self.misses is None and self.equivalent is None and self.elsewhere is None
 
     def order(self) -> dict[str, object]:
         """Return what makes the running ecosystem this mutant."""

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from bad_input.test_check_mutants import CHECKS as CHECK_CASES
+from bad_input.test_check_mutants import ELSEWHERE
+from bad_input.test_registration_mutants import CHECKS as REGISTRATION_CASES
+from flows.test_tour_mutants import CHECKS as TOURED_CASES
+from flows.test_tour_mutants import UNSEEN
 from mutants.breeding import CannotBreedError, breeding
 from mutants.page import MOST_UNSEEN, noticed
 from mutants.staging import concerns_clients
 from mutants.table import Mutant, all_mutants
 from trustweft.audit.registry import all_checks
 from trustweft.audit.verdict import Verdict
-from trustweft.resource.checks import PIPELINE
+from trustweft.resource.checks import PIPELINE, check_participation
 from trustweft.server.pipelines import PIPELINES
+from unit.server.test_federation import AFTERWARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,13 +121,39 @@ def test_at_least_150_checks_are_tripped_by_mutants_that_all_have_names_of_their
     assert len({mutant.id for mutant in all_mutants()}) == len(all_mutants())
 
 
-def test_each_mutant_is_found_or_is_out_of_sight_or_is_no_flaw() -> None:
-    said = {each.id: (bool(each.trips), bool(each.misses), bool(each.equivalent)) for each in all_mutants()}
-    assert [name for name, three in said.items() if sum(three) != 1] == []
+def test_each_mutant_is_found_or_is_out_of_sight_or_is_no_flaw_or_is_met_elsewhere() -> None:
+    said = {
+        each.id: (bool(each.trips), bool(each.misses), bool(each.equivalent), bool(each.elsewhere))
+        for each in all_mutants()
+    }
+    assert [name for name, four in said.items() if sum(four) != 1] == []
+
+
+def test_what_is_met_elsewhere_is_taken_out_by_the_test_that_is_named() -> None:
+    cases = {
+        "bad_input/test_registration_mutants.py": set(REGISTRATION_CASES),
+        "bad_input/test_check_mutants.py": {*CHECK_CASES, *(UNSEEN - ELSEWHERE)},
+        "unit/server/test_federation.py": {
+            (endpoint, "register_federated_client")
+            for endpoint in ("pushed_authorization_request", *AFTERWARDS)
+        },
+        "unit/resource/test_participation.py": {("guard", check_participation.__name__)},
+    }
+    unmet = [
+        each.id
+        for each in all_mutants()
+        if each.elsewhere is not None and set(each.without) - cases[each.elsewhere]
+    ]
+    assert unmet == []
+
+
+def test_what_the_tour_can_see_is_not_only_met_elsewhere() -> None:
+    toured = set(TOURED_CASES) - UNSEEN
+    assert [each.id for each in all_mutants() if each.elsewhere and set(each.without) & toured] == []
 
 
 def test_few_mutants_are_out_of_sight_and_many_are_made_by_hand() -> None:
-    flawed = [each for each in all_mutants() if each.equivalent is None]
+    flawed = [each for each in all_mutants() if each.equivalent is None and each.elsewhere is None]
     unseen = [each.id for each in flawed if each.misses is not None]
     assert len(unseen) <= MOST_UNSEEN * len(flawed), unseen
     assert sum(each.hand_made for each in all_mutants()) >= FEWEST_HAND_MADE

@@ -118,6 +118,7 @@ class Exchange:
         "dpop_jkt",
         "endpoint",
         "federated",
+        "federation",
         "form",
         "grant",
         "grant_type",
@@ -211,6 +212,7 @@ class Exchange:
         bytes  # the metadata as it is kept: save_registration, read_registration, replace_registration
     )
     registration_token: str  # of the registration from now on: with the same
+    federation: Federation  # check_federation
     statements: tuple[str, ...]  # read_registration_request
     chain: TrustChain  # resolve_registration
     federated: FederatedClient  # register_explicitly

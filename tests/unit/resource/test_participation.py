@@ -9,6 +9,8 @@ import pytest
 from guarding import CLIENT, Stage
 from support.participants import Member, make_member
 from trustweft.crypto.keys import thumbprint
+from trustweft.resource.checks import PIPELINE, check_participation
+from trustweft.resource.guard import Guard
 from trustweft.resource.participation import Participation, ParticipationConfig, clean_up
 from trustweft.runtime.errors import Reject
 
@@ -83,3 +85,16 @@ async def test_a_guard_keeps_nothing_that_had_to_be_ended() -> None:
     """Its receipt says so."""
     _, member = await guarded()
     assert await clean_up(member.directory.order("software:moneyview", "revoke")) == {"caches": 0}
+
+
+async def test_without_the_check_somebody_who_ended_still_gets_data() -> None:
+    """Nothing else of the guard looks: the token is valid until it expires."""
+    stage, member = await guarded()
+    member.directory.say("software:moneyview", "ended", cause="revoked")
+    await member.hear("software:moneyview")
+    token = stage.token()
+    with pytest.raises(Reject, match=r"guard\.participant-ended"):
+        await stage.guard.verify(stage.request(token), scope=("accounts",))
+    left = tuple(check for check in PIPELINE if check is not check_participation)
+    unguarded = Guard(stage.guard.protection, pipeline=left)
+    assert (await unguarded.verify(stage.request(token), scope=("accounts",))).client_id == "moneyview"

@@ -13,7 +13,13 @@ from support.authority import ISSUER, make_authority, make_party
 from support.drafts import Draft
 from support.federated import ANCHOR, CLIENT, Site, client_metadata, make_site
 from support.federation import new_signer
-from support.requests import code_request, pushed_request, refresh_request
+from support.requests import (
+    code_request,
+    introspection_request,
+    pushed_request,
+    refresh_request,
+    revocation_request,
+)
 from support.visits import begin_visit
 from trustweft.crypto import jws
 from trustweft.protocol.federation_chain import verify_trust_chain
@@ -24,17 +30,25 @@ from trustweft.protocol.federation_statement import (
     parse_entity_statement,
     verify_entity_configuration,
 )
+from trustweft.server.pipeline import without
 from trustweft.server.pipelines import PIPELINES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from support.authority import Authority, Party
     from support.wire import Answer
     from trustweft.protocol.federation_statement import EntityStatement
     from trustweft.server.federation import Federation
 
 pytestmark = pytest.mark.anyio
+# What a client asks for later than it began.
+AFTERWARDS: dict[str, Callable[[Authority, str, Party], Draft]] = {
+    "token": refresh_request,
+    "introspection": introspection_request,
+    "revocation": revocation_request,
+}
 
 
 @pytest.fixture
@@ -292,17 +306,27 @@ async def test_ordinary_clients_are_never_looked_for(site: Site) -> None:
     assert site.web.asked == []
 
 
-async def test_looking_for_clients_is_a_check_of_its_own(tmp_path: Path) -> None:
-    """Without the check nobody unknown is registered: it is what registers."""
-    client = tuple(
-        check
-        for check in PIPELINES["pushed_authorization_request"]
-        if check.__name__ != "register_federated_client"
-    )
-    mutant = {**PIPELINES, "pushed_authorization_request": client}
-    site = await make_site(tmp_path, pipelines=mutant)
-    assert (await push(site)).reason == "client.unknown"
-    site.authority.close()
+async def _after_its_end(site: Site, endpoint: str) -> Answer:
+    """Send a request of a client whose registration has ended; where clients begin, of one that has none yet."""
+    if endpoint == "pushed_authorization_request":
+        return await push(site)
+    assert (await push(site)).status == 201
+    token, _ = await site.authority.issue_refresh_token(site.party, scope=("openid", "accounts"))
+    site.later(600)
+    return await site.authority.send(AFTERWARDS[endpoint](site.authority, token, site.party))
+
+
+@pytest.mark.parametrize("endpoint", ["pushed_authorization_request", *AFTERWARDS])
+async def test_looking_for_clients_is_a_check_of_its_own(tmp_path: Path, endpoint: str) -> None:
+    """Without the check nobody is registered, for the first time or anew: it is what registers."""
+    for pipelines, unknown in (
+        (PIPELINES, False),
+        (without(PIPELINES, endpoint, "register_federated_client"), True),
+    ):
+        site = await make_site(tmp_path / str(unknown), pipelines=pipelines)
+        answer = await _after_its_end(site, endpoint)
+        site.authority.close()
+        assert (answer.reason == "client.unknown") is unknown
 
 
 # Explicit registration.

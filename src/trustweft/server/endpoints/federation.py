@@ -19,7 +19,6 @@ from trustweft.server.federation import register_client
 if TYPE_CHECKING:
     from trustweft.protocol.federation_chain import TrustChain
     from trustweft.server.exchange import Exchange
-    from trustweft.server.federation import Federation
 
 NO_FEDERATION = reason(
     "federated-client.no-federation",
@@ -44,14 +43,9 @@ PEER = reason(
 
 def check_federation(exchange: Exchange) -> None:
     """The server is a member of a federation."""
-    _federation(exchange)
-
-
-def _federation(exchange: Exchange) -> Federation:
-    federation = exchange.deployment.federation
-    if federation is None:
+    if exchange.deployment.federation is None:
         raise NO_FEDERATION.reject()
-    return federation
+    exchange.federation = exchange.deployment.federation
 
 
 def read_registration_request(exchange: Exchange) -> None:
@@ -75,7 +69,7 @@ def read_registration_request(exchange: Exchange) -> None:
 
 async def resolve_registration(exchange: Exchange) -> None:
     """Verify the chain that came, or collect one: either way every statement of it is verified."""
-    resolver, audience = _federation(exchange).resolver, exchange.deployment.config.issuer
+    resolver, audience = exchange.federation.resolver, exchange.deployment.config.issuer
     if len(exchange.statements) > 1:
         exchange.chain = resolver.verify(exchange.statements, audience=audience)
     else:
@@ -106,7 +100,7 @@ def answer_federation_registration(exchange: Exchange) -> None:
         request=exchange.chain.statements[0],
         issuer=exchange.deployment.config.issuer,
         registered=client.document,
-        signer=_federation(exchange).keys.signer(),
+        signer=exchange.federation.keys.signer(),
         now=exchange.now,
     )
     exchange.response = signed_response(token, kind=EXPLICIT_RESPONSE_TYPE)
