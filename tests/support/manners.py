@@ -108,7 +108,7 @@ def _check_refusal(sent: Sent, answer: Answer, *, protected: bool) -> None:
 
 def _check_delivery_error(answer: Answer, why: Reason) -> None:
     """A transmitter of events is told in its own words what was wrong (RFC 8935 section 2.3)."""
-    assert answer.status in {400, why.status}, "the status is neither the standard's nor the reason's"
+    assert answer.status == why.status, "the status is not the reason's"
     assert answer.values("cache-control") == ["no-store"], "a refusal may be stored"
     assert answer.json["err"] in _DELIVERY_ERRORS
     assert answer.json == {"err": answer.json["err"], "description": why.public}

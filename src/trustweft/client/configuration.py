@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from trustweft.protocol.issuer import Issuer, check_issuer_identifier
 from trustweft.runtime.enforces import enforces
@@ -21,6 +21,7 @@ __all__ = [
     "Dpop",
     "PrivateKeyJwt",
     "SenderConstraint",
+    "ServerCheck",
 ]
 
 
@@ -64,6 +65,18 @@ Authentication: TypeAlias = PrivateKeyJwt | ClientCertificate
 SenderConstraint: TypeAlias = Dpop | CertificateBound
 
 
+class ServerCheck(Protocol):
+    """Says whether an authorization server may be trusted at this time."""
+
+    def __call__(self, issuer: str, /, *, revoking: bool = False) -> None:
+        """Refuse a server to which nothing may be sent, or but revocations where ``revoking``.
+
+        Raises:
+            Reject: it may not.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfiguration:
     """Everything that is registered and configured; nothing of it ever comes from a response.
@@ -81,6 +94,8 @@ class ClientConfiguration:
         assertion_lifetime: seconds that an assertion is good for.
         future_tolerance: seconds that the server's clock may be ahead.
         server_chain: the server's Trust Chain, where it is known by one: its metadata are then those of the chain.
+        check_server: raises `Reject` where nothing may be sent to the server any more, as it left the ecosystem:
+            `trustweft.client.participation.Participation.check`.
     """
 
     issuer: str
@@ -94,6 +109,7 @@ class ClientConfiguration:
     assertion_lifetime: float = 60.0
     future_tolerance: float = 30.0
     server_chain: TrustChain | None = None
+    check_server: ServerCheck | None = None
 
     @enforces("FAPI2-SP-5.3.3.1-10")
     def __post_init__(self) -> None:

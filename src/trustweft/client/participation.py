@@ -43,17 +43,22 @@ class Participation:
         self._reader = reader
         self._brands = dict(brands)
 
-    def check(self, issuer: str) -> None:
-        """Refuse to begin, finish or refresh anything with a server that does not take part.
+    def check(self, issuer: str, /, *, revoking: bool = False) -> None:
+        """Refuse to send anything to a server that does not take part.
+
+        What a person takes back is told to a server that is suspended, and needs no directory that answers; one that
+        ended has nothing left to revoke, and its address may be anybody's.
 
         Raises:
             Reject: ``client.server-suspended``, ``client.server-ended``, ``status.stale``.
         """
-        self._reader.check_fresh()
+        if not revoking:
+            self._reader.check_fresh()
         refusal = self._reader.refusal_of((subject_of("brand", self._brands.get(issuer)),))
-        if refusal is not None:
-            why = ENDED if refusal.effect == "ended" else SUSPENDED
-            raise why.reject(f"{issuer} {refusal.source} {refusal.cause}")
+        if refusal is not None and refusal.effect == "ended":
+            raise ENDED.reject(f"{issuer} {refusal.source} {refusal.cause}")
+        if refusal is not None and not revoking:
+            raise SUSPENDED.reject(f"{issuer} {refusal.source} {refusal.cause}")
 
     def issuers_of(self, order: Order) -> tuple[str, ...]:
         """Return the issuers that an order is about."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
 
+from scripted_server import ScriptedServer
 from support.participants import Member, make_member
 from trustweft.client.participation import Offboarder, Participation
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.errors import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trustweft.protocol.ecosystem_status import Effect
 
 pytestmark = pytest.mark.anyio
 BANK, OTHER = "https://bank.example", "https://other.example"
@@ -33,6 +43,44 @@ async def test_a_server_that_does_not_take_part_is_not_trusted() -> None:
             participation.check(BANK)
         assert refused.value.reason.id == reason
         participation.check(OTHER)
+
+
+@pytest.mark.parametrize("effect", ["suspended", "ended"])
+async def test_nothing_is_sent_to_a_server_that_does_not_take_part(effect: Effect) -> None:
+    """No request, no code, no token; one that is suspended hears of what a person takes back, and of nothing else."""
+    member, server = make_member(ManualClock()), ScriptedServer()
+    assert await member.reader.poll()
+    participation = Participation(member.reader, {server.issuer: "harbour-bank"})
+    server.configuration = replace(server.configuration, check_server=participation.check)
+    client = server.client()
+    started = client.begin()
+    client.finish(started.pending, server.query(started), name="alice")
+    another = client.begin()
+    callback = server.query(another)
+    member.directory.say(BRAND, effect)
+    await member.hear(BRAND)
+    before = len(server.requests)
+    attempts: tuple[Callable[[], object], ...] = (
+        client.begin,
+        lambda: client.finish(another.pending, callback, name="bob"),
+        lambda: client.client_credentials(("accounts",), name="itself"),
+        lambda: client.userinfo("alice"),
+        partial(client.tokens, "alice"),
+    )
+    for attempt in attempts:
+        if attempt is attempts[-1]:
+            server.clock.advance(3_600)  # so that the tokens have to be refreshed
+        with pytest.raises(Reject) as refused:
+            attempt()
+        assert refused.value.reason.id == f"client.server-{effect}"
+    assert len(server.requests) == before
+    if effect == "suspended":
+        client.revoke("alice")
+        assert server.calls[-1] == "/revoke"
+    else:
+        with pytest.raises(Reject, match=r"client\.server-ended"):
+            client.revoke("alice")
+        assert len(server.requests) == before
 
 
 async def test_with_a_server_ends_what_the_client_has_of_it() -> None:
