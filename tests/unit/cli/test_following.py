@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +13,7 @@ from support.directory import TestDirectory
 from support.participants import make_member
 from trustweft.cli.assembly.directory import follow_directory, reader_rules, reading_by
 from trustweft.cli.assembly.parts import Surroundings, tls_policy
-from trustweft.cli.directory_settings import FollowedDirectory
+from trustweft.cli.directory_settings import FollowedDirectory, ServerDirectory
 from trustweft.net.status_reader import DATA, PAYMENTS
 from trustweft.profile import load_profile
 from trustweft.runtime.clock import ManualClock
@@ -20,8 +22,6 @@ from trustweft.runtime.errors import Reject
 from trustweft.runtime.observability import SilentObserver
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trustweft.profile import Profile
 
 PROFILE = load_profile("fapi2-security")
@@ -34,6 +34,14 @@ def stricter(**changes: int) -> Profile:
 
 async def _nothing(_order: object) -> dict[str, int]:
     return {}
+
+
+def test_the_settings_of_the_manual_are_settings() -> None:
+    """What docs/following.md shows is read as it stands there."""
+    text = (Path(__file__).parents[3] / "docs" / "following.md").read_text(encoding="utf-8")
+    shown = text.partition("```toml\n")[2].partition("```")[0]
+    settings = msgspec.convert(tomllib.loads(shown)["directory"], ServerDirectory)
+    assert (settings.names.brand, settings.names.payments) == ("harbour-bank", ("payments",))
 
 
 def test_the_profile_says_for_how_long_the_last_list_is_good(tmp_path: Path) -> None:
