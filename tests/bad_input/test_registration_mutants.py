@@ -10,6 +10,9 @@ from flows.test_tour_mutants import REGISTRATION
 from support.authority import make_authority
 from support.participants import join
 from support.registration_stories import REGISTRATION_STORIES, good_request
+from support.software import Software, certificate_of
+from trustweft.crypto.keys import thumbprint
+from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.server.pipeline import without
 from trustweft.server.pipelines import PIPELINES
 
@@ -30,6 +33,7 @@ REFUSED_FOR = {
     "check_software_standing": "software-statement.not-active",
     "check_software_takes_part": "participation.ended",
     "check_registered_takes_part": "participation.suspended",
+    "check_proof_takes_part": "participation.ended",
     "verify_request_signature": "registration.bad-signature",
     "verify_proof_of_software": "registration.no-proof",
     "check_registered_ways": "registration.beyond-profile",
@@ -58,6 +62,22 @@ async def _told(authority: Authority, endpoint: str, effect: Effect) -> str | in
     return answer.reason or answer.status
 
 
+async def _told_of_the_proof(authority: Authority, endpoint: str) -> str | int:
+    """Let the directory say that the software's key is known to others, or the certificate that is shown."""
+    software = Software()
+    draft, member = await good_request(authority, endpoint, software=software), await join(authority)
+    subject = f"key:{thumbprint(software.signer.public_key)}"
+    if endpoint in {"client_configuration:GET", "client_configuration:DELETE"}:
+        draft.certificate = certificate_of(
+            authority.ca, now=authority.clock.now(), software="planner", organisation="OFBBR-plannery"
+        )
+        subject = f"certificate:{certificate_thumbprint(draft.certificate)}"
+    member.directory.say(subject, "ended", cause="compromised")
+    assert await member.reader.poll()
+    answer = await authority.send(draft)
+    return answer.reason or answer.status
+
+
 async def tell(directory: Path, endpoint: str, check: str, pipelines: Pipelines) -> str | int:
     """Return the reason that the check's story ends with, or the status where there is none."""
     authority = await make_authority(directory / "keys", pipelines=pipelines)
@@ -66,6 +86,8 @@ async def tell(directory: Path, endpoint: str, check: str, pipelines: Pipelines)
         if check in {"check_software_takes_part", "check_registered_takes_part"}:
             effect: Effect = "ended" if check == "check_software_takes_part" else "suspended"
             return await _told(authority, endpoint, effect)
+        if check == "check_proof_takes_part":
+            return await _told_of_the_proof(authority, endpoint)
         if reason in REGISTRATION_STORIES:
             answer = await REGISTRATION_STORIES[reason](authority, endpoint)
         else:

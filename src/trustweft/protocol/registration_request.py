@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from trustweft.crypto import jws
+from trustweft.crypto.keys import thumbprint
 from trustweft.protocol.signed_token import check_not_in_future, optional_time, restate
 from trustweft.protocol.software_statement import UnverifiedStatement, parse_software_statement
 from trustweft.runtime.errors import Reject, reason
@@ -135,11 +136,13 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
         software_id: who signed it.
         jti: its identifier, unique for its software only.
         expires_at: until when a replay must be remembered.
+        key_thumbprint: of the key that signed it (RFC 7638).
     """
 
     software_id: str
     jti: str
     expires_at: float
+    key_thumbprint: str
 
     @property
     def replay_key(self) -> bytes:
@@ -254,4 +257,9 @@ def verify_signed_request(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= MAXIMUM_IDENTIFIER:  # (8)
         raise BAD_IDENTIFIER.reject()
-    return SignedRequest(software_id=software_id, jti=jti, expires_at=expires_at + future_tolerance)
+    return SignedRequest(
+        software_id=software_id,
+        jti=jti,
+        expires_at=expires_at + future_tolerance,
+        key_thumbprint=thumbprint(key.key),
+    )

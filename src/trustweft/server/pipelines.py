@@ -59,6 +59,7 @@ from trustweft.server.checks.participation import (
     check_client_takes_part,
     check_key_takes_part,
     check_person_takes_part,
+    check_proof_takes_part,
     check_registered_takes_part,
     check_software_takes_part,
     narrow_to_allowed_apis,
@@ -185,6 +186,7 @@ _SOFTWARE: Final = (
     check_software_takes_part,
     verify_request_signature,
     verify_proof_of_software,
+    check_proof_takes_part,
 )
 _STATEMENT_REPLAY: Final = (remember_statement, remember_signed_request, refuse_replays)
 
@@ -330,7 +332,12 @@ PIPELINES: Final[Pipelines] = {
         check_registered_takes_part,
         # then the pipeline of the method
     ),
-    "client_configuration:GET": (verify_kept_certificate, read_registration, answer_client_information),
+    "client_configuration:GET": (
+        verify_kept_certificate,
+        check_proof_takes_part,
+        read_registration,
+        answer_client_information,
+    ),
     "client_configuration:PUT": (
         read_software_request,
         verify_statement,
@@ -339,13 +346,14 @@ PIPELINES: Final[Pipelines] = {
         check_named_client,
         verify_request_signature,
         verify_certificate_where_asked,
+        check_proof_takes_part,
         compose_changed_client,
         check_registered_ways,
         *_STATEMENT_REPLAY,
         replace_registration,
         answer_client_information,
     ),
-    "client_configuration:DELETE": (verify_kept_certificate, remove_registration),
+    "client_configuration:DELETE": (verify_kept_certificate, check_proof_takes_part, remove_registration),
     "federation_registration": (
         check_federation,
         check_method_post,

@@ -10,7 +10,7 @@ import pytest
 from mutations import Message, Mutation, change, change_header, drop, sign_with
 from support.client_hosts import jwk_of
 from trustweft.crypto import jws
-from trustweft.crypto.keys import KeySet, LocalSigner, generate_private_key
+from trustweft.crypto.keys import KeySet, LocalSigner, generate_private_key, thumbprint
 from trustweft.protocol.registration_request import (
     SignedRequest,
     create_signed_request,
@@ -72,7 +72,9 @@ def test_a_request_is_read_in_both_forms() -> None:
     for kind in ("application/jwt", "application/jose", "Application/JWT"):
         read = read_registration_request(signed().encode(), content_type=kind)
         assert (read.document, read.statement.compact) == ({"scope": "openid"}, STATEMENT)
-    assert verify(signed()) == SignedRequest(software_id="planner", jti="1", expires_at=NOW + 90)
+    assert verify(signed()) == SignedRequest(
+        software_id="planner", jti="1", expires_at=NOW + 90, key_thumbprint=thumbprint(SIGNER.public_key)
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,5 +138,7 @@ def test_an_algorithm_that_the_profile_leaves_out_is_refused() -> None:
 
 def test_software_does_not_use_up_the_identifiers_of_others() -> None:
     """What is remembered names the software too."""
-    one, other = (SignedRequest(software_id=name, jti="1", expires_at=0.0) for name in ("a", "b"))
+    one, other = (
+        SignedRequest(software_id=name, jti="1", expires_at=0.0, key_thumbprint="k") for name in ("a", "b")
+    )
     assert one.replay_key != other.replay_key

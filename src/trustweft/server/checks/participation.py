@@ -75,6 +75,13 @@ def check_software_takes_part(exchange: Exchange) -> None:
     _check_named(exchange, subjects)
 
 
+def check_proof_takes_part(exchange: Exchange) -> None:
+    """The key that signed the request, and the certificate that was shown, were not ended: they prove nothing then."""
+    signed = getattr(exchange, "signed_request", None)
+    key = None if signed is None else subject_of("key", signed.key_thumbprint)
+    _check_named(exchange, (key, _certificate(exchange)))
+
+
 def _check_named(exchange: Exchange, subjects: tuple[str | None, ...]) -> None:
     participation = exchange.deployment.participation
     if participation is None:
