@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+import trustweft
 from bad_input.test_check_mutants import CHECKS as CHECK_CASES
 from bad_input.test_check_mutants import ELSEWHERE
 from bad_input.test_registration_mutants import CHECKS as REGISTRATION_CASES
@@ -27,7 +29,6 @@ from unit.server.test_federation import AFTERWARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from mutants.breeding import Breeder
 
@@ -37,6 +38,7 @@ CHECKS = {each.id: each for each in all_checks()}
 FOUND = {Verdict.FAIL, Verdict.SUSPECTED}
 FEWEST_CHECKS = 150  # that at least one mutant trips
 FEWEST_HAND_MADE = 60
+SOURCE = Path(trustweft.__file__).parent
 SEEN = [each for each in all_mutants() if each.seen]
 
 
@@ -119,6 +121,17 @@ def test_at_least_150_checks_are_tripped_by_mutants_that_all_have_names_of_their
     assert tripped - set(CHECKS) == set()
     assert len(tripped) >= FEWEST_CHECKS
     assert len({mutant.id for mutant in all_mutants()}) == len(all_mutants())
+
+
+def test_what_a_mutant_changes_stands_in_the_source() -> None:
+    gone = [
+        (each.id, change.file)
+        for each in all_mutants()
+        for change in each.change
+        if not (SOURCE / change.file).is_file()
+        or change.old not in (SOURCE / change.file).read_text(encoding="utf-8")
+    ]
+    assert gone == []
 
 
 def test_each_mutant_is_found_or_is_out_of_sight_or_is_no_flaw_or_is_met_elsewhere() -> None:
