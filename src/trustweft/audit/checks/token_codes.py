@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trustweft.audit.trial import Trial
 
 RACERS: Final = 16
+ROUNDS: Final = 3
 ELSEWHERE: Final = "https://attacker.example/callback"
 
 
@@ -67,7 +68,7 @@ def _userinfo(trial: Trial, access: Access) -> Exchange:
 @check(
     "TK-02",
     title="Of many redemptions of one code at the same moment, one succeeds",
-    sends="sixteen simultaneous requests with one code",
+    sends="sixteen simultaneous requests with one code, three times",
     fix="Mark the code as used in the same statement that looks it up, so that one of all requests wins.",
     requirements=("FAPI2-SP-5.3.2.2-9",),
     role=Role.AUTHORIZATION_SERVER,
@@ -81,21 +82,25 @@ def one_redemption_wins(trial: Trial) -> Outcome:
     """Looking a code up and marking it as used are two steps unless somebody made them one.
 
     Between them a second request is taken for the first. The check sends one code in sixteen requests at once, each
-    with its own assertion and proof, and counts the tokens.
+    with its own assertion and proof, and counts the tokens. It does so with three codes: whoever wins a race once may
+    have been lucky, and from the second on no request waits for its connection.
     """
     deployment = trial.deployment
     redeemed_as_it_should(trial)
-    flow = deployment.flow()
-    code = deployment.code(flow)
-    results = deployment.wire.race([flow.token_request(code) for _ in range(RACERS)])
-    answers = [each for each in results if isinstance(each, Exchange)]
-    for each in answers:
-        trial.attack("One of the simultaneous redemptions", each)
-    tokens = {each.text("access_token") for each in answers if each.issued}
-    if len(tokens) > 1:
-        return failed(f"One code gave {len(tokens)} tokens in {RACERS} simultaneous requests.")
-    trial.need_clear(answers)
-    return passed(f"Of {len(answers)} simultaneous redemptions {len(tokens)} gave a token.")
+    for _ in range(ROUNDS):
+        flow = deployment.flow()
+        code = deployment.code(flow)
+        results = deployment.wire.race([flow.token_request(code) for _ in range(RACERS)])
+        answers = [each for each in results if isinstance(each, Exchange)]
+        for each in answers:
+            trial.attack("One of the simultaneous redemptions", each)
+        tokens = {each.text("access_token") for each in answers if each.issued}
+        if len(tokens) > 1:
+            return failed(f"One code gave {len(tokens)} tokens in {RACERS} simultaneous requests.")
+        trial.need_clear(answers)
+    return passed(
+        f"Of {RACERS} simultaneous redemptions of one code at most one gave a token, {ROUNDS} times."
+    )
 
 
 @check(
