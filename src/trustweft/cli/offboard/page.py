@@ -62,7 +62,7 @@ def _chapters(case: Case) -> Iterator[Chapter]:
         (
             table(
                 ("Participant", "Refused after", "Receipt"),
-                [(f"`{each.id}`", refusals_text(each), receipt_text(each)) for each in case.participants],
+                [(each.id, refusals_text(each), receipt_text(each)) for each in case.participants],
             ),
         ),
     )
