@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from trustweft.audit.check import Inconclusive, NotApplicable
 from trustweft.audit.offboarding.attempts import Outcome
@@ -24,16 +24,28 @@ if TYPE_CHECKING:
     from trustweft.protocol.offboarding_probe import Credential, ParticipantKind
     from trustweft.runtime.clock import Clock
 
-__all__ = ["Prober", "Result"]
+__all__ = ["Pace", "Prober", "Result"]
 
-INTERVAL: Final = 0.08  # seconds between two uses of what is not spent by one
-FIRST_COPY: Final = 0.06  # seconds until the first copy of what is spent is used, and
-GROWTH: Final = (
-    1.4  # by how much longer each pause is than the one before: a dozen copies last for eight seconds
-)
-SETTLED: Final = 0.5  # seconds between two uses of what was refused already
-SETTLING: Final = 1.5  # seconds for which refusals have to last
-_WORKING: Final = 0.4  # seconds between two rounds of a control
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often what is tried; in seconds, and our choice.
+
+    Attributes:
+        interval: between two uses of what is not spent by one.
+        first_copy: until the first copy of what is spent is used.
+        growth: by how much longer each pause is than the one before: a dozen copies last for eight seconds.
+        settled: between two uses of what was refused already.
+        settling: for how long refusals have to last.
+        working: between two rounds of a control.
+    """
+
+    interval: float = 0.08
+    first_copy: float = 0.06
+    growth: float = 1.4
+    settled: float = 0.5
+    settling: float = 1.5
+    working: float = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,16 +141,23 @@ def _note(held: Held, effective_at: float) -> str:
 class Prober:
     """Probes one off-boarding.
 
+    Attributes:
+        held: what was obtained, also what did not work.
+        controls: those that worked before.
+        withdrawals: what is taken back in the end.
+
     Args:
         sites: where.
         clock: tells the time; attempts are dated by it, and so is the order.
+        pace: how often what is tried.
     """
 
     sites: Sequence[Site]
     clock: Clock
-    _held: list[Held] = field(default_factory=list)
-    _controls: list[Control] = field(default_factory=list)
-    _withdrawals: list[Withdrawal] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
+    held: list[Held] = field(default_factory=list)
+    controls: list[Control] = field(default_factory=list)
+    withdrawals: list[Withdrawal] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -146,17 +165,17 @@ class Prober:
     def hold(self) -> Sequence[Held]:
         """Obtain everything, before the order; return the credentials, those that did not work too."""
         for site in self.sites:
-            self._controls += [Control(site, holder) for holder in site.controls]
+            self.controls += [Control(site, holder) for holder in site.controls]
             if site.withdraws:
-                self._withdrawals += self._withdrawal(site)
+                self.withdrawals += self._withdrawal(site)
         # What lives for the shortest time comes last.
         for site in self.sites:
-            self._held += hold(site)
-        for control in self._controls:
+            self.held += hold(site)
+        for control in self.controls:
             if not control.works:
                 self._notes += [f"no control: {problem}" for problem in control.problems]
-        self._controls = [each for each in self._controls if each.works]
-        return self._held
+        self.controls = [each for each in self.controls if each.works]
+        return self.held
 
     def _withdrawal(self, site: Site) -> Iterator[Withdrawal]:
         try:
@@ -167,19 +186,19 @@ class Prober:
     @property
     def live(self) -> tuple[Held, ...]:
         """What worked before the order."""
-        return tuple(each for each in self._held if each.worked)
+        return tuple(each for each in self.held if each.worked)
 
     def watch(self, *, seconds: float) -> Result:
         """Try everything until it is refused, for at most so many seconds; the order was given just now."""
         threads = [
             *(threading.Thread(target=self._try, args=(each,), daemon=True) for each in self.live),
-            *(threading.Thread(target=self._work, args=(each,), daemon=True) for each in self._controls),
+            *(threading.Thread(target=self._work, args=(each,), daemon=True) for each in self.controls),
         ]
         for thread in threads:
             thread.start()
         with self._changed:
             self._changed.wait_for(self._all_refused, timeout=seconds)
-        self._stop.wait(SETTLING)
+        self._stop.wait(self.pace.settling)
         self._stop.set()
         for thread in threads:
             thread.join()
@@ -191,7 +210,7 @@ class Prober:
         return all(each.first_refusal is not None for each in self.live)
 
     def _try(self, held: Held) -> None:
-        pause = FIRST_COPY if held.spent else 0.0
+        pause = self.pace.first_copy if held.spent else 0.0
         while not self._stop.wait(pause):
             # The last copy is for the end: whether a refusal lasts is seen with one that is fresh.
             if held.spent and len(held.copies) <= 1:
@@ -203,30 +222,30 @@ class Prober:
             if held.spent:
                 if held.first_refusal is not None:
                     return
-                pause *= GROWTH
+                pause *= self.pace.growth
             else:
-                pause = INTERVAL if held.first_refusal is None else SETTLED
+                pause = self.pace.interval if held.first_refusal is None else self.pace.settled
 
     def _work(self, control: Control) -> None:
-        while not self._stop.wait(_WORKING):
+        while not self._stop.wait(self.pace.working):
             control.work("meanwhile")
 
     def _result(self) -> Result:
         withdrawal_ok: bool | None = None
-        if self._withdrawals:
-            answers = [each.carry_out() for each in self._withdrawals]
+        if self.withdrawals:
+            answers = [each.carry_out() for each in self.withdrawals]
             self._notes += [
                 f"permission could not be taken back: {each.said}"
                 for each in answers
                 if each.outcome is not Outcome.ACCEPTED
             ]
             withdrawal_ok = all(each.outcome is Outcome.ACCEPTED for each in answers)
-        for control in self._controls:
+        for control in self.controls:
             control.end()
             self._notes += control.problems[:5]
         return Result(
-            held=self._held,
-            control_ok=all(not each.problems for each in self._controls) if self._controls else None,
+            held=self.held,
+            control_ok=all(not each.problems for each in self.controls) if self.controls else None,
             withdrawal_ok=withdrawal_ok,
             finished_at=self.clock.now(),
             notes=tuple(_unique(self._notes)),

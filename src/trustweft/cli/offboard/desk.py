@@ -1,0 +1,185 @@
+"""Where off-boarding is done from the command line: the register, the evidence, the key of the probes, and who acts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from trustweft.cli.applied_profile import profile_of
+from trustweft.cli.data_directory import DataDirectory
+from trustweft.cli.evidence import EVIDENCE_FILE
+from trustweft.directory.events import Actor
+from trustweft.directory.keeper import Keeper
+from trustweft.directory.objects import User
+from trustweft.directory.terms import terms_of
+from trustweft.evidence.files import EvidenceFileError
+from trustweft.evidence.reader import LogReader
+from trustweft.profile import ProfileError
+from trustweft.runtime.clock import SystemClock
+from trustweft.runtime.errors import Reject
+from trustweft.runtime.files import KeyFileError
+from trustweft.runtime.settings import SettingsError
+from trustweft.store.errors import StoreFileError
+from trustweft.store.register import SqliteRegisterStore
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+    from pathlib import Path
+
+    from trustweft.directory.commands import Command
+    from trustweft.directory.events import Event
+    from trustweft.directory.register import Register
+    from trustweft.directory.terms import Terms
+    from trustweft.profile import Profile
+    from trustweft.runtime.clock import Clock
+
+__all__ = ["Desk", "at_the_desk", "person_option"]
+
+REGISTER: Final = "directory/register.sqlite"
+_PERSON: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_Done = TypeVar("_Done")
+
+person_option = click.option(
+    "--as",
+    "person",
+    metavar="PERSON",
+    help="Who acts: an administrator that the directory knows, or an operator. [default: the account of this shell]",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything that a command of off-boarding needs; blocking, so that a probe can run beside it.
+
+    Attributes:
+        actor: who acts; on this machine that is a claim, as whoever can write the register could claim any name.
+    """
+
+    data: DataDirectory
+    actor: Actor
+    profile: Profile
+    terms: Terms
+    clock: Clock
+    keeper: Keeper
+    runner: asyncio.Runner
+
+    @property
+    def directory(self) -> str:
+        """The directory's own identifier."""
+        return self.data.ports.url(self.data.ports.directory)
+
+    @property
+    def register(self) -> Register:
+        """The history, as of the last time that it was read."""
+        return self.keeper.register
+
+    def read(self) -> Register:
+        """Read what others added, and return the history.
+
+        Raises:
+            Reject: ``store.unavailable``.
+        """
+        return self.run(self.keeper.read())
+
+    def carry_out(self, command: Command) -> tuple[Event, ...]:
+        """Carry out a command of the directory.
+
+        Raises:
+            Reject: it is refused.
+        """
+        return self.run(self.keeper.carry_out(command, actor=self.actor))
+
+    def run(self, work: Coroutine[Any, Any, _Done]) -> _Done:
+        """Wait for something."""
+        return self.runner.run(work)
+
+    @contextmanager
+    def evidence(self) -> Iterator[LogReader | None]:
+        """Read the evidence log; None where nothing was logged yet.
+
+        Raises:
+            click.ClickException: it is damaged.
+        """
+        if not (self.data.path / EVIDENCE_FILE).exists():
+            yield None
+            return
+        try:
+            reader = LogReader(self.data.path / EVIDENCE_FILE)
+            try:
+                yield reader
+            finally:
+                reader.close()
+        except EvidenceFileError as cause:
+            raise click.ClickException(str(cause)) from cause
+
+
+@contextmanager
+def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
+    """Open the directory of an ecosystem, and tell a refusal on one line.
+
+    Raises:
+        click.ClickException: something was refused, or the ecosystem cannot be used.
+    """
+    data = DataDirectory.open(path)
+    if not (data.path / REGISTER).exists():
+        raise click.ClickException(
+            f"{data.path} has no directory yet; start it with: trustweft up --data {path}"
+        )
+    clock = SystemClock()
+    try:
+        profile = profile_of(data)
+        terms = terms_of(profile)
+        with asyncio.Runner() as runner:
+            store = runner.run(_open(data.path / REGISTER))
+            try:
+                keeper = Keeper(store, clock=clock, terms=lambda: terms)
+                runner.run(keeper.read())
+                yield Desk(
+                    data=data,
+                    actor=_actor(keeper, person),
+                    profile=profile,
+                    terms=terms,
+                    clock=clock,
+                    keeper=keeper,
+                    runner=runner,
+                )
+            finally:
+                runner.run(store.close())
+    except (Reject, StoreFileError, SettingsError, ProfileError, KeyFileError) as cause:
+        raise click.ClickException(str(cause)) from cause
+
+
+async def _open(path: Path) -> SqliteRegisterStore:
+    return SqliteRegisterStore.open(path)
+
+
+def _actor(keeper: Keeper, person: str | None) -> Actor:
+    """Return who acts: somebody whom the directory knows as what it knows them as, anybody else as an operator."""
+    name = _account() if person is None else person
+    if not _PERSON.fullmatch(name):
+        raise click.BadParameter(
+            "a person is named by up to 64 letters, digits, dots, underscores and hyphens", param_hint="--as"
+        )
+    known = keeper.register.now.get(f"user:{name}")
+    if known is None or not isinstance(known.facts, User):
+        return Actor(id=name, part="operator")
+    if known.facts.part != "administrator":
+        raise click.BadParameter(
+            f"{name} is a customer of {known.facts.organisation}, and acts for nobody else", param_hint="--as"
+        )
+    return Actor(id=name, part="administrator", organisation=known.facts.organisation)
+
+
+def _account() -> str:
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"account-{number}"

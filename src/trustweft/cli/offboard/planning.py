@@ -1,0 +1,207 @@
+"""From a subject to a probe: whose credentials are used, which of them must stop, and who must be able to go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from trustweft.crypto.keys import thumbprint
+from trustweft.crypto.x509 import certificate_thumbprint
+from trustweft.directory.cascade import dependents
+from trustweft.directory.objects import Authorisation, Brand, Certificate, Key, Role, Software
+from trustweft.protocol.offboarding_probe import CREDENTIALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trustweft.audit.offboarding.scene import Holder, Site
+    from trustweft.audit.parties import Party
+    from trustweft.cli.offboard.box import Box
+    from trustweft.directory.snapshot import Record, Snapshot
+    from trustweft.protocol.offboarding_probe import Credential
+
+__all__ = ["NothingToProbe", "plan_probe"]
+
+_ALL: Final[frozenset[Credential]] = frozenset(CREDENTIALS)
+_TOKENS: Final[frozenset[Credential]] = frozenset({"code", "refresh_token", "access_token"})
+_BY_KEY: Final[frozenset[Credential]] = frozenset({"client_key", "code", "refresh_token"})
+_BY_CERTIFICATE: Final[frozenset[Credential]] = frozenset({"client_key", "access_token"})
+
+
+class NothingToProbe(Exception):  # noqa: N818  # it says what is the case
+    """No credential of the subject is in the data directory; the message says what is missing."""
+
+
+class _Suspect(NamedTuple):
+    """A client, and which of its credentials must stop working.
+
+    ``scope`` is what is asked for; None for everything. ``left`` is what must go on working beside it.
+    """
+
+    holder: Holder
+    credentials: frozenset[Credential]
+    left: Holder | None = None
+
+
+def plan_probe(box: Box, snapshot: Snapshot, record: Record, *, suspends: bool) -> list[Site]:
+    """Return the sites of a probe.
+
+    Raises:
+        NothingToProbe: nothing of the subject could be tried.
+    """
+    suspects = list(_suspects(box, snapshot, record))
+    if not suspects:
+        raise NothingToProbe(f"no credential of {record.subject} is in {box.data.path}")
+    affected = {each.holder.party.client_id for each in suspects if each.left is None}
+    everybody = any(
+        isinstance(snapshot.find(each).facts, Brand)
+        for each in (str(record.subject), *_below(snapshot, record))
+    )
+    sites = []
+    for each in suspects:
+        controls = () if everybody else tuple(_controls(box, each, affected, record))
+        sites.append(
+            box.site(
+                each.holder,
+                controls=controls,
+                credentials=each.credentials,
+                withdraws=suspends and bool(each.holder.user) and record.species in _WITHDRAWN,
+            )
+        )
+    return sites
+
+
+# What can be suspended while whose permission it is can still take it back.
+_WITHDRAWN: Final = frozenset({"software", "organisation"})
+
+
+def _below(snapshot: Snapshot, record: Record) -> list[str]:
+    return list(dependents(snapshot, record.subject))
+
+
+def _controls(box: Box, suspect: _Suspect, affected: set[str], record: Record) -> Iterator[Holder]:
+    """Yield who must be able to go on: the same client with what is left, another client, or another person."""
+    if suspect.left is not None:
+        yield suspect.left
+    party = suspect.holder.party
+    if record.species == "user":
+        others = [each for each in box.deployment.users if each != suspect.holder.user]
+        if others:
+            yield box.holder(party, others[0])
+        return
+    others_ = [
+        each
+        for name, each in box.clients.items()
+        if name not in affected and name != party.client_id and "authorization_code" in each.entry.grant_types
+    ]
+    if others_ and record.species != "api":
+        preferred = next((each for each in others_ if each.client_id == "tour"), others_[0])
+        yield box.holder(preferred, box.user(1))
+
+
+def _suspects(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
+    match record.species:
+        case "software" | "organisation":
+            yield from _software(box, snapshot, record)
+        case "role" | "authorisation":
+            yield from _scopes(box, snapshot, record)
+        case "key":
+            yield from _key(box, snapshot, record)
+        case "certificate":
+            yield from _certificate(box, record)
+        case "user":
+            user = box.user_called(record.subject.id)
+            party = box.clients.get("tour")
+            if user is not None and party is not None:
+                yield _Suspect(box.holder(party, user), _TOKENS)
+        case "brand":
+            yield from _everybody(box)
+        case "api":
+            party = box.clients.get("tour")
+            if party is not None:
+                yield _Suspect(box.holder(party, box.user()), frozenset({"access_token"}))
+
+
+def _software(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
+    names = [str(record.subject), *_below(snapshot, record)]
+    if any(isinstance(snapshot.find(name).facts, Brand) for name in names):
+        yield from _everybody(box)
+        return
+    for name in names:
+        facts = snapshot.find(name).facts
+        if isinstance(facts, Software):
+            for party in _parties(box, snapshot, name):
+                yield _Suspect(box.holder(party, box.user()), _credentials(party))
+
+
+def _credentials(party: Party) -> frozenset[Credential]:
+    return _ALL if "authorization_code" in party.entry.grant_types else _BY_CERTIFICATE
+
+
+def _everybody(box: Box) -> Iterator[_Suspect]:
+    """Yield one client: where a server takes part no more, nobody gets anything there."""
+    party = box.clients.get("tour") or next(iter(box.clients.values()), None)
+    if party is not None:
+        yield _Suspect(box.holder(party, box.user()), _credentials(party))
+
+
+def _parties(box: Box, snapshot: Snapshot, software: str) -> Iterator[Party]:
+    """Yield the clients that a software is at the server: as it was registered there, or under its own name."""
+    names = [each.client_id for each in snapshot.registrations(software) if each.ended_at is None]
+    for name in dict.fromkeys((*names, software.partition(":")[2])):
+        if name in box.clients:
+            yield box.clients[name]
+
+
+def _scopes(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
+    """Yield each client that loses scope values, asking for these alone, with the rest as what must go on."""
+    names = box.server.directory.names if box.server.directory is not None else None
+    apis, roles = (names.apis, names.roles) if names is not None else ({}, {})
+    authorisations = [
+        facts
+        for name in (str(record.subject), *_below(snapshot, record))
+        if isinstance(facts := snapshot.find(name).facts, Authorisation)
+    ]
+    by_software: dict[str, set[str]] = {}
+    for facts in authorisations:
+        lost = {scope for scope, api in apis.items() if api == facts.api} or {facts.api}
+        by_software.setdefault(f"software:{facts.software}", set()).update(lost)
+    if isinstance(record.facts, Role):
+        lost = {scope for scope, role in roles.items() if role == record.facts.role}
+        for each in snapshot.records("software"):
+            if isinstance(each.facts, Software) and each.facts.organisation == record.facts.organisation:
+                by_software.setdefault(str(each.subject), set()).update(lost)
+    for software, scopes in by_software.items():
+        for party in _parties(box, snapshot, software):
+            asked = party.entry.scope.split()
+            gone = [scope for scope in asked if scope in scopes]
+            left = [scope for scope in asked if scope not in scopes]
+            if gone:
+                going_on = box.holder(party, box.user(), scope=" ".join(left)) if left else None
+                subject = box.holder(party, box.user(), scope=" ".join(gone))
+                yield _Suspect(subject, _TOKENS, going_on)
+
+
+def _key(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
+    """Yield the clients that have this key: the one that they authenticate with, or the one that binds tokens."""
+    wanted, facts = record.subject.id, record.facts
+    if not isinstance(facts, Key):
+        return
+    for party in _parties(box, snapshot, facts.owner):
+        if party.key is not None and thumbprint(party.key.public_key()) == wanted:
+            yield _Suspect(box.holder(party, box.user()), _BY_KEY)
+        elif thumbprint(party.proof_signer.public_key) == wanted:
+            yield _Suspect(box.holder(party, box.user()), _TOKENS)
+
+
+def _certificate(box: Box, record: Record) -> Iterator[_Suspect]:
+    if not isinstance(record.facts, Certificate):
+        return
+    for party in box.clients.values():
+        if party.entry.certificate is not None:
+            shown = x509.load_pem_x509_certificate(Path(party.entry.certificate).read_bytes())
+            if certificate_thumbprint(shown.public_bytes(Encoding.DER)) == record.subject.id:
+                yield _Suspect(box.holder(party, None), _BY_CERTIFICATE)
