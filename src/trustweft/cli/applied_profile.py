@@ -44,6 +44,7 @@ __all__ = [
     "WeakerThanBefore",
     "apply_profile",
     "limits_in_force",
+    "profile_of",
     "wait_until_in_force",
 ]
 
@@ -120,14 +121,24 @@ def apply_profile(
     return applied
 
 
-def limits_in_force(directory: DataDirectory) -> Limits:
-    """Return the limits that an ecosystem's server acts by, or would at a start.
+def profile_of(directory: DataDirectory) -> Profile:
+    """Return the profile that an ecosystem's server acts by, or would at a start.
 
     Raises:
         ProfileError: the profile of the settings cannot be used.
         SettingsError: the server's settings cannot be read.
     """
-    return _in_force(_server_settings(directory), base=directory.path / "server").current.limits
+    return _in_force(_server_settings(directory), base=directory.path / "server").current
+
+
+def limits_in_force(directory: DataDirectory) -> Limits:
+    """Return the limits of that profile.
+
+    Raises:
+        ProfileError: the profile of the settings cannot be used.
+        SettingsError: the server's settings cannot be read.
+    """
+    return profile_of(directory).limits
 
 
 def wait_until_in_force(

@@ -86,6 +86,16 @@ class Ports:
         return self.base + 4
 
     @property
+    def directory(self) -> int:
+        """The directory."""
+        return self.base + 5
+
+    @property
+    def second_client(self) -> int:
+        """The second sample client application."""
+        return self.base + 6
+
+    @property
     def operations(self) -> int:
         """Metrics, on the loopback interface only."""
         return self.base + 9

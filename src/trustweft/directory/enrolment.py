@@ -13,14 +13,14 @@ import msgspec
 from trustweft.directory.commands import Add, Amend, Move
 from trustweft.directory.identifiers import parse_subject, role_subject, species_of
 from trustweft.directory.lifecycles import LIFECYCLES
-from trustweft.directory.objects import Organisation
+from trustweft.directory.objects import Key, Organisation
 
 if TYPE_CHECKING:
     from trustweft.directory.commands import Command
     from trustweft.directory.events import Actor, Event
     from trustweft.directory.identifiers import Subject
     from trustweft.directory.keeper import Keeper
-    from trustweft.directory.objects import Certificate, Certification, Facts, Key, Role
+    from trustweft.directory.objects import Certificate, Certification, Facts, Role
     from trustweft.directory.snapshot import Snapshot
 
 __all__ = ["Enrolment"]
@@ -80,16 +80,28 @@ class Enrolment:
     async def role(self, facts: Role, *, evidence: str = "") -> tuple[Event, ...]:
         """Request a role; where whoever asks may grant it, and the organisation takes part, it is granted too."""
         subject = role_subject(organisation=facts.organisation, role=facts.role)
+        known = (await self.snapshot()).get(subject)
+        # Whoever asks again need not say again what the role permits.
+        said = known.facts if known is not None and not facts.apis and not facts.authority else facts
+        return await self.enter_and(subject, said, then="grant", evidence=evidence)
+
+    async def enter_and(
+        self, subject: Subject, facts: Facts, *, then: str, evidence: str = ""
+    ) -> tuple[Event, ...]:
+        """Enter something; where whoever asks may, and what it depends on is active, take an arrow at once."""
         done = await self.enter(subject, facts)
-        active = (await self.snapshot()).find(f"organisation:{facts.organisation}").standing.active
-        if not active or not self._may(subject, "grant"):
+        now = await self.snapshot()
+        ready = all(now.effective(parent).active for parent in now.find(subject).parents)
+        if not ready or not self._may(subject, then):
             return done
-        return done + await self.advance(subject, "grant", evidence=evidence)
+        return done + await self.advance(subject, then, evidence=evidence)
 
     async def key(self, thumbprint: str, facts: Key, *, proof: str = "") -> tuple[Event, ...]:
         """Announce a key; with a ``proof`` of possession, which was verified before, it becomes active."""
         subject = parse_subject(f"key:{thumbprint}")
-        done = await self.enter(subject, facts)
+        known = (await self.snapshot()).get(subject)
+        ours = known is not None and isinstance(known.facts, Key) and known.facts.owner == facts.owner
+        done = () if ours else await self.enter(subject, facts)
         return done + await self.advance(subject, "activate", evidence=proof) if proof else done
 
     async def certificate(self, thumbprint: str, facts: Certificate, *, evidence: str) -> tuple[Event, ...]:
