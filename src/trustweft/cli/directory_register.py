@@ -58,5 +58,5 @@ async def open_keeper(data: DataDirectory, *, clock: Clock) -> AsyncIterator[Kee
         yield Keeper(store, clock=clock, terms=lambda: terms)
 
 
-def _without_certification(_data: DataDirectory) -> tuple[str, ...]:
-    return ()
+def _without_certification(data: DataDirectory) -> tuple[str, ...]:
+    return ("brand", "software")

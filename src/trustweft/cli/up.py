@@ -13,8 +13,10 @@ from trustweft.cli.assembly.parts import Assembled, Surroundings, reaper
 from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
+from trustweft.cli.box_enrolment import enrol_box
 from trustweft.cli.data_directory import APPLIED_PROFILE, DEFAULT_BASE_PORT, DataDirectory, Ports, data_option
-from trustweft.cli.first_start import prepare_keys, prepare_people, prepare_settings
+from trustweft.cli.directory_register import open_keeper
+from trustweft.cli.first_start import SECOND_CLIENT, prepare_keys, prepare_people, prepare_settings
 from trustweft.cli.output import examples, own_name
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
@@ -89,6 +91,7 @@ def _refuse_taken_ports(ports: Ports) -> None:
         ("authorization server for client certificates", ports.server_mtls),
         ("sample bank", ports.resource),
         ("MoneyView", ports.client),
+        ("PayPilot", ports.second_client),
         ("operations", ports.operations),
     ):
         check_free(name, "localhost", port)
@@ -119,6 +122,9 @@ async def run_ecosystem(
         participants = await _assemble(
             directory, store, surroundings=surroundings, pipelines=pipelines, guard_pipeline=guard_pipeline
         )
+        async with open_keeper(directory, clock=surroundings.clock) as keeper:
+            now = surroundings.clock.now()
+            await enrol_box(directory, keeper, observer=surroundings.observer, at=now)
         await run(participants, stop=stop, on_ready=lambda: announce(directory, credentials))
 
 
@@ -153,6 +159,13 @@ async def _assemble(
             surroundings=surroundings,
         )
     )
+    participants.join(
+        assemble_client(
+            _settings(directory, SECOND_CLIENT, ClientSettings),
+            base=directory.path / SECOND_CLIENT,
+            surroundings=surroundings,
+        )
+    )
     participants.listeners += _own_listeners(directory, surroundings)
     participants.background.append(reaper(store, "server", surroundings=surroundings))
     return participants
@@ -176,6 +189,7 @@ async def _customers(store: ServerStore) -> dict[str, str]:
 def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list[Listener]:
     ports = directory.ports
     server, bank, moneyview = (ports.url(port) for port in (ports.server, ports.resource, ports.client))
+    paypilot = ports.url(ports.second_client)
     metadata = f"{server}/.well-known/openid-configuration"
     bank_metadata = f"{bank}/.well-known/oauth-protected-resource"
     home = HomeSettings(
@@ -204,6 +218,13 @@ def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list
                 url=moneyview,
                 probe_url=f"{moneyview}/jwks",
                 links=(("Keys", f"{moneyview}/jwks"),),
+            ),
+            Neighbour(
+                name="PayPilot",
+                role="Another application, of another organisation, that asks for permission to pay besides.",
+                url=paypilot,
+                probe_url=f"{paypilot}/jwks",
+                links=(("Keys", f"{paypilot}/jwks"),),
             ),
         ),
     )
@@ -244,6 +265,7 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         f"  Authorization server   {ports.url(ports.server)}   (client certificates: port {ports.server_mtls})",
         f"  Sample bank API        {ports.url(ports.resource)}",
         f"  MoneyView              {ports.url(ports.client)}/",
+        f"  PayPilot               {ports.url(ports.second_client)}/",
         f"  Metrics                {ports.url(ports.operations)}/metrics",
         "",
         "  Demo users",
