@@ -13,6 +13,7 @@ from trustweft.cli.assembly.profiles import profile_in_force
 from trustweft.cli.data_directory import DataDirectory, data_option
 from trustweft.cli.output import examples, json_option, print_json, print_table
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
+from trustweft.cli.trust_anchor_settings import TrustAnchor
 from trustweft.profile import ProfileError
 from trustweft.runtime.settings import SettingsError, read_settings
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "command"]
 
-KINDS: Final[dict[str, type[ServerSettings | ResourceSettings | ClientSettings]]] = {
+KINDS: Final[dict[str, type[ServerSettings | ResourceSettings | ClientSettings | TrustAnchor]]] = {
     "server": ServerSettings,
     "resource": ResourceSettings,
     "client": ClientSettings,
+    "directory": TrustAnchor,
 }
 
 
@@ -70,8 +72,10 @@ def explain(data: Path, config: Path | None, participants: tuple[str, ...], *, a
         rows = _rows(participants[0], config, environment=os.environ)
     else:
         directory = DataDirectory.open(data)
-        for participant in participants or tuple(KINDS):
-            path = directory.file(f"{participant}/{participant}.toml")
+        paths = {name: directory.path / name / f"{name}.toml" for name in KINDS}
+        # An ecosystem that an earlier version made has no directory.
+        for participant in participants or [name for name, path in paths.items() if path.exists()]:
+            path = paths[participant]
             rows += _rows(participant, path, environment={})
     if as_json:
         print_json(rows)

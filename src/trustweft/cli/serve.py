@@ -16,6 +16,7 @@ from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
+from trustweft.cli.assembly.trust_anchor import assemble_directory
 from trustweft.cli.configuration import KINDS
 from trustweft.cli.output import examples
 from trustweft.cli.settings import MAXIMUM_WORKERS
@@ -41,6 +42,7 @@ ASSEMBLERS: Final[dict[str, Callable[..., Assembled]]] = {
     "server": assemble_server,
     "resource": assemble_resource,
     "client": assemble_client,
+    "directory": assemble_directory,
 }
 START_FAILURES: Final = (KeyFileError, ProfileError, SettingsError, ServingError, StoreFileError)
 
@@ -51,6 +53,7 @@ START_FAILURES: Final = (KeyFileError, ProfileError, SettingsError, ServingError
         "trustweft serve server --config server.toml",
         "trustweft serve server --config server.toml --workers 4",
         "TRUSTWEFT_LISTEN__PORT=9443 trustweft serve resource --config resource.toml",
+        "trustweft serve directory --config directory.toml",
     ),
 )
 @click.argument("participant", type=click.Choice(list(ASSEMBLERS)))
@@ -77,6 +80,8 @@ def command(participant: str, config: Path, workers: int | None) -> None:
             settings = msgspec.structs.replace(settings, listen=listen)
         if settings.listen.workers == 1:
             uvloop.run(_serve(participant, settings, base=config.parent, surroundings=surroundings))
+        elif participant == "directory":
+            raise SettingsError("the directory has one worker: its evidence log has one writer")
         elif participant == "client":
             raise SettingsError("MoneyView keeps its sessions in its memory: it has one worker")
         elif settings.directory is not None:

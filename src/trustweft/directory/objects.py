@@ -59,21 +59,34 @@ class Role(_Facts, frozen=True, kw_only=True, tag="role"):
 
 
 class Brand(_Facts, frozen=True, kw_only=True, tag="brand"):
-    """An authorization server, as customers know it."""
+    """An authorization server, as customers know it; it takes part under its ``issuer``.
+
+    Attributes:
+        events_endpoint: where it is told of events, https (RFC 8935); empty where it only reads the feed.
+        jwks_uri: where it publishes the keys that its receipts are signed with, https.
+    """
 
     organisation: str
     name: str
     issuer: str
     logo_uri: str = ""
+    events_endpoint: str = ""
+    jwks_uri: str = ""
 
 
 class Api(_Facts, frozen=True, kw_only=True, tag="api"):
-    """An API that a brand offers; ``resource`` is its identifier (RFC 9728)."""
+    """An API that a brand offers; ``resource`` is its identifier (RFC 9728), under which its server takes part.
+
+    Attributes:
+        events_endpoint: where that server is told of events; ``jwks_uri`` where its keys are: as of a ``Brand``.
+    """
 
     brand: str
     family: str
     resource: str = ""
     version: str = ""
+    events_endpoint: str = ""
+    jwks_uri: str = ""
 
 
 class Authorisation(_Facts, frozen=True, kw_only=True, tag="authorisation"):
@@ -85,11 +98,16 @@ class Authorisation(_Facts, frozen=True, kw_only=True, tag="authorisation"):
 
 
 class Software(_Facts, frozen=True, kw_only=True, tag="software"):
-    """A client application; ``metadata`` has the names of RFC 7591, and goes into statements about it."""
+    """A client application; ``metadata`` has the names of RFC 7591, and goes into statements about it.
+
+    Attributes:
+        entity: its Entity Identifier (OpenID Federation 1.0 section 1.2); empty where it is no member of a federation.
+    """
 
     organisation: str
     name: str
     metadata: Mapping[str, Any] = {}  # msgspec copies an empty default
+    entity: str = ""
 
 
 class User(_Facts, frozen=True, kw_only=True, tag="user"):
@@ -101,7 +119,11 @@ class User(_Facts, frozen=True, kw_only=True, tag="user"):
 
 
 class Key(_Facts, frozen=True, kw_only=True, tag="key"):
-    """A public key (RFC 7517) of ``owner`` (``kind:id``); times in seconds since the epoch."""
+    """A public key (RFC 7517) of ``owner`` (``kind:id``); times in seconds since the epoch.
+
+    Attributes:
+        use: ``sig`` for whatever its owner signs; ``federation`` for statements of a federation and nothing else.
+    """
 
     owner: str
     jwk: Mapping[str, Any] = {}  # msgspec copies an empty default

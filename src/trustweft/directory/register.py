@@ -42,6 +42,10 @@ class Register:
         """Every event, the first one first."""
         return tuple(self._events)
 
+    def events_after(self, sequence: int, *, limit: int) -> tuple[Event, ...]:
+        """Return up to ``limit`` events that come after ``sequence``, in their order."""
+        return tuple(self._events[sequence : sequence + limit])
+
     def take(self, events: Iterable[Event]) -> None:
         """Take in the events that come next.
 

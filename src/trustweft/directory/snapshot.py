@@ -100,6 +100,7 @@ class Snapshot:
         self._registrations: dict[tuple[str, str], list[Registration]] = {}
         self._status: dict[str, StatusEntry] = {}
         self._changed: list[str] = []  # the subject that each revision is about
+        self._last_orders: dict[str, str] = {}  # by subject
 
     # Reading.
 
@@ -157,6 +158,17 @@ class Snapshot:
                     gone.add(subject)
             return {subject: entry for subject, entry in self._status.items() if subject not in gone}
         return {subject: self._status[subject] for subject in dict.fromkeys(self._changed[max(since, 0) :])}
+
+    def order_behind(self, subject: Subject | str, entry: StatusEntry) -> Order | None:
+        """Return the order by which a subject counts as the feed says; None where it was none, or another came since."""
+        order = self.orders.get(self._last_orders.get(str(subject), ""))
+        if order is None or (order.effect, order.cause, order.effective_at) != (
+            entry.effect,
+            entry.cause,
+            entry.as_of,
+        ):
+            return None
+        return order
 
     def registration(self, *, software: Subject | str, brand: Subject | str) -> Registration | None:
         """Return the registration that stands, by which a lost ``client_id`` is found again."""
@@ -232,6 +244,7 @@ class Snapshot:
             self.orders[event.order] = order_of(
                 event, identifier=event.order, effect=standing.effect, cause=standing.cause
             )
+            self._last_orders[event.subject] = event.order
 
     def _tell(self, subject: str) -> None:
         """Bring the feed up to date with one subject; it has a new revision if that changes what readers know.

@@ -65,11 +65,13 @@ class Assembled:
         listeners: where it is reached.
         background: what runs as long as it is served.
         close: what to await at the end, last first.
+        stopping: called when serving is about to end: whoever lets requests wait answers them.
     """
 
     listeners: list[Listener]
     background: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    stopping: list[Callable[[], None]] = field(default_factory=list)
 
     def narrow(self, policy: TlsPolicy) -> None:
         """Have every listener of now speak TLS within the policy."""
@@ -80,6 +82,7 @@ class Assembled:
         self.listeners += other.listeners
         self.background += other.background
         self.close += other.close
+        self.stopping += other.stopping
 
 
 def tls_policy(profile: Profile) -> TlsPolicy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Final
 
@@ -30,19 +31,23 @@ async def run(
     """
     _calm_collector()
     background = [asyncio.ensure_future(start()) for start in participants.background]
+    own_stop = asyncio.Event() if stop is None else stop
+    background.append(asyncio.ensure_future(_tell_stop(participants, own_stop)))
     try:
-        if stop is not None:
-            await serve(participants.listeners, stop=stop, on_ready=on_ready)
-        else:
-            stop = asyncio.Event()
-            with stop_on_signals(stop):
-                await serve(participants.listeners, stop=stop, on_ready=on_ready)
+        with contextlib.nullcontext() if stop is not None else stop_on_signals(own_stop):
+            await serve(participants.listeners, stop=own_stop, on_ready=on_ready)
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         for close in reversed(participants.close):
             await close()
+
+
+async def _tell_stop(participants: Assembled, stop: asyncio.Event) -> None:
+    await stop.wait()
+    for tell in participants.stopping:
+        tell()
 
 
 def _calm_collector() -> None:

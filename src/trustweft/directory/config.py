@@ -1,0 +1,47 @@
+"""What an operator decides about a directory. URLs come from here, never from a request."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+
+from trustweft.protocol.url import parse_url
+
+__all__ = ["PATHS", "DirectoryConfig"]
+
+# Right below the issuer, which is an origin: each directory has one of its own.
+PATHS: Final = {
+    "jwks": "/jwks",
+    "status": "/status",
+    "receipts": "/receipts",
+}
+
+
+class DirectoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One directory.
+
+    Attributes:
+        issuer: https, host and port, without a path: what it signs as, and its Entity Identifier.
+        organization_name: who runs it.
+        verify_every: seconds after which a participant that was told nothing is asked whether deliveries still arrive
+            (SSF 1.0 section 8.1.4); 0 for never.
+    """
+
+    issuer: str
+    organization_name: str
+    verify_every: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 300.0  # our choice
+
+    def __post_init__(self) -> None:
+        """Refuse an issuer that is no origin.
+
+        Raises:
+            ValueError: it is none.
+        """
+        url = parse_url(self.issuer)
+        if url is None or (url.scheme, url.path, url.query, url.fragment) != ("https", "", None, None):
+            raise ValueError(f"{self.issuer!r} must be https://host or https://host:port, and nothing more")
+
+    def endpoint(self, name: str) -> str:
+        """Return the URL of an endpoint by its name in ``PATHS``."""
+        return self.issuer + PATHS[name]

@@ -1,0 +1,109 @@
+"""Who is who: participants that are told of events, and the keys that somebody has, read from what is so now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from trustweft.directory.objects import Api, Brand, Key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from trustweft.directory.lifecycle import Effect
+    from trustweft.directory.snapshot import Record, Snapshot
+
+__all__ = ["Participant", "active_keys", "find_participants", "public_members"]
+
+_PUBLIC: Final = ("kty", "crv", "x", "y", "n", "e")
+
+
+class Participant(Struct, frozen=True, kw_only=True):
+    """A server that is told of events.
+
+    Attributes:
+        subject: ``kind:id`` of the brand or of the first of its APIs.
+        identifier: the issuer or the resource URL: the ``aud`` of what it is sent, the ``iss`` of its receipts.
+        effect: what it counts as. Whoever is not active is told of that, and of nothing else.
+        above: the subject, and all that it takes part through.
+        since: the revision with which it came to the feed: whatever is older it read there.
+    """
+
+    subject: str
+    identifier: str
+    events_endpoint: str
+    jwks_uri: str
+    effect: Effect | None
+    above: frozenset[str]
+    since: int
+
+
+def find_participants(snapshot: Snapshot) -> Mapping[str, Participant]:
+    """Return those who are told of events, or were, by their identifiers.
+
+    Several APIs may be of one resource server: it is told once, as the first of them that takes part.
+    """
+    found: dict[str, Participant] = {}
+    for record in _servers(snapshot):
+        participant = _participant(snapshot, record)
+        if participant is not None and not (
+            participant.identifier in found and found[participant.identifier].effect == "active"
+        ):
+            found[participant.identifier] = participant
+    return found
+
+
+def _servers(snapshot: Snapshot) -> Iterator[Record]:
+    yield from snapshot.records("brand")
+    yield from snapshot.records("api")
+
+
+def _participant(snapshot: Snapshot, record: Record) -> Participant | None:
+    facts, subject = record.facts, str(record.subject)
+    told = snapshot.status(subject)
+    if not isinstance(facts, Brand | Api) or told is None or not facts.events_endpoint:
+        return None
+    identifier = facts.issuer if isinstance(facts, Brand) else facts.resource
+    if not identifier:
+        return None
+    return Participant(
+        subject=subject,
+        identifier=identifier,
+        events_endpoint=facts.events_endpoint,
+        jwks_uri=facts.jwks_uri,
+        effect=snapshot.effective(subject).effect,
+        above=frozenset(_above(snapshot, subject)),
+        since=told.revision,
+    )
+
+
+def _above(snapshot: Snapshot, subject: str) -> Iterator[str]:
+    yield subject
+    for parent in snapshot.find(subject).parents:
+        yield from _above(snapshot, parent)
+
+
+def active_keys(snapshot: Snapshot, owner: str, *, use: str) -> Iterator[tuple[Key, dict[str, object]]]:
+    """Yield the keys of somebody that are good now, each as facts and as a public JWK with a ``kid``.
+
+    Args:
+        snapshot: what is so.
+        owner: ``kind:id``.
+        use: what they are for.
+    """
+    for child in snapshot.children(owner):
+        record = snapshot.find(child)
+        facts = record.facts
+        if isinstance(facts, Key) and facts.use == use and facts.jwk and snapshot.effective(child).active:
+            yield facts, public_members(facts.jwk, key_id=record.subject.id)
+
+
+def public_members(jwk: Mapping[str, object], *, key_id: str) -> dict[str, object]:
+    """Return the public half of a key, for signatures, under its own ``kid`` or else the one that is given."""
+    members: dict[str, object] = {name: jwk[name] for name in _PUBLIC if name in jwk}
+    kid = jwk.get("kid")
+    members |= {"kid": kid if isinstance(kid, str) and kid else key_id, "use": "sig"}
+    if "alg" in jwk:
+        members["alg"] = jwk["alg"]
+    return members
