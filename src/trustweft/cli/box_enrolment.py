@@ -36,6 +36,7 @@ from trustweft.directory.objects import (
     Software,
     parents_of,
 )
+from trustweft.resource.participation import EVENTS_PATH, RECEIPT_KEYS_PATH
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import read_private_file
 
@@ -169,12 +170,24 @@ def _of_the_bank(data: DataDirectory, at: float) -> Iterator[_Wanted]:
     ports = data.ports
     brand = parse_subject(f"brand:{BRAND}")
     issuer, bank = ports.url(ports.server), ports.url(ports.resource)
-    facts = Brand(organisation="harbour-bank", name=BANK_NAME, issuer=issuer)
+    facts = Brand(
+        organisation="harbour-bank",
+        name=BANK_NAME,
+        issuer=issuer,
+        events_endpoint=f"{issuer}{EVENTS_PATH}",
+        jwks_uri=f"{issuer}/jwks",
+    )
     yield _Wanted(brand, facts, (("list", _LIVE),))
     for jwk in _ring(data, "server/keys", at=at):
         yield _key(str(brand), jwk)
     for family in BY_SCOPE.values():
-        api = Api(brand=BRAND, family=family, resource=bank)
+        api = Api(
+            brand=BRAND,
+            family=family,
+            resource=bank,
+            events_endpoint=f"{bank}{EVENTS_PATH}",
+            jwks_uri=f"{bank}{RECEIPT_KEYS_PATH}",
+        )
         yield _Wanted(parse_subject(f"api:{family}"), api, (("list", f"{bank}/openapi.json"),))
 
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from trustweft.cli.applied_profile import profile_of
+from trustweft.cli.assembly.profiles import profile_in_force
+from trustweft.cli.trust_anchor_settings import TrustAnchor
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.terms import terms_of
+from trustweft.runtime.settings import read_settings
 from trustweft.store.register import SqliteRegisterStore
 
 if TYPE_CHECKING:
@@ -20,9 +23,30 @@ if TYPE_CHECKING:
     from trustweft.profile import Profile
     from trustweft.runtime.clock import Clock
 
-__all__ = ["REGISTER", "directory_profile", "directory_terms", "open_keeper"]
+__all__ = [
+    "REGISTER",
+    "SETTINGS",
+    "directory_profile",
+    "directory_settings",
+    "directory_terms",
+    "open_keeper",
+]
 
 REGISTER: Final = "directory/register.sqlite"
+SETTINGS: Final = "directory/directory.toml"
+
+
+def directory_settings(data: DataDirectory) -> TrustAnchor | None:
+    """Return the settings of the directory of an ecosystem; None before its first start with one.
+
+    Raises:
+        SettingsError: they cannot be read.
+    """
+    file = data.path / SETTINGS
+    if not file.exists():
+        return None
+    settings = read_settings(file, TrustAnchor, environment={}).value
+    return msgspec.structs.replace(settings, applied_profile=str(data.applied_profile))
 
 
 def directory_profile(data: DataDirectory) -> Profile:
@@ -32,7 +56,10 @@ def directory_profile(data: DataDirectory) -> Profile:
         ProfileError: it cannot be used.
         SettingsError: the settings cannot be read.
     """
-    return profile_of(data)
+    settings = directory_settings(data)
+    if settings is None:
+        return profile_of(data)
+    return profile_in_force(settings, base=data.path / "directory").current
 
 
 def directory_terms(data: DataDirectory, profile: Profile) -> Terms:
@@ -40,9 +67,11 @@ def directory_terms(data: DataDirectory, profile: Profile) -> Terms:
 
     Raises:
         ProfileError: the profile asks for what no lifecycle has.
+        SettingsError: the settings cannot be read.
     """
-    terms = terms_of(profile)
-    return msgspec.structs.replace(terms, certified=terms.certified - set(_without_certification(data)))
+    settings = directory_settings(data)
+    without = () if settings is None else settings.directory.without_certification
+    return terms_of(profile, without_certification=without)
 
 
 @asynccontextmanager
@@ -51,12 +80,8 @@ async def open_keeper(data: DataDirectory, *, clock: Clock) -> AsyncIterator[Kee
 
     Raises:
         StoreFileError: it cannot be used.
+        ProfileError: the profile in force cannot be used; ``SettingsError`` likewise.
     """
-    profile = directory_profile(data)
-    terms = directory_terms(data, profile)
+    terms = directory_terms(data, directory_profile(data))
     async with SqliteRegisterStore.open(data.file(REGISTER)) as store:
         yield Keeper(store, clock=clock, terms=lambda: terms)
-
-
-def _without_certification(data: DataDirectory) -> tuple[str, ...]:
-    return ("brand", "software")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from trustweft.directory.progress import ProgressKeeper
     from trustweft.directory.snapshot import Snapshot
     from trustweft.directory.storage import RegisterStore
+    from trustweft.directory.terms import Terms
     from trustweft.evidence.log import EvidenceLog
     from trustweft.net.asgi import Application
     from trustweft.net.remote_keys import Fetch
@@ -112,7 +113,7 @@ class Directory:
         self.clock = deployment.clock
         self.entropy = deployment.entropy
         self.observer = deployment.observer
-        self._terms = terms_of(deployment.profile)
+        self._terms = self._terms_of(deployment.profile)
         self.keeper = Keeper(deployment.store, clock=deployment.clock, terms=lambda: self._terms)
         self.ledger = Ledger(deployment.log, sign=self._sign)
         self.feed = Feed(
@@ -159,7 +160,10 @@ class Directory:
     def adopt(self, profile: Profile) -> None:
         """Act by another profile from now on."""
         self.profile = profile
-        self._terms = terms_of(profile)
+        self._terms = self._terms_of(profile)
+
+    def _terms_of(self, profile: Profile) -> Terms:
+        return terms_of(profile, without_certification=self.config.without_certification)
 
     async def carry_out(self, command: Command, *, actor: Actor) -> tuple[Event, ...]:
         """Carry out a command of somebody who is here, and tell everybody at once.
