@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Ecosystem", "free_base_port", "run_trustweft", "running_ecosystem"]
+__all__ = ["Ecosystem", "free_base_port", "free_base_ports", "run_trustweft", "running_ecosystem"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -75,21 +75,31 @@ class Ecosystem:
 
 def free_base_port() -> int:
     """Return the first of ten neighbouring ports that nobody listens on, below the ephemeral range."""
+    return free_base_ports(1)[0]
+
+
+def free_base_ports(count: int) -> list[int]:
+    """Return so many of them, no two alike."""
     # Workers of one run look at different ports: what one has found it has not yet bound.
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     bases = range(20_000 + worker * PORTS, 32_000, workers * PORTS)
     start = os.getppid() * 20 % len(bases)  # and so do two runs on one machine
-    for base in chain(bases[start:], bases[:start]):
-        with contextlib.ExitStack() as opened:
-            try:
-                for port in range(base, base + PORTS):
-                    probe = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-                    probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return base
-    raise RuntimeError("no ten free ports in a row")
+    found = list(islice(filter(_are_free, chain(bases[start:], bases[:start])), count))
+    if len(found) < count:
+        raise RuntimeError("not enough times ten free ports in a row")
+    return found
+
+
+def _are_free(base: int) -> bool:
+    with contextlib.ExitStack() as opened:
+        try:
+            for port in range(base, base + PORTS):
+                probe = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def run_trustweft(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:

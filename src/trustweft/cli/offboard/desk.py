@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from trustweft.cli.applied_profile import profile_of
 from trustweft.cli.data_directory import DataDirectory
+from trustweft.cli.directory_register import REGISTER, directory_profile, directory_terms
 from trustweft.cli.evidence import EVIDENCE_FILE
 from trustweft.directory.events import Actor
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.objects import User
-from trustweft.directory.terms import terms_of
 from trustweft.evidence.files import EvidenceFileError
 from trustweft.evidence.reader import LogReader
 from trustweft.profile import ProfileError
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "at_the_desk", "person_option"]
 
-REGISTER: Final = "directory/register.sqlite"
 _PERSON: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _Done = TypeVar("_Done")
 
@@ -134,8 +132,8 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
         )
     clock = SystemClock()
     try:
-        profile = profile_of(data)
-        terms = terms_of(profile)
+        profile = directory_profile(data)
+        terms = directory_terms(data, profile)
         with asyncio.Runner() as runner:
             store = runner.run(_open(data.path / REGISTER))
             try:
