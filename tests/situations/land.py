@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -41,6 +42,7 @@ from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk,
 from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
 from trustweft.directory.commands import Add, Command, Move
 from trustweft.directory.config import DirectoryConfig
+from trustweft.directory.events import Moved
 from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.objects import Api, Authorisation, Brand, Key, Organisation, Role, Software
@@ -64,8 +66,20 @@ if TYPE_CHECKING:
 
     from trustweft.directory.events import Event
     from trustweft.directory.objects import Facts
+    from trustweft.directory.terms import Terms
 
-__all__ = ["APPLICATIONS", "EVERYWHERE", "PASSWORD", "PEOPLE", "Bank", "Land", "land"]
+__all__ = [
+    "APPLICATIONS",
+    "EVERYWHERE",
+    "PASSWORD",
+    "PEOPLE",
+    "Bank",
+    "Land",
+    "Order",
+    "bring",
+    "directory_alone",
+    "land",
+]
 
 BANKS: Final = 3
 APPLICATIONS: Final = tuple(f"app{number}" for number in range(1, 11))
@@ -76,6 +90,13 @@ SCOPE: Final = ("openid", "accounts", "payments")
 PAYMENTS: Final = "payments"
 _AUTHORITY: Final = "../ca/certificate.pem"
 _TLS: Final = TlsSettings(certificate="../tls/certificate.pem", private_key="../tls/private-key.pem")
+
+
+class Order(NamedTuple):
+    """An order, and from when on it holds, in seconds since the epoch."""
+
+    id: str
+    effective_at: float
 
 
 @dataclass
@@ -142,28 +163,42 @@ class Land:
         return asyncio.run(self._decide(commands))
 
     async def _decide(self, commands: tuple[Command, ...]) -> tuple[Event, ...]:
-        terms = terms_of(load_profile("fapi2-security"), without_certification=("brand", "software"))
         events: list[Event] = []
         async with SqliteRegisterStore.open(self.data.file("directory/register.sqlite")) as store:
-            keeper = Keeper(store, clock=self.surroundings.clock, terms=lambda: terms)
+            keeper = Keeper(store, clock=self.surroundings.clock, terms=_terms)
             for command in commands:
                 events += await keeper.carry_out(command, actor=OPERATOR)
         return tuple(events)
 
-    def order(self, subject: str, action: str) -> str:
-        """Give an order; return its id."""
+    @property
+    def revision(self) -> int:
+        """How often what the directory tells has changed."""
+        return asyncio.run(self._revision())
+
+    async def _revision(self) -> int:
+        async with SqliteRegisterStore.open(self.data.file("directory/register.sqlite")) as store:
+            keeper = Keeper(store, clock=self.surroundings.clock, terms=_terms)
+            return (await keeper.read()).now.revision
+
+    def order(self, subject: str, action: str) -> Order:
+        """Give an order."""
         command = Move(subject=parse_subject(subject), action=action, reason="a situation")
         (event,) = self.decide(command)
-        order: str | None = getattr(event, "order", None)
-        assert order is not None
-        return order
+        assert isinstance(event, Moved)
+        assert event.order is not None
+        return Order(event.order, event.at)
 
-    def report(self, order: str) -> dict[str, Any]:
+    def report(self, order: Order) -> dict[str, Any]:
         """Return what `trustweft offboard report` says of an order."""
-        done = run_trustweft("offboard", "report", order, "--data", str(self.data.path), "--json")
+        done = run_trustweft("offboard", "report", order.id, "--data", str(self.data.path), "--json")
         assert done.returncode == 0, done.stderr + done.stdout
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+
+@cache
+def _terms() -> Terms:
+    return terms_of(load_profile("fapi2-security"), without_certification=("brand", "software"))
 
 
 @contextlib.contextmanager
@@ -182,12 +217,33 @@ def land(folder: Path) -> Iterator[Land]:
                 stack.callback(participant.stop)
 
 
-def _found(folder: Path) -> Land:
+@contextlib.contextmanager
+def directory_alone(folder: Path) -> Iterator[tuple[Land, int]]:
+    """Start a directory that knows nobody yet; yield it with a port for whoever follows it."""
+    first, port = free_base_ports(2)
+    data = _clear(folder, first)
+    built = Land(data, _participant(data, "directory", "directory", data.ports.directory, "/jwks"), (), ())
+    _settle_directory(built)
+    try:
+        built.directory.start()
+        built.directory.wait()
+        yield built, port
+    finally:
+        built.directory.stop()
+
+
+def _clear(folder: Path, port: int) -> DataDirectory:
+    """Return a new data directory with an authority, and a certificate for everybody."""
     clock = SystemClock()
-    first, base, *bases = free_base_ports(2 + BANKS)
-    data = DataDirectory.open_or_create(folder / "land", base_port=first, clock=clock)
+    data = DataDirectory.open_or_create(folder / "land", base_port=port, clock=clock)
     authority = load_or_create_authority(data.path / "ca", now=clock.now())
     load_or_create_server_certificate(data.path / "tls", authority=authority, now=clock.now())
+    return data
+
+
+def _found(folder: Path) -> Land:
+    first, base, *bases = free_base_ports(2 + BANKS)
+    data = _clear(folder, first)
     directory = _participant(data, "directory", "directory", data.ports.directory, "/jwks")
     banks = tuple(_bank(data, number, Ports(ports)) for number, ports in enumerate(bases, 1))
     applications = tuple(
@@ -390,7 +446,7 @@ def _everybody(built: Land) -> Iterator[Command]:
     """Yield what brings everybody into the directory, parents first."""
     admitted = ("verify", "sign-terms", "activate")
     for bank in built.banks:
-        yield from _bring(f"organisation:{bank.name}", Organisation(name=bank.name), admitted)
+        yield from bring(f"organisation:{bank.name}", Organisation(name=bank.name), admitted)
         issuer, api = bank.server.url, bank.resource.url
         brand = Brand(
             organisation=bank.name,
@@ -399,7 +455,7 @@ def _everybody(built: Land) -> Iterator[Command]:
             events_endpoint=f"{issuer}{EVENTS_PATH}",
             jwks_uri=f"{issuer}/jwks",
         )
-        yield from _bring(f"brand:{bank.name}", brand, ("list",))
+        yield from bring(f"brand:{bank.name}", brand, ("list",))
         for family in ("accounts", "payments"):
             facts = Api(
                 brand=bank.name,
@@ -408,29 +464,30 @@ def _everybody(built: Land) -> Iterator[Command]:
                 events_endpoint=f"{api}{EVENTS_PATH}",
                 jwks_uri=f"{api}{RECEIPT_KEYS_PATH}",
             )
-            yield from _bring(f"api:{family}-{bank.number}", facts, ("list",))
+            yield from bring(f"api:{family}-{bank.number}", facts, ("list",))
     for name in APPLICATIONS:
         yield from _application(built, name, admitted)
 
 
 def _application(built: Land, name: str, admitted: tuple[str, ...]) -> Iterator[Command]:
     firm = f"firm-{name}"
-    yield from _bring(f"organisation:{firm}", Organisation(name=firm), admitted)
+    yield from bring(f"organisation:{firm}", Organisation(name=firm), admitted)
     families = {"reader": "accounts", "payer": "payments"}
     for role, family in families.items():
         apis = tuple(f"{family}-{bank.number}" for bank in built.banks)
-        yield from _bring(f"role:{firm}~{role}", Role(organisation=firm, role=role, apis=apis), ("grant",))
-    yield from _bring(f"software:{name}", Software(organisation=firm, name=name), ())
-    yield from _bring(f"key:{built.key_of(name)}", Key(owner=f"software:{name}"), ("activate",))
+        yield from bring(f"role:{firm}~{role}", Role(organisation=firm, role=role, apis=apis), ("grant",))
+    yield from bring(f"software:{name}", Software(organisation=firm, name=name), ())
+    yield from bring(f"key:{built.key_of(name)}", Key(owner=f"software:{name}"), ("activate",))
     yield Move(subject=parse_subject(f"software:{name}"), action="go-live", reason="a situation")
     for role, family in families.items():
         for bank in built.banks:
             api = f"{family}-{bank.number}"
             facts = Authorisation(software=name, api=api, role=f"{firm}~{role}")
-            yield from _bring(f"api:{name}~{api}", facts, ("grant",))
+            yield from bring(f"api:{name}~{api}", facts, ("grant",))
 
 
-def _bring(name: str, facts: Facts, actions: tuple[str, ...]) -> Iterator[Command]:
+def bring(name: str, facts: Facts, actions: tuple[str, ...]) -> Iterator[Command]:
+    """Yield what enters something and brings it to life."""
     subject = parse_subject(name)
     yield Add(subject=subject, facts=facts)
     for action in actions:

@@ -22,12 +22,13 @@ from trustweft.protocol.offboarding_probe import CREDENTIALS, create_probe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from situations.land import Bank, Land
+    from situations.land import Bank, Land, Order
     from trustweft.audit.deployment import Deployment
+    from trustweft.audit.offboarding.probing import Result
     from trustweft.protocol.offboarding_probe import Credential, Probe
     from trustweft.runtime.clock import Clock
 
-__all__ = ["deployment_at", "holder_at", "probing", "tell"]
+__all__ = ["deployment_at", "holder_at", "probing", "send_result", "tell"]
 
 RATE: Final = 400.0
 CODE_SECONDS: Final = 55.0
@@ -128,17 +129,23 @@ def probing(
             )
         prober = Prober(sites=sites, clock=land.surroundings.clock)
         held = prober.hold()
-        assert [each for each in held if not each.worked] == []
+        void = [(each.participant, each.credential, each.before) for each in held if not each.worked]
+        assert void == [], void
         yield prober
 
 
-def tell(land: Land, prober: Prober, order: str, *, effective_at: float, seconds: float = 8.0) -> Probe:
-    """Try everything until it is refused, and tell the directory, signed."""
-    probe = prober.watch(seconds=seconds).as_probe(
+def tell(land: Land, prober: Prober, order: Order, *, seconds: float = 8.0) -> Probe:
+    """Try everything until it is refused, and tell the directory."""
+    return send_result(land, prober.watch(seconds=seconds), order)
+
+
+def send_result(land: Land, result: Result, order: Order) -> Probe:
+    """Tell the directory what was seen, signed."""
+    probe = result.as_probe(
         issuer=f"{land.directory.url}/prober",
         audience=land.directory.url,
-        order=order,
-        effective_at=effective_at,
+        order=order.id,
+        effective_at=order.effective_at,
         issued_at=int(land.surroundings.clock.now()),
     )
     keep_probe(land.data, probe, create_probe(read_key(land.data.path / PROBE_KEY), probe))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import ssl
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import httpx2
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["Participant"]
 
 START_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 20.0
+TESTS: Final = str(Path(__file__).parents[1])
 
 
 @dataclass
@@ -56,6 +56,7 @@ class Participant:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])},
             )
 
     def wait(self) -> None:

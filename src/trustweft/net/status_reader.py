@@ -249,7 +249,9 @@ class StatusReader:
         self._good_until = news.expires_at
         # How old it was when it came: a list that somebody kept is not younger for that.
         age = max(0.0, asked_at + self._offset - news.issued_at)
-        self._keep(merged.known, confirmed_at=max(self.state.confirmed_at, asked_at - age))
+        # A time that has not come yet is of a clock that was set back since: it says nothing.
+        before = self.state.confirmed_at if self.state.confirmed_at <= asked_at else 0.0
+        self._keep(merged.known, confirmed_at=max(before, asked_at - age))
 
     # Pushes.
 

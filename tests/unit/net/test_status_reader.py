@@ -119,6 +119,22 @@ async def test_a_clock_that_was_set_back_is_not_trusted_until_the_next_answer() 
         member.reader.check_fresh()
 
 
+async def test_who_starts_anew_with_a_clock_that_was_set_back_goes_on_with_the_first_list(
+    tmp_path: Path,
+) -> None:
+    """What was confirmed at a time that has not come yet does not count, and hinders nothing."""
+    member = await knowing(keeper=FileState(tmp_path / "status.json"))
+    clock = member.reached.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(-300)
+    reached = ReachedDirectory(clock, member.directory, ahead=300.0)
+    again = make_member(clock, reached=reached, keeper=FileState(tmp_path / "status.json"))
+    with pytest.raises(Reject, match=r"status\.stale"):
+        again.reader.check_fresh()
+    assert await again.reader.poll()
+    again.reader.check_fresh(PAYMENTS)
+
+
 @pytest.mark.parametrize("effect", ["empty", "older"])
 async def test_what_a_list_lacks_stays_as_it_was(effect: str) -> None:
     """An empty full list, or one from before, brings nobody back, and is told of."""
