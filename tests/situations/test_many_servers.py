@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 
-from served import served
 from situations.land import bring, directory_alone
-from situations.many_servers import NUMBER, ManyServers, address_of
+from situations.many_servers import NUMBER, address_of, many_servers
 from situations.probing import send_result
 from trustweft.audit.offboarding.attempts import Answer, Copy, Held, Outcome
 from trustweft.audit.offboarding.probing import Pace, Prober
@@ -38,18 +37,13 @@ def test_a_hundred_servers_refuse_within_the_budget(tmp_path_factory: pytest.Tem
     """95 % of them within five seconds after the order, and every one says so in a receipt."""
     with directory_alone(tmp_path_factory.mktemp("many")) as (land, port):
         base = f"https://localhost:{port}"
-        servers = ManyServers(base, land.directory.url, land.data.authority)
         land.decide(*everybody(base))
-        tls = land.data.path / "tls"
         with (
-            served(
-                servers.create,
-                port=port,
-                certificate=tls / "certificate.pem",
-                private_key=tls / "private-key.pem",
-            ),
+            many_servers(base, directory=land.directory.url, data=land.data.path),
             httpx2.Client(
-                verify=ssl.create_default_context(cafile=str(land.data.authority)), timeout=30
+                verify=ssl.create_default_context(cafile=str(land.data.authority)),
+                timeout=30,
+                trust_env=False,
             ) as http,
         ):
             held = [held_at(land, http, address_of(base, number)) for number in range(NUMBER)]
