@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 def refused(report: dict[str, Any]) -> dict[str, set[str]]:
     """Return what was refused, by the kind of participant, having held that it was in time and for good."""
-    assert report["laggards"] == [], report
+    assert report["laggards"] == [], json.dumps(report, indent=1)
     assert report["control_ok"] is True, report
     assert report["p50"] <= report["p95"] <= report["max"] <= BUDGET
     for participant in report["participants"]:
@@ -57,7 +58,7 @@ def test_a_suspension_is_proven_and_taken_back_with_every_grant(ground: Ground) 
     """Everything is refused meanwhile, permission can be taken back, and what was held works again afterwards."""
     with closing(Box(DataDirectory.open(ground.data), SystemClock(), code_seconds=50)) as box:
         party = box.clients["moneyview"]
-        refresh = refresh_use(box.deployment, box.deployment.fresh_access(party, box.user()))
+        refresh = refresh_use(box.deployment, box.deployment.fresh_access(party, box.deployment.users[0]))
         assert refresh().outcome is Outcome.ACCEPTED
         report = ground.offboard("moneyview", "--kind", "suspend")
         assert refused(report) == {

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.files import write_private_file
 from trustweft.runtime.observability import SilentObserver
 from trustweft.store.register import SqliteRegisterStore
+from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +133,7 @@ class Ground:
     def subject_of(self, username: str) -> str:
         """Return the subject identifier of a demo user."""
         customers = tomllib.loads((self.data / "resource/resource.toml").read_text("utf-8"))["customers"]
-        return next(subject for subject, name in customers.items() if name == username)
+        return str(next(subject for subject, name in customers.items() if name == username))
 
 
 @contextlib.contextmanager
@@ -175,9 +177,13 @@ def _settings(data: Path, *, issuer: str, bank: str, directory: str) -> None:
         (
             "server",
             issuer,
-            'brand = "harbour-bank"\napis = { accounts = "accounts", payments = "payments" }\n',
+            'brand = "harbour-bank"\napis = { accounts = "accounts" }\nroles = { payments = "payer" }\n',
         ),
-        ("resource", bank, 'issuer_brand = "harbour-bank"\n'),
+        (
+            "resource",
+            bank,
+            'issuer_brand = "harbour-bank"\napi = "accounts"\nroles = { payments = "payer" }\n',
+        ),
     ):
         with (data / name / f"{name}.toml").open("a", encoding="utf-8") as settings:
             settings.write(_FOLLOW.format(directory=directory, identifier=identifier, names=names))
@@ -215,7 +221,7 @@ def _everybody(data: Path, *, issuer: str, bank: str, keys: str) -> list[tuple[s
             ("certify", "list"),
         ),
         (
-            "api:bank-accounts",
+            "api:accounts",
             Api(
                 brand="harbour-bank",
                 family="accounts",
@@ -295,6 +301,21 @@ def _everybody(data: Path, *, issuer: str, bank: str, keys: str) -> list[tuple[s
     ]
 
 
+async def _name_organisations(data: Path) -> None:
+    """Say of each client who answers for it, as a registration by the directory's statement does."""
+    async with SqliteStore.open(data / "server/trustweft.sqlite") as store:
+        for client_id, organisation in (
+            ("moneyview", "moneyview-firm"),
+            ("tour", "tour-firm"),
+            ("tour-stranger", "tour-firm"),
+            ("tour-certificate", "certificate-firm"),
+        ):
+            old = await store.find_client(client_id)
+            assert old is not None
+            new = {**msgspec.json.decode(old), "organisation_id": organisation}
+            assert await store.replace_client(client_id, old=old, new=msgspec.json.encode(new))
+
+
 async def _enter(data: Path, entries: Any) -> None:
     # What a certification is worth is on-boarding's matter; here everybody is certified.
     terms = msgspec.structs.replace(terms_of(load_profile("fapi2-security")), certified=frozenset())
@@ -342,8 +363,6 @@ def _serving_directory(data: Path, directory: str) -> Iterator[None]:
 
 
 def _answers(data: Path, directory: str) -> bool:
-    import ssl
-
     trust = ssl.create_default_context(cafile=str(data / "ca/certificate.pem"))
     try:
         return httpx2.get(f"{directory}/jwks", verify=trust, timeout=5).status_code == httpx2.codes.OK
