@@ -24,7 +24,7 @@ from served import served
 from support.town import OPERATOR
 from trustweft.cli.assembly.parts import read_key
 from trustweft.crypto.keyring import KeyRing
-from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, thumbprint
+from trustweft.crypto.keys import public_jwk, thumbprint
 from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.directory.commands import Add, Move
 from trustweft.directory.identifiers import parse_subject
@@ -91,7 +91,7 @@ private_key = "../tls/private-key.pem"
 [outbound]
 trust = "../ca/certificate.pem"
 allowed_hosts = ["localhost"]
-{more}"""
+"""
 
 
 @dataclass
@@ -144,6 +144,7 @@ def proving_ground(folder: Path) -> Iterator[Ground]:
         pass
     issuer, bank, directory = (f"https://localhost:{base + number}" for number in (1, 3, 5))
     _settings(data, issuer=issuer, bank=bank, directory=directory)
+    asyncio.run(_name_organisations(data))
     asyncio.run(
         _enter(data, _everybody(data, issuer=issuer, bank=bank, keys=f"https://localhost:{base + 8}"))
     )
@@ -187,13 +188,8 @@ def _settings(data: Path, *, issuer: str, bank: str, directory: str) -> None:
     ):
         with (data / name / f"{name}.toml").open("a", encoding="utf-8") as settings:
             settings.write(_FOLLOW.format(directory=directory, identifier=identifier, names=names))
-    probe_key = generate_private_key("ES256")
     (data / "directory").mkdir(mode=0o700, exist_ok=True)
-    write_private_file(data / "directory/probe-key.json", msgspec.json.encode(private_jwk(probe_key)))
-    signer = read_key(data / "directory/probe-key.json")
-    public = {"keys": [{**public_jwk(signer.public_key), "kid": signer.key_id, "alg": "ES256"}]}
-    write_private_file(data / "directory/probe-keys.json", msgspec.json.encode(public))
-    text = _DIRECTORY.format(directory=directory, port=directory.rpartition(":")[2], more="")
+    text = _DIRECTORY.format(directory=directory, port=directory.rpartition(":")[2])
     write_private_file(data / "directory/directory.toml", text.encode())
 
 
