@@ -383,7 +383,7 @@ def test_a_conformance_result_certifies_too(desk: Desk) -> None:
     logs = [log(started=stamped(60)), log(started=stamped(50), result="WARNING")]
     said = desk.text("prove", "brand:acme", "--conformance", desk.file("plan.json", logs))
     assert "declared → certified" in said
-    software = log(started=stamped(9), config={"client": {"redirect_uri": METADATA["redirect_uris"][0]}})  # type: ignore[index]  # a list
+    software = log(started=stamped(9), config={"client": {"redirect_uri": METADATA["redirect_uris"][0]}})
     desk.text("prove", "acme-pay", "--conformance", desk.file("client.json", software))
 
 
