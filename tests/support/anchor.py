@@ -23,6 +23,7 @@ from trustweft.profile import load_profile
 from trustweft.protocol.http import HttpRequest, HttpResponse, json_response
 from trustweft.protocol.offboarding import Receipt, create_receipt
 from trustweft.protocol.security_event import verify_security_event
+from trustweft.resource.memory import MemoryReplays
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
@@ -111,12 +112,19 @@ class Listener:
 
 @dataclass
 class Anchor:
-    """A directory, and who listens to it."""
+    """A directory, and who listens to it.
+
+    Attributes:
+        prober: who may probe.
+        web: what is answered besides, by URL.
+    """
 
     directory: Directory
     clock: ManualClock
     harbour: Listener
     bank: Listener
+    prober: Listener
+    web: dict[str, HttpResponse]
     running: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def ask(
@@ -204,8 +212,15 @@ async def make_anchor(
         assert (method, dict(headers)["content-type"]) == ("POST", "application/secevent+jwt")
         return await posted[url].take(body.decode())
 
+    prober, web = Listener("https://prober.example", new_signer("probe")), dict[str, HttpResponse]()
+
     async def fetch(url: str) -> HttpResponse:
-        listener = next(each for each in (harbour, bank) if url == f"{each.identifier}/jwks")
+        if url in web:
+            return web[url]
+        found = [each for each in (harbour, bank) if url == f"{each.identifier}/jwks"]
+        if not found:
+            raise OSError(url)
+        listener = found[0]
         listener.asked += 1
         return json_response(listener.jwks())
 
@@ -226,13 +241,15 @@ async def make_anchor(
             progress=progress or MemoryProgress(),
             push=push,
             fetch=fetch,
+            replays=MemoryReplays(clock=clock),
+            probe_keys=lambda: KeySet.read(prober.jwks()),
             clock=clock,
             entropy=SystemEntropy(),
             observer=observer or SilentObserver(),
             delivery=QUICK,
         )
     )
-    anchor = Anchor(directory, clock, harbour, bank)
+    anchor = Anchor(directory, clock, harbour, bank, prober, web)
     await directory.watch.look()
     if directory.snapshot().sequence and directory.deliveries.participant(HARBOUR) is None:
         await _let_listen(anchor)

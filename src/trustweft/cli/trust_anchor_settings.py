@@ -26,10 +26,12 @@ class RegisterSettings(_Settings, frozen=True):
     Attributes:
         path: the SQLite file of its events, which commands beside it write to as well.
         deliveries: how far each participant was told.
+        replays: the SQLite file of what may be shown once.
     """
 
     path: str = "register.sqlite"
     deliveries: str = "deliveries.json"
+    replays: str = "replays.sqlite"
 
 
 class SigningSettings(_Settings, frozen=True):
@@ -74,6 +76,8 @@ class TrustAnchor(_Settings, frozen=True):
     """`trustweft serve directory`.
 
     Attributes:
+        probe_keys_file: the public keys of those whose probes are evidence, a JWK Set. Where the file is missing it is
+            made, with one key whose private half is in ``probe-key.json`` beside it.
         profile: what everybody is held to: the name of a packaged profile, or a file.
         applied_profile: the file where `trustweft profile apply` puts another one; it is followed while we run.
         without_mechanisms: what the profile asks for and is not built: the operator does without, knowingly.
@@ -87,6 +91,7 @@ class TrustAnchor(_Settings, frozen=True):
     evidence: EvidenceSettings = EvidenceSettings()
     outbound: OutboundSettings = OutboundSettings()
     proxy: ProxySettings | None = None
+    probe_keys_file: str = "probe-keys.json"
     profile: str = "fapi2-security"
     applied_profile: str | None = None
     without_mechanisms: tuple[str, ...] = ()

@@ -16,9 +16,11 @@ from trustweft.directory.objects import (
     Facts,
     Key,
     Role,
+    name_of,
     parents_of,
 )
-from trustweft.directory.permitting import check_may
+from trustweft.directory.permitting import check_may, organisations_of
+from trustweft.protocol.url import parse_url
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -51,6 +53,12 @@ FIXED = reason(
 ENDED = reason(
     "register.ended", error="invalid_request", public="What has ended is not changed any more.", status=409
 )
+TAKEN = reason(
+    "register.identifier-taken",
+    error="invalid_request",
+    public="That issuer, resource or Entity Identifier is another's.",
+    status=409,
+)
 NO_ROLE = reason(
     "register.role-does-not-permit",
     error="invalid_request",
@@ -66,7 +74,7 @@ def add(snapshot: Snapshot, command: Add, *, stamp: Stamp) -> tuple[Added]:
 
     Raises:
         Reject: ``register.malformed-subject``, ``.wrong-facts``, ``.unknown-subject``, ``.not-permitted``, ``.exists``,
-            ``.parent-stopped``, ``.role-does-not-permit``.
+            ``.parent-stopped``, ``.role-does-not-permit``, ``.identifier-taken``.
     """
     subject, facts = parse_subject(str(command.subject)), command.facts
     _check_fits(subject, facts)
@@ -80,6 +88,7 @@ def add(snapshot: Snapshot, command: Add, *, stamp: Stamp) -> tuple[Added]:
         raise PARENT_STOPPED.reject(f"{subject} under {', '.join(parents)}")
     if isinstance(facts, Authorisation):
         _check_role(snapshot, facts)
+    _check_names(snapshot, subject, facts)
     sequence, at, by = stamp
     return (
         Added(
@@ -97,7 +106,8 @@ def amend(snapshot: Snapshot, command: Amend, *, stamp: Stamp) -> tuple[Amended]
     """Change what is known of something that has not ended, but not what it belongs to.
 
     Raises:
-        Reject: ``register.unknown-subject``, ``.wrong-facts``, ``.not-permitted``, ``.belongs-elsewhere``, ``.ended``.
+        Reject: ``register.unknown-subject``, ``.wrong-facts``, ``.not-permitted``, ``.belongs-elsewhere``, ``.ended``,
+            ``.identifier-taken``.
     """
     record = snapshot.find(command.subject)
     _check_fits(record.subject, command.facts)
@@ -106,6 +116,7 @@ def amend(snapshot: Snapshot, command: Amend, *, stamp: Stamp) -> tuple[Amended]
         raise FIXED.reject(str(record.subject))
     if snapshot.effective(record.subject).effect == "ended":
         raise ENDED.reject(str(record.subject))
+    _check_names(snapshot, record.subject, command.facts)
     return (
         Amended(
             sequence=stamp.sequence + 1,
@@ -135,6 +146,28 @@ def _check_fits(subject: Subject, facts: Facts) -> None:
         named = getattr(facts, link.field) if link.child == species else None
         if named is not None and len(link.parents) > 1 and parse_subject(named).kind not in link.parents:
             raise WRONG_FACTS.reject(f"{subject} cannot depend on {named}")
+
+
+def _check_names(snapshot: Snapshot, subject: Subject, facts: Facts) -> None:
+    """Hold that nobody takes the name of another, under which others are told of it, and that addresses are https.
+
+    What belongs to one organisation may share a name, as the APIs of one resource server do; what has ended has none.
+    """
+    name = name_of(facts)
+    if name:
+        own = organisations_of(snapshot, subject, parents=parents_of(facts))
+        for record in snapshot.records():
+            if (
+                name_of(record.facts) == name
+                and organisations_of(snapshot, record.subject) != own
+                and snapshot.effective(record.subject).effect != "ended"
+            ):
+                raise TAKEN.reject(f"{subject}: {name[:200]} is of {record.subject}")
+    for field in ("events_endpoint", "jwks_uri"):
+        address = getattr(facts, field, "")
+        url = parse_url(address) if address else None
+        if address and (url is None or url.scheme != "https"):
+            raise WRONG_FACTS.reject(f"{subject}: {field} {address!r:.200}")
 
 
 def _check_role(snapshot: Snapshot, facts: Authorisation) -> None:

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trustweft.directory.config import PATHS, DirectoryConfig
 from trustweft.directory.delivery import Deliveries, DeliveryRules
+from trustweft.directory.endpoints import federation
 from trustweft.directory.endpoints.documents import tell_keys
+from trustweft.directory.endpoints.events import ask_for_verification, tell_transmitter_configuration
+from trustweft.directory.endpoints.probes import take_probe
 from trustweft.directory.endpoints.receipts import take_receipt
+from trustweft.directory.endpoints.software_statements import issue_software_statement
 from trustweft.directory.endpoints.status import tell_status
 from trustweft.directory.feed import Feed
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.ledger import Ledger
+from trustweft.directory.pace import Pace
 from trustweft.directory.participant_keys import ParticipantKeys
+from trustweft.directory.resolving import Resolving
 from trustweft.directory.signing_orders import sign_order
+from trustweft.directory.statements import Statements
 from trustweft.directory.terms import terms_of
 from trustweft.directory.watching import RegisterWatch
 from trustweft.net.asgi import application
@@ -25,12 +32,13 @@ from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
     from trustweft.crypto.keyring import KeyRing
+    from trustweft.crypto.keys import KeySet
     from trustweft.directory.commands import Command
     from trustweft.directory.events import Actor, Event
     from trustweft.directory.orders import Order
     from trustweft.directory.progress import ProgressKeeper
     from trustweft.directory.snapshot import Snapshot
-    from trustweft.directory.storage import RegisterStore
+    from trustweft.directory.storage import RegisterStore, ReplayMemory
     from trustweft.directory.terms import Terms
     from trustweft.evidence.log import EvidenceLog
     from trustweft.net.asgi import Application
@@ -44,7 +52,12 @@ if TYPE_CHECKING:
 __all__ = ["ENDPOINTS", "REASON_HEADER", "Deployment", "Directory"]
 
 REASON_HEADER: Final = "trustweft-reason"  # the reason id, for people who must find out why
-BODY_LIMIT: Final = 65_536
+BODY_LIMIT: Final = (
+    262_144  # our choice: a probe of a thousand servers fits; forms and other tokens have narrower bounds
+)
+ASKED_A_MINUTE: Final = (
+    120  # our choice: what an address may ask for that costs something before anything is proven
+)
 
 NOT_FOUND = reason(
     "directory.not-found", error="not_found", public="There is nothing at this address.", status=404
@@ -67,12 +80,25 @@ class Endpoint(NamedTuple):
     answer: Answer
 
 
-# Everything that anybody can ask of a directory, by path.
-ENDPOINTS: Final = {
-    PATHS["jwks"]: Endpoint("jwks", "GET", tell_keys),
-    PATHS["status"]: Endpoint("status", "GET", tell_status),
-    PATHS["receipts"]: Endpoint("receipts", "POST", take_receipt),
+# Everything that anybody can ask of a directory, by name in ``PATHS``.
+_ANSWERS: Final[dict[str, tuple[str, Answer]]] = {
+    "jwks": ("GET", tell_keys),
+    "status": ("GET", tell_status),
+    "receipts": ("POST", take_receipt),
+    "probes": ("POST", take_probe),
+    "software_statements": ("POST", issue_software_statement),
+    "transmitter_configuration": ("GET", tell_transmitter_configuration),
+    "verification": ("POST", ask_for_verification),
+    "entity_configuration": ("GET", federation.tell_entity_configuration),
+    "fetch": ("GET", federation.fetch),
+    "list": ("GET", federation.list_members),
+    "resolve": ("GET", federation.resolve),
+    "trust_mark_status": ("POST", federation.tell_trust_mark_status),
+    "trust_marked": ("GET", federation.list_trust_marked),
+    "trust_mark": ("GET", federation.hand_out_trust_mark),
+    "historical_keys": ("GET", federation.tell_historical_keys),
 }
+ENDPOINTS: Final = {PATHS[name]: Endpoint(name, *asked) for name, asked in _ANSWERS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +113,8 @@ class Deployment:
         progress: where it is kept how far participants were told.
         push: delivers events; its deadline bounds an attempt.
         fetch: gets what participants publish.
+        replays: remembers what may be shown once.
+        probe_keys: gives the keys of those who may probe.
     """
 
     config: DirectoryConfig
@@ -97,6 +125,8 @@ class Deployment:
     progress: ProgressKeeper
     push: Send
     fetch: Fetch
+    replays: ReplayMemory
+    probe_keys: Callable[[], KeySet]
     clock: Clock
     entropy: Entropy
     observer: Observer
@@ -113,8 +143,8 @@ class Directory:
         self.clock = deployment.clock
         self.entropy = deployment.entropy
         self.observer = deployment.observer
-        self._terms = self._terms_of(deployment.profile)
-        self.keeper = Keeper(deployment.store, clock=deployment.clock, terms=lambda: self._terms)
+        self._terms = self._terms_of(deployment.profile)  # as of the profile: asked for with every command
+        self.keeper = Keeper(deployment.store, clock=deployment.clock, terms=self.terms)
         self.ledger = Ledger(deployment.log, sign=self._sign)
         self.feed = Feed(
             snapshot=self.snapshot,
@@ -138,6 +168,25 @@ class Directory:
         self.participant_keys = ParticipantKeys(
             fetch=deployment.fetch, snapshot=self.snapshot, clock=self.clock, observer=self.observer
         )
+        self.replays = deployment.replays
+        self.probe_keys = deployment.probe_keys
+        self.pace = Pace(clock=self.clock, times=ASKED_A_MINUTE)
+        self.statements = Statements(
+            self.config,
+            snapshot=self.snapshot,
+            profile=lambda: self.profile,
+            keys=self.keys,
+            clock=self.clock,
+        )
+        self.resolving = Resolving(
+            self.config,
+            statements=self.statements,
+            snapshot=self.snapshot,
+            keys=self.keys,
+            fetch=deployment.fetch,
+            clock=self.clock,
+            future_tolerance=self.profile.limits.future_tolerance,
+        )
         self.watch = RegisterWatch(
             keeper=self.keeper,
             feed=self.feed,
@@ -156,6 +205,10 @@ class Directory:
     def snapshot(self) -> Snapshot:
         """Return what is so now, as far as it was read."""
         return self.keeper.register.now
+
+    def terms(self) -> Terms:
+        """Return what the profile asks of the register."""
+        return self._terms
 
     def adopt(self, profile: Profile) -> None:
         """Act by another profile from now on."""

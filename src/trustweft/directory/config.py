@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from trustweft.protocol.federation_requests import WELL_KNOWN
 from trustweft.protocol.url import parse_url
 
 __all__ = ["PATHS", "DirectoryConfig"]
@@ -15,6 +16,18 @@ PATHS: Final = {
     "jwks": "/jwks",
     "status": "/status",
     "receipts": "/receipts",
+    "probes": "/probes",
+    "software_statements": "/software-statements",
+    "transmitter_configuration": "/.well-known/ssf-configuration",
+    "verification": "/events/verification",
+    "entity_configuration": WELL_KNOWN,
+    "fetch": "/federation/fetch",
+    "list": "/federation/list",
+    "resolve": "/federation/resolve",
+    "trust_mark_status": "/federation/trust-mark-status",
+    "trust_marked": "/federation/trust-marked",
+    "trust_mark": "/federation/trust-mark",
+    "historical_keys": "/federation/historical-keys",
 }
 
 
@@ -24,6 +37,8 @@ class DirectoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     Attributes:
         issuer: https, host and port, without a path: what it signs as, and its Entity Identifier.
         organization_name: who runs it.
+        statement_lifetime: seconds that statements of the federation are good for: until then one that was ended may be
+            believed by whoever asks nothing else.
         verify_every: seconds after which a participant that was told nothing is asked whether deliveries still arrive
             (SSF 1.0 section 8.1.4); 0 for never.
         without_certification: kinds that the profile wants certified and that are admitted without: the operator does
@@ -32,6 +47,7 @@ class DirectoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     issuer: str
     organization_name: str
+    statement_lifetime: Annotated[float, msgspec.Meta(ge=300, le=900)] = 600.0  # our choice: 5 to 15 minutes
     verify_every: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 300.0  # our choice
     without_certification: tuple[Literal["brand", "api", "software"], ...] = ()
 

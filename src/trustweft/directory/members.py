@@ -6,16 +6,32 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from trustweft.directory.lifecycle import Effect  # noqa: TC001  # msgspec reads the annotations
 from trustweft.directory.objects import Api, Brand, Key
+from trustweft.directory.snapshot import Record  # noqa: TC001  # msgspec reads the annotations
+from trustweft.protocol.federation_jwt import is_entity_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from trustweft.directory.lifecycle import Effect
-    from trustweft.directory.snapshot import Record, Snapshot
+    from trustweft.directory.snapshot import Snapshot
 
-__all__ = ["Participant", "active_keys", "find_participants", "public_members"]
+__all__ = [
+    "ENTITY_TYPES",
+    "Entity",
+    "Participant",
+    "active_keys",
+    "federation_keys",
+    "find_entities",
+    "find_participants",
+    "public_members",
+]
 
+# By kind, the entity types (OpenID Federation 1.0 section 5.1) that a member may be, and no others.
+ENTITY_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "brand": ("openid_provider", "oauth_authorization_server"),
+    "software": ("openid_relying_party", "oauth_client"),
+}
 _PUBLIC: Final = ("kty", "crv", "x", "y", "n", "e")
 
 
@@ -82,6 +98,49 @@ def _above(snapshot: Snapshot, subject: str) -> Iterator[str]:
     yield subject
     for parent in snapshot.find(subject).parents:
         yield from _above(snapshot, parent)
+
+
+class Entity(Struct, frozen=True, kw_only=True):
+    """A member of the federation.
+
+    Attributes:
+        entity: its Entity Identifier.
+        record: what is known of it.
+    """
+
+    entity: str
+    record: Record
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The entity types that it may be."""
+        return ENTITY_TYPES[self.record.species]
+
+
+def find_entities(snapshot: Snapshot) -> dict[str, Entity]:
+    """Return the members of the federation that take part now and have a key, by their Entity Identifiers.
+
+    Of two that claim one identifier it is that of the first.
+    """
+    found: dict[str, Entity] = {}
+    for species in ENTITY_TYPES:
+        for record in snapshot.records(species):
+            facts = record.facts
+            name = facts.issuer if isinstance(facts, Brand) else getattr(facts, "entity", "")
+            if (
+                is_entity_identifier(name)
+                and snapshot.effective(record.subject).active
+                and federation_keys(snapshot, str(record.subject))
+            ):
+                found.setdefault(name, Entity(entity=name, record=record))
+    return found
+
+
+def federation_keys(snapshot: Snapshot, owner: str) -> list[tuple[Key, dict[str, object]]]:
+    """Return the Federation Entity Keys of somebody: those that are for nothing else, or else all that sign."""
+    return list(active_keys(snapshot, owner, use="federation")) or list(
+        active_keys(snapshot, owner, use="sig")
+    )
 
 
 def active_keys(snapshot: Snapshot, owner: str, *, use: str) -> Iterator[tuple[Key, dict[str, object]]]:

@@ -26,6 +26,7 @@ __all__ = [
     "Role",
     "Software",
     "User",
+    "name_of",
     "parents_of",
 ]
 
@@ -243,3 +244,16 @@ def parents_of(facts: Facts) -> tuple[str, ...]:
         for link in _LINKS_OF[type(facts)]
         if (named := getattr(facts, link.field)) is not None
     )
+
+
+def name_of(facts: Facts) -> str:
+    """Return the URL under which others know something: an issuer, a resource, an Entity Identifier; or nothing."""
+    match facts:
+        case Brand():
+            return facts.issuer
+        case Api():
+            return facts.resource
+        case Software():
+            return facts.entity
+        case _:
+            return ""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from trustweft.directory.events import Event
 
-__all__ = ["Append", "RegisterStore"]
+__all__ = ["Append", "RegisterStore", "ReplayMemory"]
 
 
 class Append(Enum):
@@ -45,4 +45,16 @@ class RegisterStore(Protocol):
 
     async def close(self) -> None:
         """Carry out what was asked for, and let the store go."""
+        ...
+
+
+class ReplayMemory(Protocol):
+    """Remembers what may be shown once, also after a restart."""
+
+    def first_use(self, *, key: bytes, expires_at: float) -> Awaitable[bool]:
+        """Remember ``key``; True for exactly one of N concurrent callers.
+
+        Raises:
+            Reject: it cannot be remembered now.
+        """
         ...

@@ -37,6 +37,7 @@ __all__ = [
     "create_order",
     "create_receipt",
     "read_kept_order",
+    "read_kept_receipt",
     "verify_order",
     "verify_receipt",
 ]
@@ -230,6 +231,11 @@ def verify_order(token: str, *, keys: KeySet, issuer: str, now: float, tolerance
 def read_kept_order(token: str) -> Order:
     """Read an order that was verified when it came, and kept since then where nobody else writes."""
     return msgspec.convert(jws.parse(token, limit=TOKEN_LIMIT).unverified_claims(), Order)
+
+
+def read_kept_receipt(token: str) -> Receipt:
+    """Read a receipt that was verified when it came, and kept since then where nobody else writes."""
+    return msgspec.convert(jws.parse(token, limit=TOKEN_LIMIT).unverified_claims(), Receipt)
 
 
 def verify_receipt(

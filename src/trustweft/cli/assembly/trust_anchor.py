@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from trustweft.cli.assembly.certificates import behind_proxies, proxy_authorities
 from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
     operations_listeners,
+    read_key,
+    reaper,
     resolve,
     tls_policy,
 )
 from trustweft.cli.assembly.profiles import profile_in_force, tell_missing, watch_profile
 from trustweft.crypto.key_watch import KeyWatch
 from trustweft.crypto.keyring import KeyRing
+from trustweft.crypto.keys import KeySet, generate_private_key, private_jwk, public_jwk
 from trustweft.directory.application import Deployment, Directory
 from trustweft.directory.progress import FileProgress
 from trustweft.evidence.files import EvidenceFileError
@@ -23,8 +29,13 @@ from trustweft.evidence.keys import load_or_create_key
 from trustweft.evidence.log import EvidenceLog
 from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
+from trustweft.runtime.errors import Reject
+from trustweft.runtime.files import write_private_file
 from trustweft.runtime.settings import SettingsError
+from trustweft.runtime.strict_json import load_object
+from trustweft.store.guard import StoreReplayMemory
 from trustweft.store.register import SqliteRegisterStore
+from trustweft.store.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +49,8 @@ __all__ = ["assemble_directory", "create_directory"]
 
 # Our choice, in seconds: an order is to be in force within five, and whoever takes longer is tried again.
 PUSH_SECONDS: Final = 5.0
+PROBE_KEY: Final = "probe-key.json"
+MAXIMUM_KEYS: Final = 262_144
 
 
 def assemble_directory(settings: TrustAnchor, *, base: Path, surroundings: Surroundings) -> Assembled:
@@ -49,8 +62,9 @@ def assemble_directory(settings: TrustAnchor, *, base: Path, surroundings: Surro
     profiles = profile_in_force(settings, base=base)
     tell_missing(profiles.current, participant="directory", observer=surroundings.observer)
     store = SqliteRegisterStore.open(resolve(base, settings.register.path))
+    replays = SqliteStore.open(resolve(base, settings.register.replays))
     directory = create_directory(
-        settings, profiles.current, store=store, base=base, surroundings=surroundings
+        settings, profiles.current, store=store, replays=replays, base=base, surroundings=surroundings
     )
     application = behind_proxies(
         directory.asgi, settings.proxy, participant="directory", surroundings=surroundings
@@ -62,6 +76,7 @@ def assemble_directory(settings: TrustAnchor, *, base: Path, surroundings: Surro
         ],
         [
             directory.watch.run,
+            reaper(replays, "directory", surroundings=surroundings),
             directory.deliveries.run,
             KeyWatch(
                 directory.keys,
@@ -78,7 +93,7 @@ def assemble_directory(settings: TrustAnchor, *, base: Path, surroundings: Surro
                 observer=surroundings.observer,
             ),
         ],
-        [store.close, directory.close],
+        [store.close, replays.close, directory.close],
         [directory.feed.close],
     )
     assembled.narrow(tls_policy(profiles.current))
@@ -90,6 +105,7 @@ def create_directory(
     profile: Profile,
     *,
     store: SqliteRegisterStore,
+    replays: SqliteStore,
     base: Path,
     surroundings: Surroundings,
 ) -> Directory:
@@ -111,11 +127,51 @@ def create_directory(
             progress=FileProgress(resolve(base, settings.register.deliveries)),
             push=_fetcher(settings, policy, base=base, seconds=PUSH_SECONDS).send,
             fetch=_fetcher(settings, policy, base=base).get,
+            replays=StoreReplayMemory(replays, space=settings.directory.issuer),
+            probe_keys=ProbeKeys(resolve(base, settings.probe_keys_file)).current,
             clock=clock,
             entropy=surroundings.entropy,
             observer=surroundings.observer,
         )
     )
+
+
+class ProbeKeys:
+    """The keys of those whose probes are evidence, as the file has them now.
+
+    Args:
+        path: a JWK Set; made where it is missing, with a private key beside it that signs.
+
+    Raises:
+        SettingsError: the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if not path.exists():
+            _make_probe_key(path)
+        try:
+            self._keys = self._read()
+        except (OSError, Reject) as cause:
+            raise SettingsError(f"{path}: {cause}") from cause
+
+    def current(self) -> KeySet:
+        """Return the keys; while the file cannot be used, those that it had before."""
+        with suppress(OSError, Reject):
+            self._keys = self._read()
+        return self._keys
+
+    def _read(self) -> KeySet:
+        return KeySet.read(load_object(self._path.read_bytes(), limit=MAXIMUM_KEYS))
+
+
+def _make_probe_key(path: Path) -> None:
+    private = path.with_name(PROBE_KEY)
+    if not private.exists():
+        write_private_file(private, msgspec.json.encode(private_jwk(generate_private_key("ES256"))))
+    signer = read_key(private)
+    public = {**public_jwk(signer.public_key), "kid": signer.key_id, "alg": signer.algorithm, "use": "sig"}
+    write_private_file(path, msgspec.json.encode({"keys": [public]}))
 
 
 def _evidence_log(settings: TrustAnchor, *, base: Path) -> EvidenceLog:
