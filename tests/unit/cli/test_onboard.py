@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,8 +30,6 @@ from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.files import write_private_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from click.testing import Result
 
 ISSUER = "https://login.acme.example"
@@ -229,7 +230,7 @@ def test_two_people_are_two_people(desk: Desk) -> None:
     desk.text("sign", "acme", "--terms", "1")
     said = desk.text("admit", "acme", "--as", "olga")
     number = desk.json("status")["proposals"][0]["number"]
-    assert f"as number {number}; a second person has to agree." in said
+    assert f"proposes activate (number {number}); a second person has to agree." in said
     assert f"onboard approve {number} --as SOMEBODY-ELSE" in said
     assert "waits for a second person, other than olga" in desk.text("status")
     assert desk.refusal("approve", str(number), "--as", "olga").startswith("register.own-proposal")
@@ -434,3 +435,43 @@ def test_metadata_that_no_server_would_take_are_refused(desk: Desk) -> None:
     assert desk.refusal(*words, file).startswith("client-metadata.redirect-uri")
     assert desk.refusal(*words, desk.file("n.json", b"[")).startswith("json.")
     assert "Entered software:acme-pay." in desk.text(*words, desk.file("ok.json", METADATA))
+
+
+# The manual.
+
+MANUAL = (Path(__file__).parents[3] / "docs" / "onboarding.md").read_text(encoding="utf-8")
+_MADE_UP = re.compile(r"[A-Za-z0-9_-]{43}|(?<=acme-pay-)[0-9a-f]{12}")
+
+
+def transcripts() -> list[str]:
+    """Return what the manual shows of the command line, block by block."""
+    return re.findall(r"```console\n(.*?)```", MANUAL, re.DOTALL)
+
+
+def play(desk: Desk, transcript: str) -> str:
+    """Type the commands of a transcript, and return what it looks like now."""
+    played = []
+    for typed in re.findall(r"^\$ trustweft onboard (.*)$", transcript, re.MULTILINE):
+        done = desk.run(*shlex.split(typed))
+        played += [f"$ trustweft onboard {typed}\n", done.stdout, done.stderr]
+    return "".join(played)
+
+
+def test_the_manual_shows_what_is_printed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command in it, in its order; only thumbprints and digests are others each time."""
+    monkeypatch.setattr("trustweft.cli.onboard.desk._account", lambda: "olga")
+    monkeypatch.setattr("trustweft.cli.onboard.narration.own_name", lambda: "trustweft")
+    monkeypatch.chdir(desk.folder)
+    desk.file("acme-pay.json", METADATA)
+    desk.file("acme-pay.csr", csr(ec.generate_private_key(ec.SECP256R1())))
+    desk.file("run.json", run_document())
+    alone, certified, together = transcripts()
+    for transcript in (alone, certified):
+        assert _MADE_UP.sub("…", play(desk, transcript)) == _MADE_UP.sub("…", transcript)
+    other = Desk(desk.folder / "other")
+    profile = changed_profile(desk.folder / "two.toml", two_people=["organisation.activate"])
+    write_private_file(other.data.applied_profile, profile.read_bytes())
+    other.text("apply", "acme", "--name", "Acme Ltd")
+    other.text("verify", "acme", "--evidence", "entry")
+    other.text("sign", "acme", "--terms", "1")
+    assert play(other, together) == together
