@@ -113,6 +113,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     Attributes:
         target: the issuer.
+        application: the base URL of the client application that was attacked; empty where none was.
         profile: whose clauses bind it.
         grade: ``A`` to ``F``, from what an attacker obtains; ``-`` where too little could be tried.
         sent: how many requests.
@@ -129,6 +130,7 @@ class Run(Struct, frozen=True, kw_only=True):
     chains: tuple[Chain, ...]
     reached: Reached
     seen: Seen | None
+    application: str = ""
 
     def summary(self) -> dict[str, int]:
         """Return how many checks came to each verdict."""

@@ -21,7 +21,7 @@ from trustweft.audit.preflight import open_wire, prepare, reach
 from trustweft.audit.relying.setting import PLAIN_PROFILES, stage_client
 from trustweft.audit.results import Reached, Run, Seen
 from trustweft.audit.target import TargetError
-from trustweft.audit.verdict import Safety
+from trustweft.audit.verdict import Role, Safety
 from trustweft.runtime.files import KeyFileError
 
 if TYPE_CHECKING:
@@ -98,7 +98,15 @@ def audit(target: Target, options: Options, *, clock: Clock, entropy: Entropy) -
         chains=chains,
         reached=reached,
         seen=seen,
+        application=_application(target, options),
     )
+
+
+def _application(target: Target, options: Options) -> str:
+    """Return which application the hostile server was played to."""
+    relying = target.relying_party
+    staged = options.staging is not None and any(each.role is Role.CLIENT for each in options.checks)
+    return relying.base_url or "" if staged and relying is not None else ""
 
 
 def _seen(deployment: Deployment) -> Seen | None:
@@ -187,4 +195,5 @@ def audit_client(target: Target, options: Options, *, clock: Clock, entropy: Ent
             operations=(), writing=(), unreached={}, clients=(), locked_out=(), users=(), missing=()
         ),
         seen=None,
+        application=_application(target, options),
     )

@@ -26,6 +26,7 @@ _COMMANDS = {
     "profile": ("profile", "Show, compare, judge and apply profiles: what binds an ecosystem."),
     "prove": ("prove", "Search a profile for attacks, and tell what closes them."),
     "check": ("check", "Attack a deployment, and say with evidence whether it is really secure."),
+    "onboard": ("onboard", "Bring organisations, authorization servers and software in, step by step."),
     "offboard": ("offboard", "Take somebody out, and prove that everybody refuses them."),
     "evidence": ("evidence", "List, show, export and verify the evidence log."),
     "config": ("configuration", "Explain where each setting comes from."),

@@ -8,6 +8,7 @@ import msgspec
 
 from trustweft.cli.data_directory import APPLIED_PROFILE
 from trustweft.cli.registry import add_client, add_user
+from trustweft.cli.sample_clients import BANK_NAME, client_metadata
 from trustweft.cli.settings import (
     CertificateRevocationSettings,
     ClientKeySettings,
@@ -24,7 +25,7 @@ from trustweft.cli.settings import (
     TlsSettings,
 )
 from trustweft.cli.toml_text import to_toml
-from trustweft.crypto.keys import generate_private_key, private_jwk, public_jwk, read_private_jwk, thumbprint
+from trustweft.crypto.keys import generate_private_key, private_jwk
 from trustweft.crypto.local_authority import load_or_create_client_certificate
 from trustweft.demo.bank_data import CUSTOMERS
 from trustweft.demo.bank_details import ACCOUNT_INFORMATION, PAYMENT_INITIATION, detail_types
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CERTIFICATE_NAMES",
     "CLIENT_IDS",
+    "SECOND_CLIENT",
     "DemoCredentials",
     "DemoPerson",
     "prepare_keys",
@@ -54,7 +56,7 @@ __all__ = [
 CLIENT_IDS: Final = ("bank", "tour", "tour-stranger")
 # A client that authenticates with a certificate, and one more certificate of the same authority.
 CERTIFICATE_NAMES: Final = ("tour-certificate", "tour-stranger")
-BANK_NAME: Final = "Harbour Bank"
+SECOND_CLIENT: Final = "second-client"  # its folder
 PASSWORD_LENGTH: Final = 16  # 96 bits
 _TLS: Final = TlsSettings(
     certificate="../tls/certificate.pem",
@@ -86,7 +88,7 @@ class DemoCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
 def prepare_keys(data: DataDirectory, *, authority: Authority, now: float) -> None:
     """Make the private keys of the clients, and renew their certificates."""
-    for name in (*CLIENT_IDS, "moneyview-proof"):
+    for name in (*CLIENT_IDS, "moneyview-proof", "paypilot-proof"):
         path = data.file(f"client-keys/{name}.json")
         if not path.exists():
             write_private_file(path, msgspec.json.encode(private_jwk(generate_private_key("ES256"))))
@@ -94,12 +96,6 @@ def prepare_keys(data: DataDirectory, *, authority: Authority, now: float) -> No
         load_or_create_client_certificate(
             data.file(f"client-keys/{name}.pem"), authority=authority, common_name=name, now=now
         )
-
-
-def _public_key_set(data: DataDirectory, name: str) -> dict[str, object]:
-    document = msgspec.json.decode(read_private_file(data.file(f"client-keys/{name}.json")))
-    key = read_private_jwk(document).public_key()
-    return {"keys": [{**public_jwk(key), "kid": thumbprint(key)[:16], "alg": "ES256", "use": "sig"}]}
 
 
 def _scopes(issuer: str, bank: str) -> tuple[ScopeDefinition, ...]:
@@ -179,6 +175,27 @@ def _resource_settings(data: DataDirectory, customers: Mapping[str, str]) -> Res
     )
 
 
+def _second_client_settings(data: DataDirectory) -> ClientSettings:
+    """Return another application of the same kind: with its own name, look, keys, and wishes."""
+    ports, first = data.ports, _client_settings(data)
+    paypilot = msgspec.structs.replace(
+        first.moneyview,
+        client_id="paypilot",
+        base_url=ports.url(ports.second_client),
+        scope=("openid", "accounts", "payments"),
+        proof_key_file="../client-keys/paypilot-proof.json",
+        name="PayPilot",
+        look="paypilot",
+        headline="See what you can pay with",
+        promise=(
+            "shows the accounts that you could pay from. It asks for permission to pay too, which this demonstration "
+            "never uses."
+        ),
+    )
+    listen = ListenSettings(port=ports.second_client)
+    return msgspec.structs.replace(first, moneyview=paypilot, listen=listen)
+
+
 def _client_settings(data: DataDirectory) -> ClientSettings:
     ports = data.ports
     return ClientSettings(
@@ -210,78 +227,18 @@ def prepare_settings(data: DataDirectory, *, customers: Mapping[str, str]) -> No
         path = data.file(f"server/{definition.type}.json")
         if not path.exists():
             write_private_file(path, msgspec.json.format(msgspec.json.encode(definition)))
-    for participant, settings in (
-        ("server", _server_settings(data)),
-        ("resource", _resource_settings(data, customers)),
-        ("client", _client_settings(data)),
+    for participant, kind, settings in (
+        ("server", "server", _server_settings(data)),
+        ("resource", "resource", _resource_settings(data, customers)),
+        ("client", "client", _client_settings(data)),
+        (SECOND_CLIENT, "client", _second_client_settings(data)),
     ):
         path = data.file(f"{participant}/{participant}.toml")
         if not path.exists():
-            heading = f"Made by `trustweft up`; read by it and by `trustweft serve {participant} --config` this file."
+            heading = (
+                f"Made by `trustweft up`; read by it and by `trustweft serve {kind} --config` this file."
+            )
             write_private_file(path, to_toml(settings, heading=heading).encode())
-
-
-def _client_metadata(data: DataDirectory) -> tuple[dict[str, object], ...]:
-    ports = data.ports
-    callback = f"{ports.url(ports.home)}/tour/callback"
-    flows = ["authorization_code", "refresh_token"]
-    everything = "openid profile email accounts payments"
-    by_certificate: dict[str, object] = {
-        "client_id": "tour-certificate",
-        "client_name": "Trustweft tour, with a certificate",
-        "organization_name": "Trustweft",
-        "token_endpoint_auth_method": "tls_client_auth",
-        "tls_client_auth_subject_dn": "CN=tour-certificate",
-        "tls_client_certificate_bound_access_tokens": True,
-        "grant_types": ["client_credentials"],
-        "response_types": [],
-        "scope": "accounts",
-    }
-    common: dict[str, object] = {
-        "token_endpoint_auth_method": "private_key_jwt",
-        "dpop_bound_access_tokens": True,
-    }
-    by_reference: dict[str, object] = {
-        **common,
-        "client_id": "moneyview",
-        "client_name": "MoneyView",
-        "organization_name": "MoneyView (a demonstration)",
-        "redirect_uris": [f"{ports.url(ports.client)}/callback"],
-        "grant_types": flows,
-        "scope": "openid profile accounts",
-        "jwks_uri": f"{ports.url(ports.client)}/jwks",
-    }
-    by_key = tuple(
-        {**common, **metadata, "jwks": _public_key_set(data, str(metadata["client_id"]))}
-        for metadata in (
-            {
-                "client_id": "bank",
-                "client_name": f"{BANK_NAME} API",
-                "organization_name": f"{BANK_NAME} (a demonstration)",
-                "grant_types": [],
-                "response_types": [],
-                "resource_server_for": [ports.url(ports.resource)],
-            },
-            {
-                "client_id": "tour",
-                "client_name": "Trustweft tour",
-                "organization_name": "Trustweft",
-                "redirect_uris": [callback],
-                "grant_types": [*flows, "client_credentials"],
-                "scope": everything,
-                "authorization_details_types": [PAYMENT_INITIATION, ACCOUNT_INFORMATION],
-            },
-            {
-                "client_id": "tour-stranger",
-                "client_name": "A stranger on the tour",
-                "organization_name": "Nobody",
-                "redirect_uris": [callback],
-                "grant_types": flows,
-                "scope": "openid accounts",
-            },
-        )
-    )
-    return (by_reference, *by_key, by_certificate)
 
 
 async def prepare_people(
@@ -290,8 +247,9 @@ async def prepare_people(
     """Register the clients and add the demo users, once; return the users with their passwords."""
     credentials = _load_or_make_credentials(data, surroundings)
     if credentials.complete:
+        await _bring_up_to_date(data, store)
         return credentials
-    for metadata in _client_metadata(data):
+    for metadata in client_metadata(data):
         if await store.find_client(str(metadata["client_id"])) is None:
             await add_client(store, msgspec.json.encode(metadata), surroundings=surroundings)
     passwords = Passwords(entropy=surroundings.entropy)
@@ -307,6 +265,24 @@ async def prepare_people(
                 surroundings=surroundings,
             )
     return _write_credentials(data, msgspec.structs.replace(credentials, complete=True))
+
+
+async def _bring_up_to_date(data: DataDirectory, store: ServerStore) -> None:
+    """Add to what an earlier version made what this one has besides: a second client, and who answers for each.
+
+    What an operator removed stays removed, because its identifier stays taken.
+    """
+    for metadata in client_metadata(data):
+        client_id = str(metadata["client_id"])
+        known = await store.find_client(client_id)
+        if known is None:
+            if client_id == "paypilot":
+                await store.add_client(client_id, msgspec.json.encode(metadata))
+            continue
+        document = msgspec.json.decode(known)
+        if "organisation_id" not in document:
+            completed = {**document, "organisation_id": metadata["organisation_id"]}
+            await store.replace_client(client_id, old=known, new=msgspec.json.encode(completed))
 
 
 def _load_or_make_credentials(data: DataDirectory, surroundings: Surroundings) -> DemoCredentials:

@@ -326,6 +326,8 @@ class MoneyViewSettings(_Settings, frozen=True):
 
     Attributes:
         assertion_keys: the directory of the keys that its assertions are signed with, published at ``/jwks``.
+        name: what people call it; ``look`` is its colours and its mark.
+        headline: what it is for; ``promise`` is what it does, a sentence that begins with its name.
     """
 
     issuer: str
@@ -337,10 +339,14 @@ class MoneyViewSettings(_Settings, frozen=True):
     assertion_keys: str
     proof_key_file: str
     trust: str
+    name: str = "MoneyView"
+    look: Literal["moneyview", "paypilot"] = "moneyview"
+    headline: str | None = None
+    promise: str | None = None
 
 
 class ClientSettings(_Settings, frozen=True):
-    """`trustweft serve client`: MoneyView, which reads the applied profile when it starts."""
+    """`trustweft serve client`: MoneyView, or another of its kind, which reads the applied profile when it starts."""
 
     moneyview: MoneyViewSettings
     listen: ListenSettings

@@ -13,10 +13,15 @@ from trustweft.cli.assembly.parts import Assembled, Surroundings, reaper
 from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.running import run
 from trustweft.cli.assembly.server import assemble_server
+from trustweft.cli.assembly.trust_anchor import assemble_directory
+from trustweft.cli.box_directory import prepare_directory
+from trustweft.cli.box_enrolment import enrol_box
 from trustweft.cli.data_directory import APPLIED_PROFILE, DEFAULT_BASE_PORT, DataDirectory, Ports, data_option
-from trustweft.cli.first_start import prepare_keys, prepare_people, prepare_settings
+from trustweft.cli.directory_register import open_keeper
+from trustweft.cli.first_start import SECOND_CLIENT, prepare_keys, prepare_people, prepare_settings
 from trustweft.cli.output import examples, own_name
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
+from trustweft.cli.trust_anchor_settings import TrustAnchor
 from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
 from trustweft.crypto.x509 import certificate_fingerprint
 from trustweft.demo.bank_data import CUSTOMERS
@@ -89,6 +94,8 @@ def _refuse_taken_ports(ports: Ports) -> None:
         ("authorization server for client certificates", ports.server_mtls),
         ("sample bank", ports.resource),
         ("MoneyView", ports.client),
+        ("directory", ports.directory),
+        ("PayPilot", ports.second_client),
         ("operations", ports.operations),
     ):
         check_free(name, "localhost", port)
@@ -116,9 +123,13 @@ async def run_ecosystem(
     async with SqliteStore.open(directory.database) as store:
         credentials = await prepare_people(directory, store, surroundings=surroundings)
         prepare_settings(directory, customers=await _customers(store))
+        prepare_directory(directory)
         participants = await _assemble(
             directory, store, surroundings=surroundings, pipelines=pipelines, guard_pipeline=guard_pipeline
         )
+        async with open_keeper(directory, clock=surroundings.clock) as keeper:
+            now = surroundings.clock.now()
+            await enrol_box(directory, keeper, observer=surroundings.observer, at=now)
         await run(participants, stop=stop, on_ready=lambda: announce(directory, credentials))
 
 
@@ -153,7 +164,23 @@ async def _assemble(
             surroundings=surroundings,
         )
     )
-    participants.listeners += _own_listeners(directory, surroundings)
+    participants.join(
+        assemble_directory(
+            _settings(directory, "directory", TrustAnchor),
+            base=directory.path / "directory",
+            surroundings=surroundings,
+        )
+    )
+    participants.join(
+        assemble_client(
+            _settings(directory, SECOND_CLIENT, ClientSettings),
+            base=directory.path / SECOND_CLIENT,
+            surroundings=surroundings,
+        )
+    )
+    participants.listeners += _own_listeners(
+        directory, surroundings, ready=lambda: all(each() for each in participants.ready)
+    )
     participants.background.append(reaper(store, "server", surroundings=surroundings))
     return participants
 
@@ -173,9 +200,12 @@ async def _customers(store: ServerStore) -> dict[str, str]:
     return {user.subject: name for name, user in found.items() if user is not None}
 
 
-def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list[Listener]:
+def _own_listeners(
+    directory: DataDirectory, surroundings: Surroundings, *, ready: Callable[[], bool]
+) -> list[Listener]:
     ports = directory.ports
     server, bank, moneyview = (ports.url(port) for port in (ports.server, ports.resource, ports.client))
+    anchor, paypilot = ports.url(ports.directory), ports.url(ports.second_client)
     metadata = f"{server}/.well-known/openid-configuration"
     bank_metadata = f"{bank}/.well-known/oauth-protected-resource"
     home = HomeSettings(
@@ -183,6 +213,7 @@ def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list
         start_url=f"{moneyview}/",
         authority=directory.authority,
         credentials=directory.credentials,
+        settled=ready,
         neighbours=(
             Neighbour(
                 name="Authorization server",
@@ -204,6 +235,20 @@ def _own_listeners(directory: DataDirectory, surroundings: Surroundings) -> list
                 url=moneyview,
                 probe_url=f"{moneyview}/jwks",
                 links=(("Keys", f"{moneyview}/jwks"),),
+            ),
+            Neighbour(
+                name="PayPilot",
+                role="Another application, of another organisation, that asks for permission to pay besides.",
+                url=paypilot,
+                probe_url=f"{paypilot}/jwks",
+                links=(("Keys", f"{paypilot}/jwks"),),
+            ),
+            Neighbour(
+                name="Directory",
+                role="Says who takes part, in which role, with which keys, and tells everybody when that changes.",
+                url=anchor,
+                probe_url=f"{anchor}/status",
+                links=(("Status list", f"{anchor}/status"), ("Keys", f"{anchor}/jwks")),
             ),
         ),
     )
@@ -244,6 +289,8 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         f"  Authorization server   {ports.url(ports.server)}   (client certificates: port {ports.server_mtls})",
         f"  Sample bank API        {ports.url(ports.resource)}",
         f"  MoneyView              {ports.url(ports.client)}/",
+        f"  PayPilot               {ports.url(ports.second_client)}/",
+        f"  Directory              {ports.url(ports.directory)}",
         f"  Metrics                {ports.url(ports.operations)}/metrics",
         "",
         "  Demo users",
@@ -259,6 +306,7 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         f"  or with curl: curl --cacert {directory.authority} {ports.url(ports.home)}/",
         "",
         f"  See one complete flow:  {own_name()} tour --data {directory.path}",
+        f"  See who takes part:     {own_name()} onboard status --data {directory.path}",
         "  Stop with Ctrl-C.",
         "",
     ]

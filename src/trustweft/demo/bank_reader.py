@@ -30,7 +30,7 @@ UNREADABLE = reason(
 ENDED = reason(
     "moneyview.ended",
     error="access_denied",
-    public="The bank no longer lets MoneyView see your accounts.",
+    public="The bank no longer lets this application see your accounts.",
     status=403,
 )
 REFUSED = reason(

@@ -19,7 +19,7 @@ from trustweft.web.views import CertificateAuthority, HomeView, Link, RunningPar
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from trustweft.net.asgi import Application
@@ -65,6 +65,7 @@ class HomeSettings:
         start_url: where a newcomer begins.
         authority: the certificate of the local authority, in PEM.
         credentials: the file with the demo users' passwords.
+        settled: says whether those who answer have all that they need besides: a word of the directory.
     """
 
     base_url: str
@@ -72,6 +73,7 @@ class HomeSettings:
     neighbours: Sequence[Neighbour]
     authority: Path
     credentials: Path
+    settled: Callable[[], bool] = lambda: True
 
 
 def create_home(settings: HomeSettings, *, trust: ssl.SSLContext, observer: Observer) -> Application:
@@ -111,13 +113,14 @@ class _Home:
         settings = self._settings
         async with httpx2.AsyncClient(verify=self._trust, timeout=PROBE_SECONDS) as client:
             ready = await asyncio.gather(*(_answers(client, one.probe_url) for one in settings.neighbours))
+        settled = settings.settled()
         return HomeView(
             participants=tuple(
                 RunningParticipant(
                     name=one.name,
                     role=one.role,
                     url=one.url,
-                    ready=is_ready,
+                    ready=is_ready and settled,
                     links=tuple(Link(label=label, url=url) for label, url in one.links),
                 )
                 for one, is_ready in zip(settings.neighbours, ready, strict=True)

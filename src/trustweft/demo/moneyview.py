@@ -1,5 +1,7 @@
 """MoneyView, the sample client application: shows the accounts of people who allow it.
 
+A second one with another name and look (PayPilot) is this same application, configured otherwise.
+
 What matters for security, and holds for any client application: a flow starts with a POST that only this site's own
 page can send; what the callback must match lies in the session of the browser that started, and is taken out once;
 the session gets a new name when tokens arrive; tokens never reach the browser.
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 import httpx2
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["MoneyViewConfig", "create_moneyview"]
 
 BODY_LIMIT: Final = 16_384
-COOKIE: Final = "__Host-trustweft-moneyview"  # cookies ignore ports, so the name says whose it is
-_PARTICIPANT: Final = "moneyview"
 _SEE_OTHER: Final = 303
 
 NOT_FOUND = reason(
@@ -62,7 +62,7 @@ METHOD = reason(
 FORGED = reason(
     "moneyview.forged",
     error="access_denied",
-    public="The request did not come from a page of MoneyView.",
+    public="The request did not come from a page of this application.",
     status=403,
 )
 NO_FLOW = reason(
@@ -71,7 +71,9 @@ NO_FLOW = reason(
     public="This browser did not start the authorization that it brings the answer of.",
 )
 DENIED = reason(
-    "moneyview.denied", error="access_denied", public="You did not allow MoneyView to see your accounts."
+    "moneyview.denied",
+    error="access_denied",
+    public="You did not allow this application to see your accounts.",
 )
 BANK_REFUSED = reason(
     "moneyview.bank-refused", error="server_error", public="The bank refused the request.", status=502
@@ -91,6 +93,9 @@ class MoneyViewConfig:
         bank_name: what people call the bank.
         authorization_origin: of the authorization endpoint: a form of ours redirects there, and browsers check each hop.
         keys: those of its assertions; the public halves are at ``/jwks``.
+        name: what people call it.
+        look: its colours and its mark.
+        headline: what it is for; ``promise`` is what it does, a sentence that begins with its name.
     """
 
     base_url: str
@@ -98,6 +103,15 @@ class MoneyViewConfig:
     bank_name: str
     authorization_origin: str
     keys: SigningKeys
+    name: str = "MoneyView"
+    look: Literal["moneyview", "paypilot"] = "moneyview"
+    headline: str | None = None
+    promise: str | None = None
+
+    @property
+    def cookie(self) -> str:
+        """The name of its cookie; cookies ignore ports, so the name says whose it is."""
+        return f"__Host-trustweft-{self.look}"
 
 
 def create_moneyview(
@@ -122,7 +136,7 @@ def create_moneyview(
     return with_static_files(
         application(
             moneyview.respond,
-            participant=_PARTICIPANT,
+            participant=config.look,
             observer=observer,
             body_limit=BODY_LIMIT,
             endpoint_of=lambda path: path if path in moneyview.routes else "none",
@@ -144,7 +158,9 @@ class _MoneyView:
         self._sessions = sessions
         self._observer = observer
         self._pages = Pages()
-        self._who = Participant(name="MoneyView", host=urlsplit(config.base_url).netloc)
+        self._who = Participant(name=config.name, host=urlsplit(config.base_url).netloc, look=config.look)
+        # The secret is looked for under our own name alone: others of this host have cookies too.
+        self._cookie_value = re.compile(rf"(?:^|;\s*){re.escape(config.cookie)}=([A-Za-z0-9_-]{{43}})(?=;|$)")
         self.routes: dict[str, tuple[str, _Handler]] = {
             "/": ("GET", self._start),
             "/connect": ("POST", self._connect),
@@ -156,7 +172,7 @@ class _MoneyView:
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; whatever is refused becomes a page."""
-        session = self._sessions.find(_cookie(request))
+        session = self._sessions.find(self._cookie(request))
         try:
             if request.path not in self.routes:
                 raise NOT_FOUND.reject(repr(request.path)[:200])
@@ -193,10 +209,12 @@ class _MoneyView:
         view = ConnectView(
             participant=self._who, bank=self._config.bank_name, csrf=session.csrf, action="/connect"
         )
+        words = {"headline": self._config.headline, "promise": self._config.promise}
+        view = msgspec.structs.replace(view, **{name: said for name, said in words.items() if said})
         page = self._page(
             self._pages.moneyview_start(view), form_targets=(self._config.authorization_origin,)
         )
-        return _with_cookie(page, session) if fresh else page
+        return self._with_cookie(page, session) if fresh else page
 
     async def _connect(self, _request: HttpRequest, session: Session | None) -> HttpResponse:
         if session is None:
@@ -220,7 +238,7 @@ class _MoneyView:
         # Only this answer brings the new secret: whoever else has the old one gets nothing by it.
         self._sessions.connect(session)
         # A fixed address: nothing in the callback says where to go.
-        return _with_cookie(_see_other("/accounts"), session)
+        return self._with_cookie(_see_other("/accounts"), session)
 
     async def _accounts(self, _request: HttpRequest, session: Session | None) -> HttpResponse:
         if session is None or not session.connected:
@@ -259,8 +277,21 @@ class _MoneyView:
         )
         return HttpResponse(200, headers, msgspec.json.encode(publish(self._config.keys)))
 
+    def _cookie(self, request: HttpRequest) -> str | None:
+        found = [
+            value
+            for header in request.header_values("cookie")
+            for value in self._cookie_value.findall(header)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def _with_cookie(self, response: HttpResponse, session: Session) -> HttpResponse:
+        # Lax, not Strict: the callback is a navigation from the bank's site, and must bring the session along.
+        cookie = f"{self._config.cookie}={session.secret}; Path=/; Secure; HttpOnly; SameSite=Lax"
+        return HttpResponse(response.status, (*response.headers, ("set-cookie", cookie)), response.body)
+
     def _refuse(self, refusal: Reject) -> HttpResponse:
-        self._observer.refused(_PARTICIPANT, "page", refusal)
+        self._observer.refused(self._config.look, "page", refusal)
         view = ErrorView(
             participant=self._who,
             title="This did not work",
@@ -277,20 +308,6 @@ class _MoneyView:
     def _page(self, body: bytes, *, status: int = 200, form_targets: Sequence[str] = ()) -> HttpResponse:
         protection = security_headers(base_url=self._config.base_url, form_targets=form_targets)
         return HttpResponse(status, (("content-type", CONTENT_TYPE), *protection), body)
-
-
-_COOKIE_VALUE: Final = re.compile(rf"(?:^|;\s*){re.escape(COOKIE)}=([A-Za-z0-9_-]{{43}})(?=;|$)")
-
-
-def _cookie(request: HttpRequest) -> str | None:
-    found = [value for header in request.header_values("cookie") for value in _COOKIE_VALUE.findall(header)]
-    return found[0] if len(found) == 1 else None
-
-
-def _with_cookie(response: HttpResponse, session: Session) -> HttpResponse:
-    # Lax, not Strict: the callback is a navigation from the bank's site, and must bring the session along.
-    cookie = f"{COOKIE}={session.secret}; Path=/; Secure; HttpOnly; SameSite=Lax"
-    return HttpResponse(response.status, (*response.headers, ("set-cookie", cookie)), response.body)
 
 
 def _see_other(location: str) -> HttpResponse:

@@ -143,7 +143,7 @@ class Directory:
         self.clock = deployment.clock
         self.entropy = deployment.entropy
         self.observer = deployment.observer
-        self._terms = terms_of(deployment.profile)  # as of the profile: asked for with every command
+        self._terms = self._terms_of(deployment.profile)  # as of the profile: asked for with every command
         self.keeper = Keeper(deployment.store, clock=deployment.clock, terms=self.terms)
         self.ledger = Ledger(deployment.log, sign=self._sign)
         self.feed = Feed(
@@ -213,7 +213,10 @@ class Directory:
     def adopt(self, profile: Profile) -> None:
         """Act by another profile from now on."""
         self.profile = profile
-        self._terms = terms_of(profile)
+        self._terms = self._terms_of(profile)
+
+    def _terms_of(self, profile: Profile) -> Terms:
+        return terms_of(profile, without_certification=self.config.without_certification)
 
     async def carry_out(self, command: Command, *, actor: Actor) -> tuple[Event, ...]:
         """Carry out a command of somebody who is here, and tell everybody at once.

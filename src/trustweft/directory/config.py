@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -41,12 +41,15 @@ class DirectoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             believed by whoever asks nothing else.
         verify_every: seconds after which a participant that was told nothing is asked whether deliveries still arrive
             (SSF 1.0 section 8.1.4); 0 for never.
+        without_certification: kinds that the profile wants certified and that are admitted without: the operator does
+            without, knowingly.
     """
 
     issuer: str
     organization_name: str
     statement_lifetime: Annotated[float, msgspec.Meta(ge=300, le=900)] = 600.0  # our choice: 5 to 15 minutes
     verify_every: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 300.0  # our choice
+    without_certification: tuple[Literal["brand", "api", "software"], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an issuer that is no origin.

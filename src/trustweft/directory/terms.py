@@ -10,6 +10,8 @@ from trustweft.directory.lifecycles import LIFECYCLES
 from trustweft.profile.errors import ProfileError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from trustweft.profile.schema import Profile
 
 __all__ = ["Terms", "terms_of"]
@@ -52,8 +54,12 @@ class Terms(Struct, frozen=True, kw_only=True):
             raise ProfileError(f"the directory cannot ask for this: {', '.join(unknown)}")
 
 
-def terms_of(profile: Profile) -> Terms:
+def terms_of(profile: Profile, *, without_certification: Collection[str] = ()) -> Terms:
     """Read a profile.
+
+    Args:
+        profile: what everybody is held to.
+        without_certification: kinds that the profile wants certified, and that are admitted without.
 
     Raises:
         ProfileError: it names an arrow for two people that is none, or no kind that could be certified.
@@ -69,5 +75,5 @@ def terms_of(profile: Profile) -> Terms:
         compromise=within.get("key_compromise", push),
         retention=rules.retention,
         two_people=frozenset(rules.two_people),
-        certified=frozenset(rules.certified),
+        certified=frozenset(rules.certified) - frozenset(without_certification),
     )

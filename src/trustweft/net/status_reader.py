@@ -42,6 +42,7 @@ KEYS: Final = KeyRefresh(time_to_live=60.0, stale_cap=3_600.0, cool_down=10.0, r
 MAXIMUM_OFFSET: Final = (
     14 * 3_600.0
 )  # our choice: a clock that shows another zone's local time; more is no mistake
+FIRST_PAUSE: Final = 0.05  # our choice: half of the first pause after a failure, which doubles with each
 _NOT_MODIFIED: Final = 304
 
 STALE = reason(
@@ -168,6 +169,14 @@ class StatusReader:
             wait = max(1, math.ceil(self.rules.pause))
             raise STALE.reject(f"{risk}: {age:.0f} s old", headers=(("retry-after", str(wait)),))
 
+    def is_fresh(self) -> bool:
+        """Tell whether the directory was heard of, not long ago."""
+        try:
+            self.check_fresh()
+        except Reject:
+            return False
+        return True
+
     def refusal_of(self, subjects: Iterable[str | None]) -> Refusal | None:
         """Return why one of these is refused, the worst of them; None where all may go on."""
         return self.known.worst(subjects)
@@ -176,15 +185,19 @@ class StatusReader:
 
     async def run(self) -> None:
         """Keep up with the directory for ever; what goes wrong is told, and tried again."""
+        failures = 0
         while True:
             self._hurry.clear()
             fine = await self.poll()
+            failures = 0 if fine else failures + 1
             if not fine or not self._whole:
-                await self._rest()
+                # Who starts with the directory, or right before it, need not wait long for its first word.
+                soon = self.rules.pause if fine else FIRST_PAUSE * 2 ** min(failures, 10)
+                await self._rest(min(self.rules.pause, soon))
 
-    async def _rest(self) -> None:
+    async def _rest(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(self.rules.pause):
+            async with asyncio.timeout(seconds):
                 await self._hurry.wait()
         except TimeoutError:
             return

@@ -5,7 +5,7 @@ A token names its client, its person and the key that it is bound to; one dictio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,26 +13,38 @@ from trustweft.net.asgi import application
 from trustweft.net.event_receiver import EVENTS_PATH
 from trustweft.net.status_reader import DATA, PAYMENTS
 from trustweft.protocol.ecosystem_status import subject_of
+from trustweft.protocol.http import json_response
 from trustweft.protocol.security_event import TOKEN_LIMIT
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from trustweft.net.asgi import Application, Message, Receive, Send
     from trustweft.net.event_receiver import EventReceiver
     from trustweft.net.status_reader import StatusReader
     from trustweft.protocol.access_token import AccessToken
+    from trustweft.protocol.http import HttpRequest, HttpResponse
     from trustweft.protocol.offboarding import Order
     from trustweft.runtime.observability import Observer
 
-__all__ = ["EVENTS_PATH", "Participation", "ParticipationConfig", "clean_up", "with_events"]
+__all__ = [
+    "EVENTS_PATH",
+    "RECEIPT_KEYS_PATH",
+    "Participation",
+    "ParticipationConfig",
+    "clean_up",
+    "with_events",
+]
 
 SUSPENDED = reason(
     "guard.participant-suspended",
     error="invalid_token",
     public="The directory has suspended the client, the issuer or the person of this token, or its key.",
     status=401,
+)
+METHOD = reason(
+    "receipt-keys.method", error="invalid_request", public="This address answers to GET alone.", status=405
 )
 ENDED = reason(
     "guard.participant-ended",
@@ -42,20 +54,26 @@ ENDED = reason(
 )
 
 
+# Where a resource server publishes the keys that its receipts are signed with, if it has no other place for them.
+RECEIPT_KEYS_PATH: Final = "/ecosystem/jwks"
+
+
 class ParticipationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the directory's names mean here.
 
     Attributes:
         issuer_brand: the directory's name for the authorization server whose tokens are accepted.
-        api: the directory's name for this API.
-        roles: by scope value, the role that the client's organisation needs for it.
+        api: the directory's name for this API, where all that is here is one.
+        apis: the directory's name for the API behind a scope value or a type of authorization details.
+        roles: by scope value or type, the role that the client's organisation needs for it.
         payments: scope values and types of authorization details that move money: they stop first when the directory
             is away.
     """
 
     issuer_brand: str | None = None
     api: str | None = None
-    roles: dict[str, str] = {}  # msgspec copies an empty default
+    apis: dict[str, str] = {}  # msgspec copies an empty default
+    roles: dict[str, str] = {}
     payments: tuple[str, ...] = ()
 
 
@@ -85,28 +103,44 @@ class Participation:
             not self._reader.known.refused
         ):  # nearly always: nobody is refused, and nothing has to be put together
             return
-        refusal = self._reader.refusal_of((*self._own, *self._subjects(token, scope)))
+        refusal = self._reader.refusal_of((*self._own, *self._subjects(token, (*scope, *kinds))))
         if refusal is not None:
             why = ENDED if refusal.effect == "ended" else SUSPENDED
             raise why.reject(f"client_id={token.client_id} {refusal.source} {refusal.cause}")
 
-    def _subjects(self, token: AccessToken, scope: Sequence[str]) -> Iterable[str | None]:
+    def _subjects(self, token: AccessToken, needed: Sequence[str]) -> Iterable[str | None]:
         claimed, organisation = token.claims.get("software_id"), token.claims.get("organisation_id")
         software = claimed if isinstance(claimed, str) else token.client_id
         yield subject_of("software", software)
         yield subject_of("user", token.subject)
         yield subject_of("key", token.jkt)
         yield subject_of("certificate", token.confirmation.certificate_thumbprint)
-        if self._config.api is not None:
-            yield subject_of("api", f"{software}~{self._config.api}")
+        apis = {self._config.apis[name] for name in needed if name in self._config.apis}
+        for api in sorted(apis):
+            yield subject_of("api", api)
+        for api in sorted(apis | {self._config.api} if self._config.api else apis):
+            yield subject_of("api", f"{software}~{api}")
         if isinstance(organisation, str):
             yield subject_of("organisation", organisation)
-            for role in {self._config.roles[name] for name in scope if name in self._config.roles}:
+            for role in {self._config.roles[name] for name in needed if name in self._config.roles}:
                 yield subject_of("role", f"{organisation}~{role}")
 
 
-def with_events(app: Application, receiver: EventReceiver, *, observer: Observer) -> Application:
-    """Return ``app`` with the address at which the directory's events arrive; the guard is not asked for these."""
+def with_events(
+    app: Application,
+    receiver: EventReceiver,
+    *,
+    observer: Observer,
+    receipt_keys: Mapping[str, object] | None = None,
+) -> Application:
+    """Return ``app`` with the addresses that the directory needs; the guard is not asked for these.
+
+    Args:
+        app: the API behind the guard.
+        receiver: takes the directory's events.
+        observer: hears of refusals.
+        receipt_keys: the JWK Set with which receipts are verified, published where it is given.
+    """
     events = application(
         receiver.respond,
         participant="resource",
@@ -115,9 +149,27 @@ def with_events(app: Application, receiver: EventReceiver, *, observer: Observer
         endpoint_of=lambda _path: "ecosystem_events",
     )
 
+    keys = application(
+        _publishing(receipt_keys or {"keys": []}),
+        participant="resource",
+        observer=observer,
+        body_limit=0,
+        endpoint_of=lambda _path: "receipt_keys",
+    )
+    theirs = {EVENTS_PATH: events} | ({} if receipt_keys is None else {RECEIPT_KEYS_PATH: keys})
+
     async def respond(scope: Message, receive: Receive, send: Send) -> None:
-        theirs = scope["type"] == "http" and scope["path"] == EVENTS_PATH
-        await (events if theirs else app)(scope, receive, send)
+        ours = theirs.get(scope["path"], app) if scope["type"] == "http" else app
+        await ours(scope, receive, send)
+
+    return respond
+
+
+def _publishing(keys: Mapping[str, object]) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+    async def respond(request: HttpRequest) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            raise METHOD.reject(request.method[:20], headers=(("allow", "GET, HEAD"),))
+        return json_response(keys)
 
     return respond
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt  # noqa: TC003  # msgspec resolves the annotations at run time
 import re
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
@@ -71,10 +71,12 @@ class Participant(View, frozen=True):
     Attributes:
         name: as people know it, for example ``Weft Bank``.
         host: host, and port if not the usual one, of the configured address; people compare it with the browser's.
+        look: of a sample application: its colours and its mark. The bank's own pages have theirs.
     """
 
     name: str
     host: str
+    look: Literal["moneyview", "paypilot"] = "moneyview"
 
 
 class Application(View, frozen=True):

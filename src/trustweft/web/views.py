@@ -118,6 +118,8 @@ class ConnectView(View, frozen=True):
 
     Attributes:
         action: gets ``csrf``; the flow starts with a POST so that no other site can start it.
+        headline: what the application is for.
+        promise: what it does, as a sentence that begins with its name.
     """
 
     participant: Participant
@@ -125,6 +127,10 @@ class ConnectView(View, frozen=True):
     csrf: str
     action: str
     message: str | None = None
+    headline: str = "All your accounts in one place"
+    promise: str = (
+        "shows your balances and what happened on your accounts, and nothing that you did not allow."
+    )
 
     def __post_init__(self) -> None:
         """Refuse addresses that would run a script or leave the web."""

@@ -16,7 +16,7 @@ from trustweft.client.publishing import PublishedKeys
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
 from trustweft.crypto.keys import LocalSigner, generate_private_key
 from trustweft.demo import moneyview_sessions
-from trustweft.demo.moneyview import COOKIE, MoneyViewConfig, create_moneyview
+from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -87,7 +87,7 @@ class Stage:
         """Send what a browser on our own pages sends."""
         headers = [(b"content-type", b"application/x-www-form-urlencoded")] if body else []
         if cookie is not None:
-            headers.append((b"cookie", f"{COOKIE}={cookie}".encode()))
+            headers.append((b"cookie", f"{CONFIG.cookie}={cookie}".encode()))
         sent = Sent(method, path.encode(), query.encode(), headers, [body.encode()])
         return await send(self.application, sent)
 

@@ -29,6 +29,7 @@ def test_types_and_headers() -> None:
     assert types == {
         "moneyview.svg": "image/svg+xml",
         "passkey.js": "text/javascript; charset=utf-8",
+        "paypilot.svg": "image/svg+xml",
         "trustweft.css": "text/css; charset=utf-8",
         "trustweft.svg": "image/svg+xml",
         "weave.svg": "image/svg+xml",
@@ -56,13 +57,17 @@ def test_nothing_comes_from_elsewhere(entry: StaticFile) -> None:
 def _schemes() -> dict[str, dict[str, str]]:
     """Return the colours of each look: every later block overrides the ones that it inherits from."""
     text = FILES["trustweft.css"].body.decode("utf-8").partition("@media print")[0]
-    blocks = re.findall(r"(:root|\.moneyview) \{(.*?)\}", text, re.DOTALL)
-    light, light_own, dark, dark_own = (dict(_VARIABLE.findall(body)) for _, body in blocks)
+    blocks = re.findall(r"(:root|\.moneyview|\.paypilot) \{(.*?)\}", text, re.DOTALL)
+    light, moneyview, paypilot, dark, dark_moneyview, dark_paypilot = (
+        dict(_VARIABLE.findall(body)) for _, body in blocks
+    )
     return {
         "light": light,
-        "light moneyview": light | light_own,
+        "light moneyview": light | moneyview,
+        "light paypilot": light | paypilot,
         "dark": light | dark,
-        "dark moneyview": light | dark | dark_own,
+        "dark moneyview": light | dark | dark_moneyview,
+        "dark paypilot": light | dark | dark_paypilot,
     }
 
 
@@ -84,7 +89,7 @@ def _whitened(colour: str, share: float) -> str:
     return "#" + "".join(f"{round(part + (255 - part) * share):02x}" for part in parts)
 
 
-@pytest.mark.parametrize("scheme", ["light", "light moneyview", "dark", "dark moneyview"])
+@pytest.mark.parametrize("scheme", list(_schemes()))
 def test_colours_have_enough_contrast(scheme: str) -> None:
     """Text has at least 4.5:1 and the edge of a field 3:1 (WCAG 2.2, 1.4.3 and 1.4.11), in every look."""
     colour = _schemes()[scheme]

@@ -51,7 +51,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         keys,
         clock=surroundings.clock,
         observer=surroundings.observer,
-        participant="client",
+        participant="client" if moneyview.look == "moneyview" else moneyview.look,
         rotate_after=ROTATE_AFTER_DAYS * SECONDS_A_DAY,
     )
     trust = policy.narrow(tls_context(authorities=resolve(base, moneyview.trust)))
@@ -78,6 +78,10 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
             bank_name=moneyview.bank_name,
             authorization_origin=moneyview.issuer,
             keys=keys,
+            name=moneyview.name,
+            look=moneyview.look,
+            headline=moneyview.headline,
+            promise=moneyview.promise,
         ),
         client=client,
         clock=surroundings.clock,
@@ -85,7 +89,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         observer=surroundings.observer,
     )
     listener = Listener(
-        name="MoneyView",
+        name=moneyview.name,
         application=application,
         host=settings.listen.host,
         port=settings.listen.port,

@@ -65,6 +65,7 @@ class Assembled:
         listeners: where it is reached.
         background: what runs as long as it is served.
         close: what to await at the end, last first.
+        ready: each says whether a participant has all that it needs to answer, beside listening.
         stopping: called when serving is about to end: whoever lets requests wait answers them.
     """
 
@@ -72,6 +73,7 @@ class Assembled:
     background: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     stopping: list[Callable[[], None]] = field(default_factory=list)
+    ready: list[Callable[[], bool]] = field(default_factory=list)
 
     def narrow(self, policy: TlsPolicy) -> None:
         """Have every listener of now speak TLS within the policy."""
@@ -83,6 +85,7 @@ class Assembled:
         self.background += other.background
         self.close += other.close
         self.stopping += other.stopping
+        self.ready += other.ready
 
 
 def tls_policy(profile: Profile) -> TlsPolicy:

@@ -17,6 +17,7 @@ from trustweft.cli.assembly.parts import (
     tls_policy,
 )
 from trustweft.cli.assembly.profiles import profile_in_force, tell_missing, watch_profile
+from trustweft.crypto.keys import public_jwk
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
@@ -120,7 +121,12 @@ def assemble_resource(
         journal=journal,
     )
     if receiver is not None:
-        bank = with_events(bank, receiver, observer=surroundings.observer)
+        bank = with_events(
+            bank,
+            receiver,
+            observer=surroundings.observer,
+            receipt_keys=_receipt_keys(resolve(base, settings.revocation.private_key_file)),
+        )
     application = behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings)
     listeners = [
         _listener(settings, application, base=base),
@@ -138,6 +144,8 @@ def assemble_resource(
     if receiver is not None:
         background += [receiver.reader.run, receiver.run]
     assembled = Assembled(listeners, background, [replays.close, journal.close])
+    if receiver is not None:
+        assembled.ready.append(receiver.reader.is_fresh)
     assembled.narrow(policy)
     return assembled
 
@@ -164,6 +172,12 @@ def _receiver(
         signer=lambda: signer,
         clean_up=clean_up,
     )
+
+
+def _receipt_keys(file: Path) -> dict[str, object]:
+    signer = read_key(file)
+    member = {**public_jwk(signer.public_key), "kid": signer.key_id, "alg": signer.algorithm, "use": "sig"}
+    return {"keys": [member]}
 
 
 def _participation(settings: ResourceSettings, receiver: EventReceiver | None) -> Participation | None:

@@ -129,6 +129,8 @@ def assemble_server(
             await store.close()
 
     assembled = Assembled(listeners, background, [close])
+    if participation is not None:
+        assembled.ready.append(participation.reader.is_fresh)
     assembled.narrow(policy)
     return assembled
 

@@ -1,0 +1,119 @@
+"""The directory of the ecosystem on this machine: its settings, and those by which server and guard follow it.
+
+Made at the first start that has a directory, once: what an operator changes or takes out afterwards stays so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from trustweft.cli.box_enrolment import BRAND, BY_SCOPE, ROLES
+from trustweft.cli.data_directory import APPLIED_PROFILE
+from trustweft.cli.directory_register import SETTINGS
+from trustweft.cli.directory_settings import FollowedDirectory, ResourceDirectory, ServerDirectory
+from trustweft.cli.settings import ListenSettings, ResourceSettings, ServerSettings, TlsSettings
+from trustweft.cli.toml_text import to_toml
+from trustweft.cli.trust_anchor_settings import OutboundSettings, TrustAnchor
+from trustweft.demo.bank_details import ACCOUNT_INFORMATION, PAYMENT_INITIATION
+from trustweft.directory.config import DirectoryConfig
+from trustweft.resource.participation import ParticipationConfig as GuardNames
+from trustweft.runtime.files import write_private_file
+from trustweft.runtime.settings import read_settings
+from trustweft.server.participation import ParticipationConfig as ServerNames
+
+if TYPE_CHECKING:
+    from trustweft.cli.data_directory import DataDirectory
+
+__all__ = ["prepare_directory"]
+
+_AUTHORITY: Final = "../ca/certificate.pem"
+
+
+class _Following(msgspec.Struct, frozen=True, kw_only=True):
+    """The table that is added to a participant's settings."""
+
+    directory: FollowedDirectory
+
+
+def prepare_directory(data: DataDirectory) -> None:
+    """Write the directory's settings where there are none, and have server and guard follow it from then on.
+
+    Raises:
+        SettingsError: a participant's settings cannot be read.
+    """
+    path = data.file(SETTINGS)
+    if path.exists():
+        return
+    ports = data.ports
+    for participant, kind, names in (
+        ("server", ServerSettings, _server(data)),
+        ("resource", ResourceSettings, _guard(data)),
+    ):
+        _follow(data, participant, kind, names)
+    settings = TrustAnchor(
+        directory=DirectoryConfig(
+            issuer=ports.url(ports.directory),
+            organization_name="Trustweft (a demonstration)",
+            # Nothing here was audited when it was entered. Whoever has everything certified takes this line out.
+            without_certification=("brand", "software"),
+        ),
+        listen=ListenSettings(port=ports.directory),
+        tls=TlsSettings(certificate="../tls/certificate.pem", private_key="../tls/private-key.pem"),
+        outbound=OutboundSettings(trust=_AUTHORITY, allowed_hosts=("localhost",)),
+        applied_profile=APPLIED_PROFILE,
+    )
+    heading = "Made by `trustweft up`; read by it, by `trustweft onboard` and by `trustweft serve directory --config` this file."
+    # Written last: where it is, the others follow.
+    write_private_file(path, to_toml(settings, heading=heading).encode())
+
+
+def _follow(
+    data: DataDirectory,
+    participant: str,
+    kind: type[ServerSettings | ResourceSettings],
+    followed: FollowedDirectory,
+) -> None:
+    """Add the table to a file that somebody may have changed: behind all that is there, and only where it is missing."""
+    path = data.file(f"{participant}/{participant}.toml")
+    settings: ServerSettings | ResourceSettings = read_settings(path, kind, environment={}).value
+    if settings.directory is None:
+        table = to_toml(_Following(directory=followed), heading="Who takes part, the directory says.")
+        write_private_file(path, f"{path.read_text(encoding='utf-8').rstrip()}\n\n{table}".encode())
+
+
+def _server(data: DataDirectory) -> ServerDirectory:
+    ports = data.ports
+    directory = ports.url(ports.directory)
+    return ServerDirectory(
+        issuer=directory,
+        feed=f"{directory}/status",
+        jwks_uri=f"{directory}/jwks",
+        identifier=ports.url(ports.server),
+        state_file="status.json",
+        trust=_AUTHORITY,
+        allowed_hosts=("localhost",),
+        names=ServerNames(brand=BRAND, apis=dict(BY_SCOPE), roles=dict(ROLES), payments=("payments",)),
+    )
+
+
+def _guard(data: DataDirectory) -> ResourceDirectory:
+    ports = data.ports
+    directory = ports.url(ports.directory)
+    kinds = {ACCOUNT_INFORMATION: "accounts", PAYMENT_INITIATION: "payments"}
+    return ResourceDirectory(
+        issuer=directory,
+        feed=f"{directory}/status",
+        jwks_uri=f"{directory}/jwks",
+        identifier=ports.url(ports.resource),
+        state_file="status.json",
+        trust=_AUTHORITY,
+        allowed_hosts=("localhost",),
+        names=GuardNames(
+            issuer_brand=BRAND,
+            apis={**BY_SCOPE, **{kind: BY_SCOPE[scope] for kind, scope in kinds.items()}},
+            roles={**ROLES, **{kind: ROLES[scope] for kind, scope in kinds.items()}},
+            payments=("payments", PAYMENT_INITIATION),
+        ),
+    )
