@@ -8,6 +8,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ecosystem import run_trustweft
 from support.proving_ground import Ground, proving_ground
@@ -17,7 +19,8 @@ from trustweft.cli.assembly.parts import read_key
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.offboard.box import Box
 from trustweft.crypto.keys import thumbprint
-from trustweft.directory.objects import Api
+from trustweft.crypto.x509 import certificate_thumbprint
+from trustweft.directory.objects import Api, User
 from trustweft.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ def test_a_suspension_is_proven_and_taken_back_with_every_grant(ground: Ground) 
 
 def test_a_role_that_is_lost_takes_its_scope_and_leaves_the_rest(ground: Ground) -> None:
     """Payments stop; the same client goes on reading accounts, which is the control."""
-    report = ground.offboard("role:tour-firm~payer")
+    report = ground.offboard("role:trustweft~payment-initiation")
     assert report["subjects"] == ["api:tour~payments"]
     assert refused(report)["server"] == {"code", "refresh_token"}
     assert refused(report)["resource"] >= set()
@@ -90,7 +93,9 @@ def test_an_authorisation_for_an_api_that_is_lost_leaves_the_other_scopes(ground
 
 def test_a_user_who_is_off_boarded_has_no_tokens_any_more(ground: Ground) -> None:
     """Whatever was permitted ends; another user of the same client goes on."""
-    report = ground.offboard(f"user:{ground.subject_of('bob')}")
+    bob = f"user:{ground.subject_of('bob')}"
+    ground.enter(bob, User(organisation="harbour-bank", part="customer"), "activate")
+    report = ground.offboard(bob)
     found = refused(report)
     assert found["server"] >= {"code", "refresh_token"}
     assert found["resource"] == {"access_token"}
@@ -105,12 +110,19 @@ def test_a_compromised_key_proves_nothing_any_more(ground: Ground) -> None:
     assert refused(report)["server"] == {"client_key", "code", "refresh_token"}
 
 
+def test_a_certificate_that_is_revoked_opens_nothing_any_more(ground: Ground) -> None:
+    """Neither the token endpoint nor, with a token that is bound to it, an API."""
+    shown = x509.load_pem_x509_certificate((ground.data / "client-keys/tour-certificate.pem").read_bytes())
+    report = ground.offboard(f"certificate:{certificate_thumbprint(shown.public_bytes(Encoding.DER))}")
+    assert refused(report) == {"server": {"client_key"}, "resource": {"access_token"}}
+
+
 def test_an_organisation_takes_its_software_along(ground: Ground) -> None:
     """The order names what goes with it; the client of its software is refused everywhere."""
-    report = ground.offboard("certificate-firm")
-    assert {"software:tour-certificate", "role:certificate-firm~reader"} <= set(report["subjects"])
-    found = refused(report)
-    assert found == {"server": {"client_key"}, "resource": {"access_token"}}
+    report = ground.offboard("organisation:paypilot")
+    assert {"software:paypilot", "role:paypilot~account-information"} <= set(report["subjects"])
+    assert refused(report)["server"] >= {"request_uri", "code", "refresh_token", "client_key"}
+    assert counts(report)["registrations"] == 1
 
 
 def test_a_software_that_is_revoked_is_refused_everywhere_and_the_evidence_verifies(
@@ -118,18 +130,13 @@ def test_a_software_that_is_revoked_is_refused_everywhere_and_the_evidence_verif
 ) -> None:
     """Every kind of credential, at every participant, within the budget; who answers nothing is named, once it is due."""
     silent = "https://localhost:9/api"
-    ground.enter(
-        (
-            "api:silent",
-            Api(
-                brand="harbour-bank",
-                family="accounts",
-                resource=silent,
-                events_endpoint="https://localhost:9/ecosystem/events",
-            ),
-            ("certify", "list"),
-        )
+    facts = Api(
+        brand="harbour-bank",
+        family="accounts",
+        resource=silent,
+        events_endpoint="https://localhost:9/ecosystem/events",
     )
+    ground.enter("api:silent", facts, "certify", "list")
     given = ground.json("offboard", "moneyview", "--reason", "licence revoked", "--wait", "1")
     page = tmp_path / "case.html"
     deadline = time.monotonic() + PATIENCE

@@ -15,7 +15,7 @@ from trustweft.audit.preflight import open_wire, prepare
 from trustweft.audit.target import Api, ClientEntry, OperationEntry, Target, User
 from trustweft.cli.assembly.client import ASSERTION_ALGORITHMS
 from trustweft.cli.assembly.parts import read_key, resolve
-from trustweft.cli.first_start import DemoCredentials
+from trustweft.cli.first_start import SECOND_CLIENT, DemoCredentials
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner
@@ -136,7 +136,10 @@ class Box:
 
     def _applications(self) -> Iterator[Party]:
         """Yield the sample applications: each has its settings in a folder of its own."""
-        for path in sorted(self.data.path.glob("*/client.toml")):
+        for folder in ("client", SECOND_CLIENT):
+            path = self.data.path / folder / f"{folder}.toml"
+            if not path.exists():
+                continue
             settings = read_settings(path, ClientSettings, environment={}).value.moneyview
             base = path.parent
             keys = KeyRing.load_or_create(

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from trustweft.cli.applied_profile import profile_of
 from trustweft.cli.data_directory import DataDirectory
+from trustweft.cli.directory_register import (
+    REGISTER,
+    directory_profile,
+    directory_settings,
+    directory_terms,
+)
 from trustweft.cli.evidence import EVIDENCE_FILE
 from trustweft.directory.events import Actor
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.objects import User
-from trustweft.directory.terms import terms_of
 from trustweft.evidence.files import EvidenceFileError
 from trustweft.evidence.reader import LogReader
 from trustweft.profile import ProfileError
@@ -42,7 +46,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "at_the_desk", "person_option"]
 
-REGISTER: Final = "directory/register.sqlite"
 _PERSON: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _Done = TypeVar("_Done")
 
@@ -59,21 +62,18 @@ class Desk:
     """Everything that a command of off-boarding needs; blocking, so that a probe can run beside it.
 
     Attributes:
+        directory: the directory's own identifier, which is where it answers.
         actor: who acts; on this machine that is a claim, as whoever can write the register could claim any name.
     """
 
     data: DataDirectory
+    directory: str
     actor: Actor
     profile: Profile
     terms: Terms
     clock: Clock
     keeper: Keeper
     runner: asyncio.Runner
-
-    @property
-    def directory(self) -> str:
-        """The directory's own identifier."""
-        return self.data.ports.url(self.data.ports.directory)
 
     @property
     def register(self) -> Register:
@@ -134,8 +134,8 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
         )
     clock = SystemClock()
     try:
-        profile = profile_of(data)
-        terms = terms_of(profile)
+        profile = directory_profile(data)
+        terms, settings = directory_terms(data, profile), directory_settings(data)
         with asyncio.Runner() as runner:
             store = runner.run(_open(data.path / REGISTER))
             try:
@@ -143,6 +143,9 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
                 runner.run(keeper.read())
                 yield Desk(
                     data=data,
+                    directory=data.ports.url(data.ports.directory)
+                    if settings is None
+                    else settings.directory.issuer,
                     actor=_actor(keeper, person),
                     profile=profile,
                     terms=terms,
