@@ -78,17 +78,17 @@ PATIENCE = 30.0
 BUDGET = 5.0  # seconds, as the profile has it for refusal by push
 
 DIRECTORY = """
-applied_profile = "../profile.toml"
+applied_profile = "../../profile.toml"
 [directory]
 issuer = "{directory}"
 organization_name = "Directory"
 [listen]
 port = {port}
 [tls]
-certificate = "../tls/certificate.pem"
-private_key = "../tls/private-key.pem"
+certificate = "../../tls/certificate.pem"
+private_key = "../../tls/private-key.pem"
 [outbound]
-trust = "../ca/certificate.pem"
+trust = "../../ca/certificate.pem"
 allowed_hosts = ["localhost"]
 """
 FOLLOWING = """
@@ -179,7 +179,7 @@ class Scene:
                     "serve",
                     "directory",
                     "--config",
-                    str(self.data / "directory" / "directory.toml"),
+                    str(self.data / "beside" / "directory" / "directory.toml"),
                 ],
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -209,7 +209,7 @@ class Scene:
 
     def receipts(self, order: str) -> dict[str, Logged]:
         """Return the receipts for an order that are evidence, by participant."""
-        reader = LogReader(self.data / "directory" / "evidence.sqlite")
+        reader = LogReader(self.data / "beside" / "directory" / "evidence.sqlite")
         found = [each for each in reader.list(type="receipt") if each.entry.body["order"] == order]
         reader.close()
         return {each.entry.body["participant"]: each for each in found}
@@ -303,7 +303,7 @@ def wait_until(fulfilled: Callable[[], bool], seconds: float = PATIENCE) -> None
 
 
 async def _carry_out(data: Path, commands: tuple[Command, ...], actor: Actor) -> list[Event]:
-    async with SqliteRegisterStore.open(data / "directory" / "register.sqlite") as store:
+    async with SqliteRegisterStore.open(data / "beside" / "directory" / "register.sqlite") as store:
         terms = terms_of(load_profile("fapi2-security"))
         keeper = Keeper(store, clock=SystemClock(), terms=lambda: terms)
         return [event for command in commands for event in await keeper.carry_out(command, actor=actor)]
@@ -311,7 +311,7 @@ async def _carry_out(data: Path, commands: tuple[Command, ...], actor: Actor) ->
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """The ecosystem that `trustweft up` makes, and a directory beside it that both servers follow."""
+    """The ecosystem that `trustweft up` makes, and a directory beside it that both servers follow instead of its own."""
     folder = tmp_path_factory.mktemp("directory")
     data, base = folder / "data", free_base_port()
     with running_ecosystem(data, base_port=base):
@@ -320,14 +320,20 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         f"https://localhost:{base + 7}",
         Third(bank=read_key(data / "client-keys" / "bank.json")),
     )
-    (data / "directory").mkdir(mode=0o700, exist_ok=True)
-    (data / "directory" / "directory.toml").write_text(DIRECTORY.format(directory=directory, port=base + 7))
+    for each in (data / "beside", data / "beside" / "directory"):
+        each.mkdir(mode=0o700)
+    (data / "beside" / "directory" / "directory.toml").write_text(
+        DIRECTORY.format(directory=directory, port=base + 7)
+    )
     for name, port in (("server", base + 1), ("resource", base + 3)):
-        with (data / name / f"{name}.toml").open("a", encoding="utf-8") as settings:
-            identifier = f"https://localhost:{port}"
-            settings.write(FOLLOWING.format(directory=directory, identifier=identifier))
-            if name == "server":
-                settings.write(REGISTRATION.format(directory=directory))
+        path, identifier = data / name / f"{name}.toml", f"https://localhost:{port}"
+        # Instead of the directory that is in the box, which goes on by itself.
+        text = path.read_text(encoding="utf-8").partition("[directory]")[0]
+        text += FOLLOWING.format(directory=directory, identifier=identifier)
+        if name == "server":
+            text += REGISTRATION.format(directory=directory)
+        path.write_text(text, encoding="utf-8")
+        (data / name / "status.json").unlink()  # what the other directory said
     with served(
         lambda: application(
             third.respond, participant="third", observer=SilentObserver(), body_limit=300_000
@@ -439,7 +445,9 @@ def test_an_order_is_refused_everywhere_within_the_budget_and_proved(scene: Scen
     assert receipt.counts["registrations"] == 1
     assert receipt.refused_at - at < BUDGET
     export = tmp_path / "evidence.jsonl"
-    assert run_trustweft("evidence", "export", str(export), "--data", str(scene.data)).returncode == 0
+    assert (
+        run_trustweft("evidence", "export", str(export), "--data", str(scene.data / "beside")).returncode == 0
+    )
     verified = run_trustweft("evidence", "verify", str(export))
     assert verified.returncode == 0, verified.stdout
     assert verified.stdout.startswith("Good:")
@@ -496,7 +504,7 @@ def test_a_directory_that_was_away_loses_nothing(scene: Scene, killed: bool) -> 
     order, _ = scene.move(f"software:{name}", "revoke")
     scene.start_directory()
     scene.wait_for_receipts(order, scene.ecosystem.issuer, scene.ecosystem.bank)
-    reader = LogReader(scene.data / "directory" / "evidence.sqlite")
+    reader = LogReader(scene.data / "beside" / "directory" / "evidence.sqlite")
     sequences = [each.entry.body["sequence"] for each in reader.list(type="event")]
     orders = [each.entry.body["order"] for each in reader.list(type="order")]
     reader.close()
@@ -540,7 +548,7 @@ def test_readers_wait_for_what_is_new(scene: Scene) -> None:
 def test_after_a_key_was_taken_out_the_participants_believe_the_next_one(scene: Scene) -> None:
     """What the removed key signs is refused, and orders go on to arrive."""
     scene.third.there.set()
-    ring = KeyRing.load_or_create(scene.data / "directory" / "keys", now=time.time())
+    ring = KeyRing.load_or_create(scene.data / "beside" / "directory" / "keys", now=time.time())
     old = ring.signer()
     retire(ring.directory, old.key_id or "", compromised=True, now=time.time())
     with scene.http() as http:

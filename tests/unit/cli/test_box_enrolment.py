@@ -167,6 +167,19 @@ async def test_a_new_key_of_somebody_who_ended_is_not_entered(data: DataDirector
     assert now.find(key).state == "compromised"
 
 
+def test_a_participant_with_several_workers_goes_on_without(tmp_path: Path) -> None:
+    """Who follows a directory has one: nothing is added to a file that asks for more."""
+    data = DataDirectory.open_or_create(tmp_path / "data", base_port=23_450, clock=ManualClock(NOW))
+    prepare_settings(data, customers={})
+    path = data.path / "server" / "server.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("workers = 1", "workers = 4"), encoding="utf-8")
+    prepare_directory(data)
+    assert "directory" not in tomllib.loads(path.read_text(encoding="utf-8"))
+    assert "directory" in tomllib.loads(
+        (data.path / "resource" / "resource.toml").read_text(encoding="utf-8")
+    )
+
+
 def test_an_operator_who_takes_the_directory_out_keeps_it_out(tmp_path: Path) -> None:
     """The table is added once, behind what is there; later starts leave the files alone."""
     data = DataDirectory.open_or_create(tmp_path / "data", base_port=23_450, clock=ManualClock(NOW))
