@@ -459,7 +459,7 @@ def play(desk: Desk, transcript: str) -> str:
 
 def test_the_manual_shows_what_is_printed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command in it, in its order; only thumbprints and digests are others each time."""
-    monkeypatch.setattr("trustweft.cli.onboard.desk._account", lambda: "olga")
+    monkeypatch.setattr("trustweft.cli.person._account", lambda: "olga")
     monkeypatch.setattr("trustweft.cli.onboard.narration.own_name", lambda: "trustweft")
     monkeypatch.chdir(desk.folder)
     desk.file("acme-pay.json", METADATA)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,9 +17,8 @@ from trustweft.cli.directory_register import (
     directory_terms,
 )
 from trustweft.cli.evidence import EVIDENCE_FILE
-from trustweft.directory.events import Actor
+from trustweft.cli.person import actor_of, person_option
 from trustweft.directory.keeper import Keeper
-from trustweft.directory.objects import User
 from trustweft.evidence.files import EvidenceFileError
 from trustweft.evidence.reader import LogReader
 from trustweft.profile import ProfileError
@@ -38,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.directory.commands import Command
-    from trustweft.directory.events import Event
+    from trustweft.directory.events import Actor, Event
     from trustweft.directory.register import Register
     from trustweft.directory.terms import Terms
     from trustweft.profile import Profile
@@ -46,15 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "at_the_desk", "person_option"]
 
-_PERSON: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _Done = TypeVar("_Done")
-
-person_option = click.option(
-    "--as",
-    "person",
-    metavar="PERSON",
-    help="Who acts: an administrator that the directory knows, or an operator. [default: the account of this shell]",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +134,7 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
                     directory=data.ports.url(data.ports.directory)
                     if settings is None
                     else settings.directory.issuer,
-                    actor=_actor(keeper, person),
+                    actor=actor_of(keeper.register.now, person),
                     profile=profile,
                     terms=terms,
                     clock=clock,
@@ -161,28 +149,3 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
 
 async def _open(path: Path) -> SqliteRegisterStore:
     return SqliteRegisterStore.open(path)
-
-
-def _actor(keeper: Keeper, person: str | None) -> Actor:
-    """Return who acts: somebody whom the directory knows as what it knows them as, anybody else as an operator."""
-    name = _account() if person is None else person
-    if not _PERSON.fullmatch(name):
-        raise click.BadParameter(
-            "a person is named by up to 64 letters, digits, dots, underscores and hyphens", param_hint="--as"
-        )
-    known = keeper.register.now.get(f"user:{name}")
-    if known is None or not isinstance(known.facts, User):
-        return Actor(id=name, part="operator")
-    if known.facts.part != "administrator":
-        raise click.BadParameter(
-            f"{name} is a customer of {known.facts.organisation}, and acts for nobody else", param_hint="--as"
-        )
-    return Actor(id=name, part="administrator", organisation=known.facts.organisation)
-
-
-def _account() -> str:
-    number = os.getuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"account-{number}"
