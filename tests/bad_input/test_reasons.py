@@ -697,6 +697,14 @@ ELSEWHERE: Final = {
     "security-event.": "what the directory pushes: tests/unit/net/test_event_receiver.py",
     "order.": "likewise, and tests/unit/protocol/test_offboarding.py",
     "receipt.": "what the directory is sent: tests/unit/protocol/test_offboarding.py",
+    "probe.": "likewise: tests/unit/protocol/test_offboarding_probe.py",
+    "receipt-keys.": "an address beside the guard, for the directory: tests/unit/resource/test_participation.py",
+    "key-proof.": "a key is brought to the directory: tests/unit/protocol/test_key_proof.py",
+    "certificate-request.": "likewise: tests/unit/crypto/test_brought_certificates.py",
+    "certificate-file.": "likewise",
+    "certificate.weak-key": "likewise",
+    "certificate.self-signed-not-allowed": "likewise",
+    "certificate.not-for-clients": "likewise",
     "jwks.malformed": "a key set comes from an operator or an issuer: tests/unit/crypto",
 }
 PARTICIPANTS: Final = {"server", "resource", "protocol", "crypto", "net", "runtime", "store", "web"}

@@ -87,3 +87,30 @@ def test_a_callback_in_a_browser_that_started_nothing_is_refused(ecosystem: Ecos
     with httpx2.Client(verify=ecosystem.trust) as browser:
         answer = browser.get(f"{ecosystem.moneyview}/callback?code=x&state=y&iss={ecosystem.issuer}")
     assert (answer.status_code, answer.headers["trustweft-reason"]) == (400, "moneyview.no-flow")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_second_application_is_another_one(
+    scheme: str, open_page: Callable[..., Page], ecosystem: Ecosystem, axe: str
+) -> None:
+    """PayPilot has its own name and cookie, asks for more, and knows nothing of who is connected to MoneyView."""
+    page = open_page(**DESKTOP, color_scheme=scheme)
+    connect(page, ecosystem)
+    page.click("#approve")
+    expect(page.locator("#accounts")).to_be_visible()
+    page.goto(f"https://localhost:{ecosystem.base_port + 6}/")
+    expect(page.locator("h1")).to_have_text("See what you can pay with")
+    save_picture(page, f"paypilot-start-{scheme}")
+    assert violations(page, axe) == []
+    page.click("#connect")
+    page.fill("#username", "alice")
+    page.fill("#password", ecosystem.passwords["alice"])
+    page.click("#login")
+    expect(page.locator("body")).to_contain_text("PayPilot")
+    expect(page.locator("body")).to_contain_text("Make payments for you")
+    page.click("#approve")
+    expect(page.locator("#accounts")).to_contain_text("Everyday account")
+    save_picture(page, f"paypilot-accounts-{scheme}")
+    assert violations(page, axe) == []
+    names = {cookie["name"] for cookie in page.context.cookies() if "trustweft-" in cookie["name"]}
+    assert {"__Host-trustweft-moneyview", "__Host-trustweft-paypilot"} <= names

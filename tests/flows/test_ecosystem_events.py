@@ -37,7 +37,7 @@ issuer = "{url}"
 feed = "{url}/status"
 jwks_uri = "{url}/jwks"
 identifier = "{identifier}"
-state_file = "status.json"
+state_file = "their-status.json"
 trust = "{trust}"
 allowed_hosts = ["localhost"]
 """
@@ -103,10 +103,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     ) as url:
         desk.directory.issuer = url
         for name, identifier in (("server", SERVER), ("resource", BANK)):
-            with next(data.rglob(f"{name}.toml")).open("a", encoding="utf-8") as settings:
-                settings.write(
-                    SETTINGS.format(url=url, identifier=identifier, trust=tls.authority.certificate_file)
-                )
+            path = data / name / f"{name}.toml"
+            # Instead of the directory that is in the box.
+            before, _, _ = path.read_text(encoding="utf-8").partition("[directory]")
+            table = SETTINGS.format(url=url, identifier=identifier, trust=tls.authority.certificate_file)
+            path.write_text(before + table, encoding="utf-8")
         with running_ecosystem(data, base_port=base) as running:
             yield Scene(desk, running, url, data)
 

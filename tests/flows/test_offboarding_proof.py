@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ecosystem import run_trustweft
 from support.proving_ground import Ground, proving_ground
@@ -16,7 +19,8 @@ from trustweft.cli.assembly.parts import read_key
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.offboard.box import Box
 from trustweft.crypto.keys import thumbprint
-from trustweft.directory.objects import Api
+from trustweft.crypto.x509 import certificate_thumbprint
+from trustweft.directory.objects import Api, User
 from trustweft.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 def refused(report: dict[str, Any]) -> dict[str, set[str]]:
     """Return what was refused, by the kind of participant, having held that it was in time and for good."""
-    assert report["laggards"] == [], report
+    assert report["laggards"] == [], json.dumps(report, indent=1)
     assert report["control_ok"] is True, report
     assert report["p50"] <= report["p95"] <= report["max"] <= BUDGET
     for participant in report["participants"]:
@@ -57,7 +61,7 @@ def test_a_suspension_is_proven_and_taken_back_with_every_grant(ground: Ground) 
     """Everything is refused meanwhile, permission can be taken back, and what was held works again afterwards."""
     with closing(Box(DataDirectory.open(ground.data), SystemClock(), code_seconds=50)) as box:
         party = box.clients["moneyview"]
-        refresh = refresh_use(box.deployment, box.deployment.fresh_access(party, box.user()))
+        refresh = refresh_use(box.deployment, box.deployment.fresh_access(party, box.deployment.users[0]))
         assert refresh().outcome is Outcome.ACCEPTED
         report = ground.offboard("moneyview", "--kind", "suspend")
         assert refused(report) == {
@@ -75,7 +79,7 @@ def test_a_suspension_is_proven_and_taken_back_with_every_grant(ground: Ground) 
 
 def test_a_role_that_is_lost_takes_its_scope_and_leaves_the_rest(ground: Ground) -> None:
     """Payments stop; the same client goes on reading accounts, which is the control."""
-    report = ground.offboard("role:tour-firm~payer")
+    report = ground.offboard("role:trustweft~payment-initiation")
     assert report["subjects"] == ["api:tour~payments"]
     assert refused(report)["server"] == {"code", "refresh_token"}
     assert refused(report)["resource"] >= set()
@@ -89,7 +93,9 @@ def test_an_authorisation_for_an_api_that_is_lost_leaves_the_other_scopes(ground
 
 def test_a_user_who_is_off_boarded_has_no_tokens_any_more(ground: Ground) -> None:
     """Whatever was permitted ends; another user of the same client goes on."""
-    report = ground.offboard(f"user:{ground.subject_of('bob')}")
+    bob = f"user:{ground.subject_of('bob')}"
+    ground.enter(bob, User(organisation="harbour-bank", part="customer"), "activate")
+    report = ground.offboard(bob)
     found = refused(report)
     assert found["server"] >= {"code", "refresh_token"}
     assert found["resource"] == {"access_token"}
@@ -104,12 +110,19 @@ def test_a_compromised_key_proves_nothing_any_more(ground: Ground) -> None:
     assert refused(report)["server"] == {"client_key", "code", "refresh_token"}
 
 
+def test_a_certificate_that_is_revoked_opens_nothing_any_more(ground: Ground) -> None:
+    """Neither the token endpoint nor, with a token that is bound to it, an API."""
+    shown = x509.load_pem_x509_certificate((ground.data / "client-keys/tour-certificate.pem").read_bytes())
+    report = ground.offboard(f"certificate:{certificate_thumbprint(shown.public_bytes(Encoding.DER))}")
+    assert refused(report) == {"server": {"client_key"}, "resource": {"access_token"}}
+
+
 def test_an_organisation_takes_its_software_along(ground: Ground) -> None:
     """The order names what goes with it; the client of its software is refused everywhere."""
-    report = ground.offboard("certificate-firm")
-    assert {"software:tour-certificate", "role:certificate-firm~reader"} <= set(report["subjects"])
-    found = refused(report)
-    assert found == {"server": {"client_key"}, "resource": {"access_token"}}
+    report = ground.offboard("organisation:paypilot")
+    assert {"software:paypilot", "role:paypilot~account-information"} <= set(report["subjects"])
+    assert refused(report)["server"] >= {"request_uri", "code", "refresh_token", "client_key"}
+    assert counts(report)["registrations"] == 1
 
 
 def test_a_software_that_is_revoked_is_refused_everywhere_and_the_evidence_verifies(
@@ -117,18 +130,13 @@ def test_a_software_that_is_revoked_is_refused_everywhere_and_the_evidence_verif
 ) -> None:
     """Every kind of credential, at every participant, within the budget; who answers nothing is named, once it is due."""
     silent = "https://localhost:9/api"
-    ground.enter(
-        (
-            "api:silent",
-            Api(
-                brand="harbour-bank",
-                family="accounts",
-                resource=silent,
-                events_endpoint="https://localhost:9/ecosystem/events",
-            ),
-            ("certify", "list"),
-        )
+    facts = Api(
+        brand="harbour-bank",
+        family="accounts",
+        resource=silent,
+        events_endpoint="https://localhost:9/ecosystem/events",
     )
+    ground.enter("api:silent", facts, "certify", "list")
     given = ground.json("offboard", "moneyview", "--reason", "licence revoked", "--wait", "1")
     page = tmp_path / "case.html"
     deadline = time.monotonic() + PATIENCE

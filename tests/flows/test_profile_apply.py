@@ -175,7 +175,7 @@ async def test_a_later_start_finds_the_applied_profile_again(site: Site) -> None
     path = site.directory.path
     with running_ecosystem(path, base_port=site.directory.ports.base):
         said = present(path / "profile-in-force")
-        assert [each["participant"] for each in said] == ["resource", "server"]
+        assert [each["participant"] for each in said] == ["directory", "resource", "server"]
         in_force = hashlib.sha256(site.directory.applied_profile.read_bytes()).hexdigest()
         assert {each["digest"] for each in said} == {in_force}
     assert present(path / "profile-in-force") == []

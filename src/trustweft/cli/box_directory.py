@@ -75,10 +75,13 @@ def _follow(
     kind: type[ServerSettings | ResourceSettings],
     followed: FollowedDirectory,
 ) -> None:
-    """Add the table to a file that somebody may have changed: behind all that is there, and only where it is missing."""
+    """Add the table to a file that somebody may have changed: behind all that is there, and only where it is missing.
+
+    Whoever follows has one worker: where an operator asked for several, they go on without.
+    """
     path = data.file(f"{participant}/{participant}.toml")
     settings: ServerSettings | ResourceSettings = read_settings(path, kind, environment={}).value
-    if settings.directory is None:
+    if settings.directory is None and settings.listen.workers == 1:
         table = to_toml(_Following(directory=followed), heading="Who takes part, the directory says.")
         write_private_file(path, f"{path.read_text(encoding='utf-8').rstrip()}\n\n{table}".encode())
 

@@ -195,7 +195,11 @@ def _software(
     data: DataDirectory, client_id: str, metadata: Mapping[str, object], *, at: float
 ) -> Iterator[_Wanted]:
     subject = parse_subject(f"software:{client_id}")
-    described = {name: value for name, value in metadata.items() if name not in ("client_id", "jwks")}
+    described = {
+        name: value
+        for name, value in metadata.items()
+        if name not in ("client_id", "jwks", "organisation_id")
+    }
     facts = Software(
         organisation=ORGANISATION_OF[client_id], name=str(metadata["client_name"]), metadata=described
     )

@@ -51,7 +51,7 @@ config_option = click.option(
     "--config",
     "config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The TOML file of a server of its own, instead of --data.",
+    help="The TOML file of a server of its own, or of a directory, instead of --data.",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.settings import ServerSettings
+from trustweft.cli.trust_anchor_settings import TrustAnchor
 from trustweft.crypto.key_files import KeyDirectory
 from trustweft.crypto.key_states import KeyState, states_at
 from trustweft.runtime.files import KeyFileError
@@ -64,7 +66,7 @@ class SigningKeys:
 
 
 def open_keys(data: Path, config: Path | None = None) -> SigningKeys:
-    """Return the keys of an ecosystem's server; or of the server of ``config``, read as ``trustweft serve`` reads it.
+    """Return the keys of an ecosystem's server; or of the server or directory of ``config``, as ``trustweft serve`` reads it.
 
     Raises:
         click.ClickException: there is no ecosystem, or the settings cannot be used.
@@ -73,7 +75,20 @@ def open_keys(data: Path, config: Path | None = None) -> SigningKeys:
     if config is None:
         config, environment = DataDirectory.open(data).file("server/server.toml"), {}
     try:
-        settings = read_settings(config, ServerSettings, environment=environment).value
+        settings: ServerSettings | TrustAnchor = (
+            read_settings(config, TrustAnchor, environment=environment).value
+            if _is_of_directory(config)
+            else read_settings(config, ServerSettings, environment=environment).value
+        )
     except SettingsError as cause:
         raise click.ClickException(str(cause)) from cause
     return SigningKeys(KeyDirectory(config.parent / settings.keys.directory), settings.keys.algorithms)
+
+
+def _is_of_directory(config: Path) -> bool:
+    """Say whether a file has the settings of a directory: a server's have a table of that name too, beside its own."""
+    try:
+        document = tomllib.loads(config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False  # whoever reads it next says what is wrong
+    return "directory" in document and "server" not in document

@@ -237,18 +237,18 @@ def _own_listeners(
                 links=(("Keys", f"{moneyview}/jwks"),),
             ),
             Neighbour(
-                name="Directory",
-                role="Says who takes part, in which role, with which keys, and tells everybody when that changes.",
-                url=anchor,
-                probe_url=f"{anchor}/status",
-                links=(("Status list", f"{anchor}/status"), ("Keys", f"{anchor}/jwks")),
-            ),
-            Neighbour(
                 name="PayPilot",
                 role="Another application, of another organisation, that asks for permission to pay besides.",
                 url=paypilot,
                 probe_url=f"{paypilot}/jwks",
                 links=(("Keys", f"{paypilot}/jwks"),),
+            ),
+            Neighbour(
+                name="Directory",
+                role="Says who takes part, in which role, with which keys, and tells everybody when that changes.",
+                url=anchor,
+                probe_url=f"{anchor}/status",
+                links=(("Status list", f"{anchor}/status"), ("Keys", f"{anchor}/jwks")),
             ),
         ),
     )
@@ -289,8 +289,8 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         f"  Authorization server   {ports.url(ports.server)}   (client certificates: port {ports.server_mtls})",
         f"  Sample bank API        {ports.url(ports.resource)}",
         f"  MoneyView              {ports.url(ports.client)}/",
-        f"  Directory              {ports.url(ports.directory)}   (who takes part: {own_name()} onboard status)",
         f"  PayPilot               {ports.url(ports.second_client)}/",
+        f"  Directory              {ports.url(ports.directory)}",
         f"  Metrics                {ports.url(ports.operations)}/metrics",
         "",
         "  Demo users",
@@ -306,6 +306,7 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         f"  or with curl: curl --cacert {directory.authority} {ports.url(ports.home)}/",
         "",
         f"  See one complete flow:  {own_name()} tour --data {directory.path}",
+        f"  See who takes part:     {own_name()} onboard status --data {directory.path}",
         "  Stop with Ctrl-C.",
         "",
     ]

@@ -197,7 +197,7 @@ def expected_participants(snapshot: Snapshot) -> tuple[Expected, ...]:
                     id=identifier,
                     kind="server" if kind == "server" else "resource",
                     subject=subject,
-                    told=bool(getattr(facts, "events_endpoint", "")),
+                    told=bool(facts.events_endpoint),
                 )
     return tuple(found.values())
 

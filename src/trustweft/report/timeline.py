@@ -141,7 +141,7 @@ def _time(seconds: float) -> str:
 def _limit(limit: Limit, last: float, height: int) -> str:
     x = _x(limit.at, last)
     return (
-        f'<line class="limit" x1="{x}" y1="20" x2="{x}" y2="{height - 8}"/>'
+        f'<line class="limit" x1="{x}" y1="{_TOP - 8}" x2="{x}" y2="{height - 8}"/>'
         f'<text class="limitname" text-anchor="middle" x="{x}" y="14">{escape(limit.name)}</text>'
     )
 

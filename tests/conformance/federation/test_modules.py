@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from conformance.federation import test_trust_anchor  # noqa: F401  # has modules of its own
 from conformance.federation.modules import (
     CLIENT_MODULES,
     ENTITY_MODULES,

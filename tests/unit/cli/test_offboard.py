@@ -137,7 +137,7 @@ def test_an_order_answers_with_its_id_and_the_report_has_the_contracts_members(b
     ("subject", "said"),
     [
         ("nobody", "the directory knows nobody called nobody"),
-        ("moneyview", "say which: organisation:moneyview, software:moneyview"),
+        ("harbour-bank", "say which: organisation:harbour-bank, brand:harbour-bank"),
         ("certification:moneyview", "a certification is not off-boarded"),
         ("software:nobody", "register.unknown-subject"),
         ("robot:x", "register.malformed-subject"),
@@ -148,6 +148,13 @@ def test_who_is_not_one_is_told(box: Box, subject: str, said: str) -> None:
     result = box.run(subject, *REASON, "--no-probe", "--wait", "0")
     assert result.exit_code == 1
     assert said in result.output
+
+
+def test_a_software_is_meant_before_the_organisation_behind_it(box: Box) -> None:
+    """It is the least that could be meant, and it is said."""
+    done = box.run("moneyview", *REASON, "--no-probe", "--wait", "0")
+    assert "moneyview is taken for software:moneyview, and not for organisation:moneyview." in done.stderr
+    assert ": software:moneyview revoked" in done.stdout
 
 
 def test_an_id_that_one_has_needs_no_kind(box: Box) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +99,29 @@ def test_nobody_is_let_through_before_the_first_answer() -> None:
     """A participant that never heard of the directory refuses."""
     with pytest.raises(Reject, match=r"status\.stale"):
         make_member(ManualClock()).reader.check_fresh()
+
+
+async def test_a_reader_that_starts_before_its_directory_hears_from_it_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It asks again after a tenth of a second, then after twice as long each time, up to its usual pause."""
+    member = make_member(ManualClock())
+    member.directory.say(SOFTWARE, "active")
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        member.reached.away = len(rests) < 7
+        if len(rests) > 7:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(member.reader, "_rest", rest)
+    member.reached.away = True
+    assert not member.reader.is_fresh()
+    with pytest.raises(asyncio.CancelledError):
+        await member.reader.run()
+    assert rests == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
+    assert member.reader.is_fresh()
 
 
 @pytest.mark.parametrize("ahead", [300.0, -300.0])

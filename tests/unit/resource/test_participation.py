@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
+import httpx2
 import pytest
 
 from guarding import CLIENT, Stage
 from support.participants import Member, make_member
 from trustweft.crypto.keys import thumbprint
+from trustweft.protocol.access_token import AccessToken, Confirmation
 from trustweft.resource.checks import PIPELINE, check_participation
 from trustweft.resource.guard import Guard
-from trustweft.resource.participation import Participation, ParticipationConfig, clean_up
+from trustweft.resource.participation import (
+    RECEIPT_KEYS_PATH,
+    Participation,
+    ParticipationConfig,
+    clean_up,
+    with_events,
+)
 from trustweft.runtime.errors import Reject
+from trustweft.runtime.observability import SilentObserver
+
+if TYPE_CHECKING:
+    from trustweft.net.asgi import Message, Receive, Send
 
 pytestmark = pytest.mark.anyio
 CONFIG = ParticipationConfig(
@@ -62,6 +76,73 @@ async def test_a_valid_token_of_who_does_not_take_part_is_refused(subject: str) 
     member.directory.say(subject, "active")
     await member.hear(subject)
     assert (await stage.guard.verify(stage.request(token), scope=("accounts",))).client_id == "moneyview"
+
+
+@pytest.mark.parametrize(
+    ("subject", "refused"),
+    [
+        ("api:accounts", {"accounts", "account_information"}),
+        ("api:mv-app~accounts", {"accounts", "account_information"}),
+        ("api:payments", {"payments"}),
+        ("role:mv~payer", {"payments"}),
+    ],
+)
+async def test_an_api_that_is_lost_takes_only_what_needs_it(subject: str, refused: set[str]) -> None:
+    """By scope value, and by type of authorization details: who may not pay any more still reads."""
+    _, member = await guarded()
+    names = ParticipationConfig(
+        apis={"accounts": "accounts", "account_information": "accounts", "payments": "payments"},
+        roles={"payments": "payer"},
+    )
+    participation = Participation(member.reader, names)
+    token = AccessToken(
+        issuer="https://server.example",
+        subject="sub.alice",
+        audience=(),
+        client_id="moneyview",
+        scope=(),
+        issued_at=None,
+        expires_at=0.0,
+        jti="",
+        confirmation=Confirmation(jkt="k" * 43),
+        grant_id=None,
+        auth_time=None,
+        acr=None,
+        claims={"software_id": "mv-app", "organisation_id": "mv"},
+    )
+    member.directory.say(subject, "ended", cause="revoked")
+    await member.hear(subject)
+    found = set()
+    for name, scope, kinds in (
+        ("accounts", ("accounts",), ()),
+        ("payments", ("payments",), ()),
+        ("account_information", (), ("account_information",)),
+    ):
+        with contextlib.suppress(Reject):
+            participation.check(token, scope=scope, kinds=kinds)
+            continue
+        found.add(name)
+    assert found == refused
+
+
+async def test_the_keys_of_receipts_are_published_beside_the_guard() -> None:
+    """Whoever reads them needs no token; nothing is changed there, and everything else is the guard's."""
+    _, member = await guarded()
+    asked: list[str] = []
+
+    async def api(scope: Message, _receive: Receive, _send: Send) -> None:
+        asked.append(scope["path"])
+
+    keys = {"keys": [{"kty": "EC"}]}
+    app = with_events(api, member.receiver, observer=SilentObserver(), receipt_keys=keys)
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="https://bank.example") as http:
+        answer = await http.get(RECEIPT_KEYS_PATH)
+        assert answer.json() == keys
+        refused = await http.post(RECEIPT_KEYS_PATH)
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    await app({"type": "http", "path": "/accounts"}, cast("Receive", None), cast("Send", None))
+    assert asked == ["/accounts"]
 
 
 async def test_payments_stop_before_data_when_the_directory_is_away() -> None:

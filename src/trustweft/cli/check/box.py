@@ -17,15 +17,17 @@ from trustweft.audit.target import (
     Target,
     User,
 )
-from trustweft.cli.first_start import DemoCredentials
+from trustweft.cli.first_start import SECOND_CLIENT, DemoCredentials
 from trustweft.demo.bank_data import CURRENCY, CUSTOMERS
 from trustweft.demo.bank_details import ACCOUNT_INFORMATION, PAYMENT_INITIATION
 from trustweft.runtime.files import KeyFileError, read_private_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trustweft.cli.data_directory import DataDirectory
 
-__all__ = ["target_of_box"]
+__all__ = ["folder_of_application", "target_of_box", "with_application"]
 
 
 def target_of_box(data: DataDirectory) -> Target:
@@ -82,13 +84,27 @@ def target_of_box(data: DataDirectory) -> Target:
         ),
         users=tuple(User(username=user.username, password=user.password) for user in people.users),
         apis=(Api(url=bank, name="bank", openapi=f"{bank}/openapi.json"),),
-        relying_party=RelyingParty(
-            base_url=ports.url(ports.client),
-            start=f"{ports.url(ports.client)}/",
-            callback=f"{ports.url(ports.client)}/callback",
-            jwks_uri=f"{ports.url(ports.client)}/jwks",
-        ),
+        relying_party=_application(ports.url(ports.client)),
     )
+
+
+def with_application(target: Target, data: DataDirectory, *, redirect_uris: Sequence[str]) -> Target:
+    """Return the same target with that sample application as the client under test that is called back there."""
+    second = data.ports.url(data.ports.second_client)
+    if f"{second}/callback" not in redirect_uris:
+        return target
+    return msgspec.structs.replace(target, relying_party=_application(second))
+
+
+def folder_of_application(target: Target, data: DataDirectory) -> str:
+    """Return the folder of the sample application that is under test."""
+    relying = target.relying_party
+    second = data.ports.url(data.ports.second_client)
+    return SECOND_CLIENT if relying is not None and relying.base_url == second else "client"
+
+
+def _application(url: str) -> RelyingParty:
+    return RelyingParty(base_url=url, start=f"{url}/", callback=f"{url}/callback", jwks_uri=f"{url}/jwks")
 
 
 def _details() -> DetailsEntry:

@@ -12,6 +12,7 @@ import click
 
 from trustweft.audit.relying.driver import Ride
 from trustweft.audit.relying.setting import Staging
+from trustweft.cli.check.box import folder_of_application
 from trustweft.cli.check.moneyviews import moneyviews
 from trustweft.cli.data_directory import DataDirectory, default_directory
 from trustweft.protocol.well_known import well_known_urls
@@ -40,7 +41,11 @@ def staging_of(target: Target, data: DataDirectory | None, *, ask: bool = False)
     relying = target.relying_party
     with tempfile.TemporaryDirectory(prefix="trustweft-check-") as folder:
         if data is not None:
-            yield Staging(folder=Path(folder), authority=data.authority.parent, lead=moneyviews(data))
+            yield Staging(
+                folder=Path(folder),
+                authority=data.authority.parent,
+                lead=moneyviews(data, folder=folder_of_application(target, data)),
+            )
         elif relying is not None and (relying.drivable or relying.server is not None):
             yield Staging(folder=Path(folder), authority=_own_authority())
         elif relying is not None and ask:

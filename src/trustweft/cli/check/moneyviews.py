@@ -33,15 +33,16 @@ _STOP_SECONDS: Final = 20.0
 
 
 def moneyviews(
-    data: DataDirectory, *, program: Sequence[str] = PROGRAM
+    data: DataDirectory, *, folder: str = "client", program: Sequence[str] = PROGRAM
 ) -> Callable[[Stage, Wire], AbstractContextManager[Driver]]:
     """Return what starts the MoneyViews of a data directory.
 
     Args:
         data: of an ecosystem that was started before.
+        folder: of the sample application there.
         program: that runs them.
     """
-    file = data.file("client/client.toml")
+    file = data.file(f"{folder}/{folder}.toml")
     configured = read_settings(file, ClientSettings, environment={}).value
 
     @contextmanager

@@ -9,13 +9,14 @@ import click
 
 from trustweft.cli.data_directory import data_option
 from trustweft.cli.offboard.desk import at_the_desk, person_option
-from trustweft.cli.offboard.subjects import ACTIONS, action_for, find_subject
+from trustweft.cli.offboard.subjects import ACTIONS, action_for, find_subject, namesakes
 from trustweft.cli.output import examples, json_option, print_json, write_page
 
 if TYPE_CHECKING:
     from trustweft.cli.offboard.carrying_out import Ordered
     from trustweft.cli.offboard.desk import Desk
     from trustweft.directory.cases import Case
+    from trustweft.directory.snapshot import Record
 
 __all__ = ["command"]
 
@@ -48,7 +49,8 @@ def command() -> None:
     """Take somebody out of the ecosystem, and prove that everybody refuses them.
 
     `trustweft offboard SUBJECT` is short for `trustweft offboard order SUBJECT`. SUBJECT is an id such as moneyview,
-    or kind:id: software, brand, organisation, role, api, user, key, certificate.
+    or kind:id: software, brand, organisation, role, api, user, key, certificate. Of an organisation and a software with
+    the same id the software is meant.
     """
 
 
@@ -97,6 +99,7 @@ def _order(desk: Desk, subject: str, options: dict[str, Any], *, as_json: bool) 
 
     record = find_subject(desk.register.now, subject)
     action = action_for(record, options["kind"])
+    _tell_namesakes(desk, record, subject)
     if not options["no_probe"]:
         check_probe_key(desk)
     done = carry_out(
@@ -110,6 +113,12 @@ def _order(desk: Desk, subject: str, options: dict[str, Any], *, as_json: bool) 
         tell=(lambda _line: None) if as_json else (lambda line: click.echo(line, err=True)),
     )
     _tell(desk, done, as_json=as_json)
+
+
+def _tell_namesakes(desk: Desk, record: Record, subject: str) -> None:
+    others = namesakes(desk.register.now, record, subject)
+    if others:
+        click.echo(f"{subject} is taken for {record.subject}, and not for {', '.join(others)}.", err=True)
 
 
 @command.command(
@@ -138,6 +147,7 @@ def resume(subject: str, data: Path, person: str | None, *, as_json: bool, **opt
 
     with at_the_desk(data, person) as desk:
         record = find_subject(desk.register.now, subject)
+        _tell_namesakes(desk, record, subject)
         done = carry_out(
             desk,
             record,

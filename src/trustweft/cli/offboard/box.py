@@ -15,7 +15,7 @@ from trustweft.audit.preflight import open_wire, prepare
 from trustweft.audit.target import Api, ClientEntry, OperationEntry, Target, User
 from trustweft.cli.assembly.client import ASSERTION_ALGORITHMS
 from trustweft.cli.assembly.parts import read_key, resolve
-from trustweft.cli.first_start import DemoCredentials
+from trustweft.cli.first_start import SECOND_CLIENT, DemoCredentials
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from trustweft.audit.deployment import Deployment
     from trustweft.cli.data_directory import DataDirectory
+    from trustweft.directory.snapshot import Snapshot
     from trustweft.protocol.offboarding_probe import Credential
     from trustweft.runtime.clock import Clock
 
@@ -50,6 +51,10 @@ class Box:
         data: where it is.
         clock: tells the time.
         code_seconds: for how long a code works, at least.
+        deployment: the server.
+        server: its settings, which say what the directory's names mean there.
+        clients: those whose keys are here, by ``client_id``.
+        customers: by subject identifier, the demo user's name.
     """
 
     data: DataDirectory
@@ -58,6 +63,7 @@ class Box:
     deployment: Deployment = field(init=False)
     server: ServerSettings = field(init=False)
     clients: dict[str, Party] = field(init=False)
+    customers: dict[str, str] = field(init=False)
     _entropy: SystemEntropy = field(default_factory=SystemEntropy)
 
     def __post_init__(self) -> None:
@@ -69,6 +75,8 @@ class Box:
         """
         data = self.data
         self.server = read_settings(data.path / "server/server.toml", ServerSettings, environment={}).value
+        resource = read_settings(data.path / "resource/resource.toml", ResourceSettings, environment={}).value
+        self.customers = resource.customers
         target = Target(
             issuer=self.issuer,
             name="the ecosystem on this machine",
@@ -106,20 +114,32 @@ class Box:
         people = msgspec.json.decode(read_private_file(self.data.credentials), type=DemoCredentials)
         return tuple(User(username=each.username, password=each.password) for each in people.users)
 
-    def user(self, number: int = 0) -> User:
-        """Return one of the demo users."""
-        return self.deployment.users[number % len(self.deployment.users)]
+    def people(self, snapshot: Snapshot) -> tuple[User, ...]:
+        """Return the demo users whom the directory has not stopped."""
+        stopped = {
+            str(each.subject.id)
+            for each in snapshot.records("user")
+            if not snapshot.effective(each.subject).active
+        }
+        return tuple(
+            user
+            for user in self.deployment.users
+            if not any(
+                name == user.username and subject in stopped for subject, name in self.customers.items()
+            )
+        )
 
     def user_called(self, subject: str) -> User | None:
         """Return the demo user whom the server knows under this subject identifier; None where nobody is."""
-        path = self.data.path / "resource/resource.toml"
-        customers = read_settings(path, ResourceSettings, environment={}).value.customers
-        name = customers.get(subject)
+        name = self.customers.get(subject)
         return next((each for each in self.deployment.users if each.username == name), None)
 
     def _applications(self) -> Iterator[Party]:
         """Yield the sample applications: each has its settings in a folder of its own."""
-        for path in sorted(self.data.path.glob("*/client.toml")):
+        for folder in ("client", SECOND_CLIENT):
+            path = self.data.path / folder / f"{folder}.toml"
+            if not path.exists():
+                continue
             settings = read_settings(path, ClientSettings, environment={}).value.moneyview
             base = path.parent
             keys = KeyRing.load_or_create(

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from trustweft.cli.data_directory import DataDirectory
-from trustweft.cli.directory_register import REGISTER, directory_profile, directory_terms
+from trustweft.cli.directory_register import (
+    REGISTER,
+    directory_profile,
+    directory_settings,
+    directory_terms,
+)
 from trustweft.cli.evidence import EVIDENCE_FILE
-from trustweft.directory.events import Actor
+from trustweft.cli.person import actor_of, person_option
 from trustweft.directory.keeper import Keeper
-from trustweft.directory.objects import User
 from trustweft.evidence.files import EvidenceFileError
 from trustweft.evidence.reader import LogReader
 from trustweft.profile import ProfileError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trustweft.directory.commands import Command
-    from trustweft.directory.events import Event
+    from trustweft.directory.events import Actor, Event
     from trustweft.directory.register import Register
     from trustweft.directory.terms import Terms
     from trustweft.profile import Profile
@@ -41,15 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "at_the_desk", "person_option"]
 
-_PERSON: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _Done = TypeVar("_Done")
-
-person_option = click.option(
-    "--as",
-    "person",
-    metavar="PERSON",
-    help="Who acts: an administrator that the directory knows, or an operator. [default: the account of this shell]",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +50,18 @@ class Desk:
     """Everything that a command of off-boarding needs; blocking, so that a probe can run beside it.
 
     Attributes:
+        directory: the directory's own identifier, which is where it answers.
         actor: who acts; on this machine that is a claim, as whoever can write the register could claim any name.
     """
 
     data: DataDirectory
+    directory: str
     actor: Actor
     profile: Profile
     terms: Terms
     clock: Clock
     keeper: Keeper
     runner: asyncio.Runner
-
-    @property
-    def directory(self) -> str:
-        """The directory's own identifier."""
-        return self.data.ports.url(self.data.ports.directory)
 
     @property
     def register(self) -> Register:
@@ -133,7 +123,7 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
     clock = SystemClock()
     try:
         profile = directory_profile(data)
-        terms = directory_terms(data, profile)
+        terms, settings = directory_terms(data, profile), directory_settings(data)
         with asyncio.Runner() as runner:
             store = runner.run(_open(data.path / REGISTER))
             try:
@@ -141,7 +131,10 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
                 runner.run(keeper.read())
                 yield Desk(
                     data=data,
-                    actor=_actor(keeper, person),
+                    directory=data.ports.url(data.ports.directory)
+                    if settings is None
+                    else settings.directory.issuer,
+                    actor=actor_of(keeper.register.now, person),
                     profile=profile,
                     terms=terms,
                     clock=clock,
@@ -156,28 +149,3 @@ def at_the_desk(path: Path, person: str | None) -> Iterator[Desk]:
 
 async def _open(path: Path) -> SqliteRegisterStore:
     return SqliteRegisterStore.open(path)
-
-
-def _actor(keeper: Keeper, person: str | None) -> Actor:
-    """Return who acts: somebody whom the directory knows as what it knows them as, anybody else as an operator."""
-    name = _account() if person is None else person
-    if not _PERSON.fullmatch(name):
-        raise click.BadParameter(
-            "a person is named by up to 64 letters, digits, dots, underscores and hyphens", param_hint="--as"
-        )
-    known = keeper.register.now.get(f"user:{name}")
-    if known is None or not isinstance(known.facts, User):
-        return Actor(id=name, part="operator")
-    if known.facts.part != "administrator":
-        raise click.BadParameter(
-            f"{name} is a customer of {known.facts.organisation}, and acts for nobody else", param_hint="--as"
-        )
-    return Actor(id=name, part="administrator", organisation=known.facts.organisation)
-
-
-def _account() -> str:
-    number = os.getuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"account-{number}"

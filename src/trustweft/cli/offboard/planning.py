@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from trustweft.audit.offboarding.scene import Holder, Site
     from trustweft.audit.parties import Party
+    from trustweft.audit.target import User
     from trustweft.cli.offboard.box import Box
     from trustweft.directory.snapshot import Record, Snapshot
     from trustweft.protocol.offboarding_probe import Credential
@@ -62,7 +63,7 @@ def plan_probe(box: Box, snapshot: Snapshot, record: Record, *, suspends: bool) 
     )
     sites = []
     for each in suspects:
-        controls = () if everybody else tuple(_controls(box, each, affected, record))
+        controls = () if everybody else tuple(_controls(box, snapshot, each, affected, record))
         sites.append(
             box.site(
                 each.holder,
@@ -82,24 +83,45 @@ def _below(snapshot: Snapshot, record: Record) -> list[str]:
     return list(dependents(snapshot, record.subject))
 
 
-def _controls(box: Box, suspect: _Suspect, affected: set[str], record: Record) -> Iterator[Holder]:
+def _controls(
+    box: Box, snapshot: Snapshot, suspect: _Suspect, affected: set[str], record: Record
+) -> Iterator[Holder]:
     """Yield who must be able to go on: the same client with what is left, another client, or another person."""
     if suspect.left is not None:
         yield suspect.left
     party = suspect.holder.party
+    people = [each for each in box.people(snapshot) if each != suspect.holder.user]
     if record.species == "user":
-        others = [each for each in box.deployment.users if each != suspect.holder.user]
-        if others:
-            yield box.holder(party, others[0])
+        if people:
+            yield box.holder(party, people[0])
         return
-    others_ = [
+    others = [
         each
         for name, each in box.clients.items()
-        if name not in affected and name != party.client_id and "authorization_code" in each.entry.grant_types
+        if name not in affected
+        and name != party.client_id
+        and "authorization_code" in each.entry.grant_types
+        and _takes_part(snapshot, name)
     ]
-    if others_ and record.species != "api":
-        preferred = next((each for each in others_ if each.client_id == "tour"), others_[0])
-        yield box.holder(preferred, box.user(1))
+    if others and record.species != "api":
+        # Another person, where there is one: nothing that the probe does to the first is then in the way.
+        user = (*people, *box.people(snapshot))[:1]
+        preferred = next((each for each in others if each.client_id == "tour"), others[0])
+        yield from (box.holder(preferred, each) for each in user)
+
+
+def _takes_part(snapshot: Snapshot, client_id: str) -> bool:
+    """Whether the directory does not say that a client was stopped already."""
+    for record in snapshot.records("software"):
+        registered = {each.client_id for each in snapshot.registrations(record.subject)}
+        if client_id in (*registered, record.subject.id):
+            return snapshot.effective(record.subject).active
+    return True
+
+
+def _user(box: Box, snapshot: Snapshot) -> User | None:
+    """Return the demo user who takes part; None where all were stopped."""
+    return next(iter(box.people(snapshot)), None)
 
 
 def _suspects(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
@@ -118,34 +140,34 @@ def _suspects(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect
             if user is not None and party is not None:
                 yield _Suspect(box.holder(party, user), _TOKENS)
         case "brand":
-            yield from _everybody(box)
+            yield from _everybody(box, snapshot)
         case "api":
             party = box.clients.get("tour")
             if party is not None:
-                yield _Suspect(box.holder(party, box.user()), frozenset({"access_token"}))
+                yield _Suspect(box.holder(party, _user(box, snapshot)), frozenset({"access_token"}))
 
 
 def _software(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
     names = [str(record.subject), *_below(snapshot, record)]
     if any(isinstance(snapshot.find(name).facts, Brand) for name in names):
-        yield from _everybody(box)
+        yield from _everybody(box, snapshot)
         return
     for name in names:
         facts = snapshot.find(name).facts
         if isinstance(facts, Software):
             for party in _parties(box, snapshot, name):
-                yield _Suspect(box.holder(party, box.user()), _credentials(party))
+                yield _Suspect(box.holder(party, _user(box, snapshot)), _credentials(party))
 
 
 def _credentials(party: Party) -> frozenset[Credential]:
     return _ALL if "authorization_code" in party.entry.grant_types else _BY_CERTIFICATE
 
 
-def _everybody(box: Box) -> Iterator[_Suspect]:
+def _everybody(box: Box, snapshot: Snapshot) -> Iterator[_Suspect]:
     """Yield one client: where a server takes part no more, nobody gets anything there."""
     party = box.clients.get("tour") or next(iter(box.clients.values()), None)
     if party is not None:
-        yield _Suspect(box.holder(party, box.user()), _credentials(party))
+        yield _Suspect(box.holder(party, _user(box, snapshot)), _credentials(party))
 
 
 def _parties(box: Box, snapshot: Snapshot, software: str) -> Iterator[Party]:
@@ -180,8 +202,8 @@ def _scopes(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
             gone = [scope for scope in asked if scope in scopes]
             left = [scope for scope in asked if scope not in scopes]
             if gone:
-                going_on = box.holder(party, box.user(), scope=" ".join(left)) if left else None
-                subject = box.holder(party, box.user(), scope=" ".join(gone))
+                going_on = box.holder(party, _user(box, snapshot), scope=" ".join(left)) if left else None
+                subject = box.holder(party, _user(box, snapshot), scope=" ".join(gone))
                 yield _Suspect(subject, _TOKENS, going_on)
 
 
@@ -192,9 +214,9 @@ def _key(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
         return
     for party in _parties(box, snapshot, facts.owner):
         if party.key is not None and thumbprint(party.key.public_key()) == wanted:
-            yield _Suspect(box.holder(party, box.user()), _BY_KEY)
+            yield _Suspect(box.holder(party, _user(box, snapshot)), _BY_KEY)
         elif thumbprint(party.proof_signer.public_key) == wanted:
-            yield _Suspect(box.holder(party, box.user()), _TOKENS)
+            yield _Suspect(box.holder(party, _user(box, snapshot)), _TOKENS)
 
 
 def _certificate(box: Box, record: Record) -> Iterator[_Suspect]:

@@ -12,7 +12,7 @@ from trustweft.directory.lifecycles import LIFECYCLES, ORDERED
 if TYPE_CHECKING:
     from trustweft.directory.snapshot import Record, Snapshot
 
-__all__ = ["ACTIONS", "action_for", "find_subject"]
+__all__ = ["ACTIONS", "action_for", "find_subject", "namesakes"]
 
 # By the name of the lifecycle, what is meant where nobody says what is to be done: what is final, and urgent.
 _STRICT: Final = {
@@ -32,6 +32,9 @@ ACTIONS: Final = ("suspend", "withdraw", "revoke", "lapse", "compromise", "retir
 def find_subject(snapshot: Snapshot, text: str) -> Record:
     """Return who is meant.
 
+    A software is meant where it and others have the id, for example the organisation behind it: of what an order
+    could take out that is the least. Any other id that several have is refused.
+
     Raises:
         click.ClickException: nobody is, several are, or it is nobody whom anybody could off-board.
         Reject: ``register.malformed-subject``, ``register.unknown-subject``.
@@ -46,10 +49,22 @@ def find_subject(snapshot: Snapshot, text: str) -> Record:
         raise click.ClickException(
             f"the directory knows nobody called {text}; `trustweft onboard status` lists whom it knows"
         )
-    if len(found) > 1:
+    software = [each for each in found if each.species == "software"]
+    if len(found) > 1 and len(software) != 1:
         named = ", ".join(str(each.subject) for each in found)
         raise click.ClickException(f"{text} may be any of these, say which: {named}")
-    return found[0]
+    return (software or found)[0]
+
+
+def namesakes(snapshot: Snapshot, record: Record, text: str) -> tuple[str, ...]:
+    """Return who else has the id that somebody typed."""
+    if ":" in text:
+        return ()
+    return tuple(
+        str(each.subject)
+        for each in snapshot.records()
+        if each.species in _STRICT and each.subject.id == text and each.subject != record.subject
+    )
 
 
 def action_for(record: Record, kind: str | None) -> str:

@@ -82,13 +82,18 @@ def receipt_text(participant: CaseParticipant) -> str:
         return "none" if participant.told else "owes none"
     counts = receipt["counts"]
     ended = ", ".join(
-        f"{count} {name.replace('_', ' ')}"
+        f"{count} {_counted(name, count)}"
         for name, count in (counts.items() if isinstance(counts, dict) else ())
         if count
     )
     cleaned = receipt["cleaned_after"]
     done = f", done after {seconds_text(cleaned)}" if isinstance(cleaned, float) else ""
     return f"{ended or 'nothing to end'}{done}"
+
+
+def _counted(name: str, count: object) -> str:
+    words = name.replace("_", " ")
+    return words.removesuffix("s") if count == 1 else words
 
 
 def _finding(participant: CaseParticipant, finding: Finding) -> str:
@@ -114,7 +119,9 @@ def tell_case(case: Case) -> None:
     if case.probes:
         times = f"p50 {seconds_text(case.p50)}, p95 {seconds_text(case.p95)}, max {seconds_text(case.max)}"
         click.echo(f"Time to refusal: {times}")
-    click.echo(f"Controls that must go on: {_said(case.control_ok, 'they did', 'THEY COULD NOT', 'none')}")
+    if order.effect != "active":
+        said = _said(case.control_ok, "they did", "THEY COULD NOT", "nobody tried")
+        click.echo(f"Whoever is not concerned must go on: {said}")
     if case.withdrawal_ok is not None:
         said = _said(case.withdrawal_ok, "still possible", "NOT POSSIBLE", "")
         click.echo(f"Taking permission back: {said}")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -14,10 +11,9 @@ import click
 
 from trustweft.cli.data_directory import DataDirectory, data_option
 from trustweft.cli.directory_register import directory_profile, directory_terms, open_keeper
+from trustweft.cli.person import actor_of, person_option
 from trustweft.directory.enrolment import Enrolment
-from trustweft.directory.events import Actor
 from trustweft.directory.identifiers import KINDS, parse_subject
-from trustweft.directory.objects import User
 from trustweft.profile import ProfileError
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.errors import Reject
@@ -29,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
+    from trustweft.directory.events import Actor
     from trustweft.directory.keeper import Keeper
     from trustweft.directory.snapshot import Record, Snapshot
     from trustweft.directory.terms import Terms
@@ -37,14 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["PARTICIPANTS", "Desk", "at_the_desk", "data_option", "find", "person_option", "subject_of"]
 
 PARTICIPANTS: Final = ("organisation", "brand", "software")
-_PERSON: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-person_option = click.option(
-    "--as",
-    "person",
-    metavar="PERSON",
-    help="Who acts: an administrator that the directory knows, or an operator. [default: the account of this shell]",
-)
 _Done = TypeVar("_Done")
 
 
@@ -81,7 +70,7 @@ async def _opened(data: Path, person: str | None) -> AsyncIterator[Desk]:
     directory, clock = DataDirectory.open(data), SystemClock()
     profile = directory_profile(directory)
     async with open_keeper(directory, clock=clock) as keeper:
-        actor = _actor((await keeper.read()).now, person)
+        actor = actor_of((await keeper.read()).now, person)
         yield Desk(
             data=directory,
             keeper=keeper,
@@ -108,31 +97,6 @@ def at_the_desk(data: Path, person: str | None, work: Callable[[Desk], Coroutine
         return asyncio.run(run())
     except (Reject, StoreFileError, SettingsError, ProfileError, KeyFileError) as cause:
         raise click.ClickException(str(cause)) from cause
-
-
-def _actor(snapshot: Snapshot, person: str | None) -> Actor:
-    """Return who acts: somebody whom the directory knows as what it knows them as, anybody else as an operator."""
-    name = _account() if person is None else person
-    if not _PERSON.fullmatch(name):
-        raise click.BadParameter(
-            "a person is named by up to 64 letters, digits, dots, underscores and hyphens", param_hint="--as"
-        )
-    known = snapshot.get(f"user:{name}")
-    if known is None or not isinstance(known.facts, User):
-        return Actor(id=name, part="operator")
-    if known.facts.part != "administrator":
-        raise click.BadParameter(
-            f"{name} is a customer of {known.facts.organisation}, and acts for nobody else", param_hint="--as"
-        )
-    return Actor(id=name, part="administrator", organisation=known.facts.organisation)
-
-
-def _account() -> str:
-    number = os.getuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"account-{number}"
 
 
 def find(snapshot: Snapshot, text: str, *, kinds: tuple[str, ...] = PARTICIPANTS) -> Record:

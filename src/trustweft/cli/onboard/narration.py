@@ -130,7 +130,7 @@ def sentence(event: Event) -> str:
             people = by if event.approved_by is None else f"{by} and {event.approved_by.id}"
             said = f"{subject}: {event.before} → {event.after} (by {people})."
         case Proposed():
-            said = f"{subject}: {by} proposes to {event.action}, as number {event.sequence}; a second person has to agree."
+            said = f"{subject}: {by} proposes {event.action} (number {event.sequence}); a second person has to agree."
         case Approved():
             said = f"{by} agreed to number {event.proposal}, about {subject}."
         case Declined():

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.onboard.desk import at_the_desk, data_option, find, person_option
 from trustweft.cli.onboard.narration import tell
 from trustweft.cli.output import examples, json_option
+from trustweft.directory.objects import Software
 from trustweft.runtime.files import write_private_file
 
 if TYPE_CHECKING:
@@ -116,11 +118,18 @@ def _audit(data: Path, target: Path | None, record: Record, *, silent: bool) -> 
     """Attack the applicant, and return the run as `trustweft check --json` prints it."""
     from trustweft.audit.verdict import Role, Safety
     from trustweft.cli.check import carry_out, choose, read
+    from trustweft.cli.check.box import with_application
     from trustweft.cli.check.narration import Narrator
 
     client = record.species == "software"
     checks = tuple(each for each in choose(()) if (each.role is Role.CLIENT) is client)
     described = read(target, None if target else data)
+    if target is None and isinstance(record.facts, Software):
+        described = with_application(
+            described,
+            DataDirectory.open(data),
+            redirect_uris=record.facts.metadata.get("redirect_uris", ()),
+        )
     with Narrator(len(checks), silent=silent) as narrator:
         run = carry_out(
             described,
