@@ -203,6 +203,10 @@ class Deliveries:
 
     async def _keep(self) -> None:
         self._dirty.clear()
+        waiting = sum(len(courier.waiting) for courier in self._couriers.values())
+        failing = sum(courier.failures > 0 for courier in self._couriers.values())
+        self.observer.measured("directory", "deliveries_waiting", waiting)
+        self.observer.measured("directory", "participants_failing", failing)
         try:
             await asyncio.to_thread(self._keeper.save, self._progress())
         except OSError as cause:

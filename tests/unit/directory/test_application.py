@@ -205,6 +205,31 @@ def make_active(anchor: Anchor, *, subject: str, first: int) -> list[Event]:
     ]
 
 
+async def test_nobody_has_a_long_list_signed_for_each_revision(
+    anchor: Anchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is far behind is told from a common revision on, which is no later than its own."""
+    for number in range(1_200):
+        anchor.directory.keeper.register.take(
+            make_active(
+                anchor, subject=f"organisation:o{number}", first=anchor.directory.snapshot().sequence + 1
+            )
+        )
+    signed: list[int | None] = []
+
+    def sign(signer: Signer, **named: Any) -> str:
+        signed.append(named["since"])
+        return ecosystem_status.create_status_list(signer, **named)
+
+    monkeypatch.setattr("trustweft.directory.feed.create_status_list", sign)
+    for since in range(0, anchor.directory.feed.revision - 256, 7):
+        told = read_list(anchor, await anchor.ask(f"/status?since={since}"))
+        assert told.since is not None
+        assert told.since <= since
+        assert told.revision == anchor.directory.feed.revision
+    assert signed == [0]
+
+
 # Events and orders.
 
 
