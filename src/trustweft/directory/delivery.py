@@ -342,7 +342,12 @@ class _Courier:
         """Deliver for ever."""
         while True:
             self._wake.clear()
-            self.failures = 0 if await self._deliver_all() else self.failures + 1
+            try:
+                accepted = await self._deliver_all()
+            except Exception as cause:  # noqa: BLE001  # nobody else would tell this participant anything any more
+                self._deliveries.observer.failed("directory", "delivery", cause)
+                accepted = False
+            self.failures = 0 if accepted else self.failures + 1
             await self._rest()
 
     async def _rest(self) -> None:
