@@ -69,6 +69,19 @@ METHOD = reason(
     status=405,
 )
 
+_TELLS_WHAT_IS_SO: Final = frozenset(
+    (
+        "status",
+        "software_statements",
+        "fetch",
+        "list",
+        "resolve",
+        "trust_mark_status",
+        "trust_marked",
+        "trust_mark",
+    )
+)
+
 Answer = Callable[["Directory", HttpRequest], Awaitable[HttpResponse]]
 
 
@@ -78,6 +91,11 @@ class Endpoint(NamedTuple):
     name: str
     method: str
     answer: Answer
+
+    @property
+    def tells_what_is_so(self) -> bool:
+        """Whether others act by the answer as by what is so now: none is given while nobody knows what is."""
+        return self.name in _TELLS_WHAT_IS_SO
 
 
 # Everything that anybody can ask of a directory, by name in ``PATHS``.
@@ -192,6 +210,7 @@ class Directory:
             feed=self.feed,
             deliveries=self.deliveries,
             ledger=self.ledger,
+            clock=self.clock,
             observer=self.observer,
         )
         self.asgi: Application = application(
@@ -236,6 +255,8 @@ class Directory:
                 raise NOT_FOUND.reject(repr(request.path)[:200])
             if request.method != endpoint.method and (request.method, endpoint.method) != ("HEAD", "GET"):
                 raise METHOD.reject(request.method[:20], headers=(("allow", endpoint.method),))
+            if endpoint.tells_what_is_so:
+                self.watch.check_sees()
             return await endpoint.answer(self, request)
         except Reject as refusal:
             self.observer.refused("directory", endpoint.name if endpoint else "none", refusal)
