@@ -175,7 +175,8 @@ class EventReceiver:
             iss=self._identifier,
             aud=self.reader.issuer,
             order=name,
-            iat=int(self._clock.now()),
+            # By the clock of who judges it: ours may be wrong, and what we say of ourselves is dated by ours.
+            iat=int(self.reader.directory_time()),
             refused_at=opened.refused_at,
             cleaned_at=opened.cleaned_at if order.ends and not opened.overtaken else None,
             counts=opened.counts,

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from support.directory import DIRECTORY, TestDirectory, new_signer
-from support.participants import IDENTIFIER, Member, delivery, make_member
+from support.participants import IDENTIFIER, Member, ReachedDirectory, delivery, make_member
 from trustweft.crypto.keys import KeySet, VerificationKey
 from trustweft.net.status_state import FileState, MemoryState
 from trustweft.protocol.offboarding import Receipt, verify_receipt
@@ -47,6 +47,20 @@ async def test_an_order_is_in_force_at_once_and_receipted_once_it_is_carried_out
     told = receipt(member)
     assert (told.order, told.counts, told.revision, told.repeated) == ("order-1", {"caches": 1}, -1, False)
     assert told.cleaned_at is not None
+
+
+@pytest.mark.parametrize("ahead", [300.0, -300.0])
+async def test_a_receipt_is_taken_from_who_has_a_wrong_clock(ahead: float) -> None:
+    """It is dated by the directory's clock; what the participant did, it dates by its own."""
+    clock = ManualClock()
+    member = make_member(clock, reached=ReachedDirectory(clock, ahead=ahead))
+    member.directory.say(SOFTWARE, "ended", cause="revoked", as_of=clock.now())
+    assert await member.reader.poll()
+    order = member.directory.order(SOFTWARE, "revoke", now=member.reached.now)
+    assert (await member.hear(SOFTWARE, order=order)).status == 202
+    assert await member.receiver.carry_out() == 0
+    told = receipt(member)
+    assert (told.iat, told.refused_at) == (int(member.reached.now), clock.now())
 
 
 async def test_what_is_suspended_loses_nothing() -> None:
