@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from trustweft.crypto import jws
 from trustweft.directory.config import PATHS, DirectoryConfig
 from trustweft.directory.delivery import Deliveries, DeliveryRules
 from trustweft.directory.endpoints import federation
@@ -28,6 +29,7 @@ from trustweft.directory.watching import RegisterWatch
 from trustweft.net.asgi import application
 from trustweft.protocol.http import HttpRequest, HttpResponse, json_response
 from trustweft.protocol.oauth import error_fields
+from trustweft.protocol.security_event import TOKEN_LIMIT
 from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
@@ -163,7 +165,7 @@ class Directory:
         self.observer = deployment.observer
         self._terms = self._terms_of(deployment.profile)  # as of the profile: asked for with every command
         self.keeper = Keeper(deployment.store, clock=deployment.clock, terms=self.terms)
-        self.ledger = Ledger(deployment.log, sign=self._sign)
+        self.ledger = Ledger(deployment.log, sign=self._sign, verifies=self._verifies)
         self.feed = Feed(
             snapshot=self.snapshot,
             issuer=self.config.issuer,
@@ -270,6 +272,10 @@ class Directory:
             issuer=self.config.issuer,
             receipt_endpoint=self.config.endpoint("receipts"),
         )
+
+    def _verifies(self, token: str) -> bool:
+        key_id = jws.parse(token, limit=TOKEN_LIMIT).key_id
+        return any(each.key_id == key_id for each in self.keys.key_set().keys)
 
     async def close(self) -> None:
         """Write what was begun."""

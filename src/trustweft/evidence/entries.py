@@ -18,7 +18,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One piece of evidence.
 
     Attributes:
-        type: what it is: ``order``, ``receipt``, ``probe``, ``directory-event``, or another word of that form.
+        type: what it is: ``event`` of the directory, ``order``, ``receipt``, ``probe``, or another word of that form.
         at: when it happened, seconds since the epoch.
         subject: whom it is about, ``kind:id``.
         body: what is to be proved later; JSON values only.

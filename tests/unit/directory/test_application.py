@@ -232,6 +232,25 @@ async def test_nobody_has_a_long_list_signed_for_each_revision(
     assert signed == [0]
 
 
+async def test_a_reader_comes_to_the_end_however_short_the_pages_are(
+    anchor: Anchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told besides never takes the room of what is new."""
+    monkeypatch.setattr("trustweft.directory.feed.SUBJECTS_LIMIT", 20_000)
+    for number in range(1_200):
+        anchor.directory.keeper.register.take(
+            make_active(
+                anchor, subject=f"organisation:o{number}", first=anchor.directory.snapshot().sequence + 1
+            )
+        )
+    known = KnownStatus()
+    while known.revision < anchor.directory.feed.revision:
+        query = "" if known.revision < 0 else f"?since={known.revision}"
+        before, known = known, merge(known, read_list(anchor, await anchor.ask(f"/status{query}"))).known
+        assert known.revision > before.revision
+    assert set(known.subjects) == set(anchor.directory.snapshot().status_list())
+
+
 # Events and orders.
 
 

@@ -12,6 +12,8 @@ from trustweft.crypto.key_rotation import retire
 from trustweft.net.federation import ChainResolver
 from trustweft.net.status_reader import StatusReader
 from trustweft.net.status_state import MemoryState
+from trustweft.protocol.offboarding import verify_order
+from trustweft.protocol.security_event import StatusChange
 from trustweft.protocol.software_statement import (
     SoftwareStatement,
     create_software_statement,
@@ -156,3 +158,21 @@ async def test_a_chain_with_a_statement_of_a_removed_key_is_refused(anchor: Anch
     anchor.clock.advance(31)
     publish(anchor)
     assert (await resolver.resolve(MONEYVIEW)).trust_anchor == ISSUER
+
+
+async def test_an_order_that_waits_is_signed_anew_with_the_next_key(anchor: Anchor) -> None:
+    """Else whoever was away meanwhile could never verify it; what became evidence first stays."""
+    name = await anchor.move("software:moneyview", "revoke")
+    take_key_out(anchor)
+    anchor.start()
+    await anchor.bank.heard(1)
+    change = next(
+        event.event
+        for event in anchor.events(anchor.bank)
+        if isinstance(event.event, StatusChange) and event.event.order == name
+    )
+    assert change.order_token is not None
+    order = verify_order(
+        change.order_token, keys=anchor.keys(), issuer=ISSUER, now=anchor.clock.now(), tolerance=0
+    )
+    assert order.jti == name
