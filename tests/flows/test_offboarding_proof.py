@@ -85,6 +85,14 @@ def test_a_role_that_is_lost_takes_its_scope_and_leaves_the_rest(ground: Ground)
     assert refused(report)["resource"] >= set()
 
 
+def test_a_role_of_several_clients_is_tried_with_each_of_them(ground: Ground) -> None:
+    """Also with one that asks no user; whoever has another scope keeps that."""
+    report = ground.offboard("role:trustweft~account-information", "--kind", "suspend")
+    assert refused(report) == {"server": {"code", "refresh_token"}, "resource": {"access_token"}}
+    assert report["participants"][0]["void"] == []
+    ground.json("offboard", "resume", "role:trustweft~account-information", "--reason", "over")
+
+
 def test_an_authorisation_for_an_api_that_is_lost_leaves_the_other_scopes(ground: Ground) -> None:
     """The client asks for accounts in vain, and still learns who its user is."""
     report = ground.offboard("tour-stranger~accounts")

@@ -156,6 +156,15 @@ def test_of_two_credentials_of_a_kind_the_worse_counts() -> None:
     assert participant.refused == {"client_key": None}
 
 
+def test_of_several_credentials_of_a_kind_one_that_never_worked_hides_nothing() -> None:
+    """It is void and said to be so; what the others showed is shown."""
+    good, void = Scripted([ACCEPTED, REFUSED]), Scripted([REFUSED])
+    participant = probed(good.held("code"), void.held("code"))
+    assert participant.before_ok == {"code": True}
+    assert participant.refused["code"] is not None
+    assert "void, it did not work before the order" in participant.notes["code"]
+
+
 @pytest.mark.parametrize(("problem", "ok"), [("", True), ("its key was answered with 401", False)])
 def test_a_control_that_cannot_go_on_is_told(problem: str, ok: bool) -> None:  # noqa: FBT001  # a parameter
     """Whoever is not concerned must not be stopped with the others."""

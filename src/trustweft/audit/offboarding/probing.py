@@ -91,31 +91,32 @@ class Result:
 def _participant(
     kind: ParticipantKind, name: str, held: Sequence[Held], *, effective_at: float
 ) -> ProbedParticipant:
-    """Return what one participant answered; of two credentials of a kind, what went worse counts."""
+    """Return what one participant answered.
+
+    Of several credentials of a kind, held by several clients, the worst counts of those that worked before.
+    """
     kinds: dict[Credential, list[Held]] = {}
     for each in held:
         kinds.setdefault(each.credential, []).append(each)
-    worked = {credential: all(each.worked for each in group) for credential, group in kinds.items()}
+    worked = {credential: [each for each in group if each.worked] for credential, group in kinds.items()}
     refused: dict[Credential, float | None] = {}
-    for credential, group in kinds.items():
-        if worked[credential]:
-            times = [_after(each, effective_at) for each in group]
+    for credential, good in worked.items():
+        if good:
+            times = [_after(each, effective_at) for each in good]
             known = [time for time in times if time is not None]
             refused[credential] = max(known) if len(known) == len(times) else None
     notes = {
         credential: note
         for credential, group in kinds.items()
-        if (note := "; ".join(filter(None, (_note(each, effective_at) for each in group)))[:300])
+        if (note := "; ".join(dict.fromkeys(_note(each, effective_at) for each in group))[:300])
     }
     return ProbedParticipant(
         id=name,
         kind=kind,
-        before_ok=worked,
+        before_ok={credential: bool(good) for credential, good in worked.items()},
         refused=refused,
         came_back=tuple(
-            credential
-            for credential, group in kinds.items()
-            if worked[credential] and any(each.came_back for each in group)
+            credential for credential, good in worked.items() if any(each.came_back for each in good)
         ),
         notes=notes,
     )

@@ -15,7 +15,7 @@ from trustweft.directory.objects import Authorisation, Brand, Certificate, Key, 
 from trustweft.protocol.offboarding_probe import CREDENTIALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from trustweft.audit.offboarding.scene import Holder, Site
     from trustweft.audit.parties import Party
@@ -56,7 +56,7 @@ def plan_probe(box: Box, snapshot: Snapshot, record: Record, *, suspends: bool) 
     suspects = list(_suspects(box, snapshot, record))
     if not suspects:
         raise NothingToProbe(f"no credential of {record.subject} is in {box.data.path}")
-    affected = {each.holder.party.client_id for each in suspects if each.left is None}
+    affected = {each.holder.party.client_id for each in suspects}
     everybody = any(
         isinstance(snapshot.find(each).facts, Brand)
         for each in (str(record.subject), *_below(snapshot, record))
@@ -103,7 +103,7 @@ def _controls(
         and "authorization_code" in each.entry.grant_types
         and _takes_part(snapshot, name)
     ]
-    if others and record.species != "api":
+    if others and record.species != "api":  # an API ends for everybody
         # Another person, where there is one: nothing that the probe does to the first is then in the way.
         user = (*people, *box.people(snapshot))[:1]
         preferred = next((each for each in others if each.client_id == "tour"), others[0])
@@ -142,9 +142,27 @@ def _suspects(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect
         case "brand":
             yield from _everybody(box, snapshot)
         case "api":
-            party = box.clients.get("tour")
-            if party is not None:
-                yield _Suspect(box.holder(party, _user(box, snapshot)), frozenset({"access_token"}))
+            yield from _api(box, snapshot, record)
+
+
+def _api(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
+    """Yield one client, asking for the scope values of the API alone, with the rest as what must go on."""
+    apis = box.server.directory.names.apis if box.server.directory is not None else {}
+    lost = {scope for scope, api in apis.items() if api == record.subject.id}
+    party = box.clients.get("tour")
+    if party is not None:
+        yield from _losing(box, snapshot, party, lost)
+
+
+def _losing(box: Box, snapshot: Snapshot, party: Party, lost: Collection[str]) -> Iterator[_Suspect]:
+    """Yield a client that loses scope values, where it has any of them."""
+    asked, user = party.entry.scope.split(), _user(box, snapshot)
+    gone = [scope for scope in asked if scope in lost]
+    left = [scope for scope in asked if scope not in lost]
+    if gone:
+        going_on = box.holder(party, user, scope=" ".join(left)) if left else None
+        subject = box.holder(party, user, scope=" ".join(gone))
+        yield _Suspect(subject, _TOKENS & _credentials(party), going_on)
 
 
 def _software(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
@@ -198,13 +216,7 @@ def _scopes(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
                 by_software.setdefault(str(each.subject), set()).update(lost)
     for software, scopes in by_software.items():
         for party in _parties(box, snapshot, software):
-            asked = party.entry.scope.split()
-            gone = [scope for scope in asked if scope in scopes]
-            left = [scope for scope in asked if scope not in scopes]
-            if gone:
-                going_on = box.holder(party, _user(box, snapshot), scope=" ".join(left)) if left else None
-                subject = box.holder(party, _user(box, snapshot), scope=" ".join(gone))
-                yield _Suspect(subject, _TOKENS, going_on)
+            yield from _losing(box, snapshot, party, scopes)
 
 
 def _key(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
