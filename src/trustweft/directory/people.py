@@ -188,7 +188,10 @@ class ConsoleStore(Protocol):
         ...
 
     def remove(self, name: str, *, now: float) -> Awaitable[Removed]:
-        """Take somebody's account, passkeys, sessions and invitation away; never those of the last operator."""
+        """Take somebody's account, passkeys, sessions and invitations away; never those of the last operator.
+
+        Invitations that they made and nobody has used end too.
+        """
         ...
 
     def count_attempt(self, key: bytes, *, window_ends: float, now: float) -> Awaitable[int]:

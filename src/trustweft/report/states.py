@@ -29,6 +29,8 @@ svg.states .box{fill:#f4f5f7;stroke:#5b6b7a}
 svg.states .active .box{fill:#e6f4ea;stroke:#1a7f37}
 svg.states .suspended .box{fill:#fff4d6;stroke:#9a6700}
 svg.states .ended .box{fill:#fde8e6;stroke:#b42318}
+svg.states .current .box{stroke-width:3.5}
+svg.states .current .lane{stroke-dasharray:none}
 svg.states .name{font-weight:600}
 svg.states .kind{font-size:10px;fill:#5b6b7a}
 svg.states .line{stroke:#24578a;stroke-width:1.6;fill:none}
@@ -66,8 +68,16 @@ class Step:
     marked: bool = False
 
 
-def draw_states(title: str, states: Sequence[State], steps: Sequence[Step]) -> str:
+def draw_states(
+    title: str, states: Sequence[State], steps: Sequence[Step], *, current: str | None = None
+) -> str:
     """Return an SVG element with the states from left to right and the steps from top to bottom.
+
+    Args:
+        title: what it is a picture of.
+        states: the lanes.
+        steps: the rows.
+        current: the state that something is in, which stands out.
 
     Raises:
         ValueError: a step names a state that is not there.
@@ -87,17 +97,21 @@ def draw_states(title: str, states: Sequence[State], steps: Sequence[Step]) -> s
         ),
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
     ]
-    parts += [_lane(state, lanes[state.name], top=top, bottom=height - 8) for state in states]
+    parts += [
+        _lane(state, lanes[state.name], top=top, bottom=height - 8, current=state.name == current)
+        for state in states
+    ]
     parts += [_row(step, lanes, top + _ROW * (index + 1) - 4) for index, step in enumerate(steps)]
     return "\n".join([*parts, "</svg>"])
 
 
-def _lane(state: State, x: int, *, top: int, bottom: int) -> str:
+def _lane(state: State, x: int, *, top: int, bottom: int, current: bool) -> str:
+    now, said = (" current", "now, ") if current else ("", "")
     return (
-        f'<g class="{state.kind}"><line class="lane" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>'
+        f'<g class="{state.kind}{now}"><line class="lane" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>'
         f'<rect class="box" x="{x - _BOX // 2}" y="8" width="{_BOX}" height="{_HEAD}" rx="7"/>'
         f'<text class="name" text-anchor="middle" x="{x}" y="27">{escape(state.name)}</text>'
-        f'<text class="kind" text-anchor="middle" x="{x}" y="42">{state.kind}</text></g>'
+        f'<text class="kind" text-anchor="middle" x="{x}" y="42">{said}{state.kind}</text></g>'
     )
 
 

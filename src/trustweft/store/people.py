@@ -322,6 +322,7 @@ def _remove(cursor: sqlite3.Cursor, name: str, now: float) -> Removed:
         if row[0] == "operator" and operators == 1:
             return Removed.LAST
         cursor.execute("UPDATE person SET removed_at = ? WHERE name = ?", (now, name))
+        cursor.execute("DELETE FROM invitation WHERE invited_by = ?", (name,))
         cursor.execute("DELETE FROM passkey WHERE name = ?", (name,))
         cursor.execute("DELETE FROM session WHERE name = ?", (name,))
     return Removed.DONE
