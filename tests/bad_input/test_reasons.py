@@ -697,6 +697,7 @@ ELSEWHERE: Final = {
     "security-event.": "what the directory pushes: tests/unit/net/test_event_receiver.py",
     "order.": "likewise, and tests/unit/protocol/test_offboarding.py",
     "receipt.": "what the directory is sent: tests/unit/protocol/test_offboarding.py",
+    "console.": "the directory's console: tests/unit/web/console",
     "jwks.malformed": "a key set comes from an operator or an issuer: tests/unit/crypto",
 }
 PARTICIPANTS: Final = {"server", "resource", "protocol", "crypto", "net", "runtime", "store", "web"}

@@ -233,7 +233,7 @@ class Visitor:
 
     async def enrol(self, link: str) -> Answer:
         """Open the link of an invitation and make a passkey."""
-        assert (await self.get(link)).status == 200  # noqa: PLR2004  # it is good
+        assert (await self.get(link)).status == 200
         options = await self.submit(f"{link}/options")
         return await self.submit(link, credential=self.passkey.create(options.body))
 

@@ -27,6 +27,7 @@ _COMMANDS = {
     "prove": ("prove", "Search a profile for attacks, and tell what closes them."),
     "check": ("check", "Attack a deployment, and say with evidence whether it is really secure."),
     "evidence": ("evidence", "List, show, export and verify the evidence log."),
+    "console": ("console", "Invite, list and remove the people of the directory's console."),
     "config": ("configuration", "Explain where each setting comes from."),
 }
 

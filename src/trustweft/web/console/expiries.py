@@ -59,9 +59,10 @@ class Month(Struct, frozen=True, kw_only=True):
 
 
 def expiries_of(person: Person, snapshot: Snapshot, *, by: float = LAST_INSTANT) -> Iterator[Expiry]:
-    """Yield what somebody may see and runs out by a time, the first one first."""
+    """Yield what somebody may see and runs out by a time, the first one first; what ended with others needs no care."""
     for at, subject in expiring(snapshot, by=min(by, LAST_INSTANT)):
-        if at > 0 and sees(person, snapshot, str(subject)):
+        ended = snapshot.effective(subject).effect == "ended"
+        if at > 0 and not ended and sees(person, snapshot, str(subject)):
             record = snapshot.find(subject)
             owners = tuple(named(snapshot, snapshot.find(parent)) for parent in record.parents)
             yield Expiry(at=at, what=named(snapshot, record), owners=owners)

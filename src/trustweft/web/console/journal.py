@@ -72,7 +72,7 @@ async def show_entry(visit: Visit) -> HttpResponse:
             raise NOT_FOUND.reject(f"entry {visit.named['number'][:80]!r}")
         proof = log.prove(number)
     entry = proof.entry
-    if not sees(visit.person, visit.register.now, entry.subject) or entry.at > visit.time:
+    if not sees(visit.person, visit.register.now, entry.subject) or not visit.saw(entry.at):
         raise NOT_FOUND.reject(f"entry {number}, about {entry.subject[:200]!r}, for {visit.person.name}")
     return visit.page(
         "entry",
@@ -109,7 +109,7 @@ def _entries(visit: Visit, log: LogReader, type_: str) -> Iterator[LogLine]:
     """Yield what the person may see of the evidence log, the newest first."""
     for logged in reversed(log.list(type=type_ or None)):
         entry = logged.entry
-        if entry.at <= visit.time and sees(visit.person, visit.register.now, entry.subject):
+        if visit.saw(entry.at) and sees(visit.person, visit.register.now, entry.subject):
             yield LogLine(
                 number=logged.index,
                 at=entry.at,

@@ -85,7 +85,7 @@ def order_lines(visit: Visit, subject: str | None = None) -> Iterator[OrderLine]
         if log is not None:
             found = log.list(type="receipt", subject=subject)
             receipts = Counter(
-                str(each.entry.body.get("order")) for each in found if each.entry.at <= visit.time
+                str(each.entry.body.get("order")) for each in found if visit.saw(each.entry.at)
             )
     for order in reversed(snapshot.orders.values()):
         if subject not in (None, order.subject) or not sees(visit.person, snapshot, order.subject):

@@ -187,6 +187,10 @@ class Visit:
         """The time that is looked at."""
         return self.now if self.at is None else self.at
 
+    def saw(self, at: float) -> bool:
+        """Say whether something had happened at the time that is looked at; now has seen everything there is."""
+        return self.at is None or at <= self.at
+
     def frame(self, place: str) -> Frame:
         """Return what stands around the page."""
         settings = self.parts.settings

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trustweft.runtime.entropy import Entropy
     from trustweft.web.console.parts import Visit
 
-__all__ = ["PARTS", "Wanted", "invite", "invite_person", "remove_person", "show_people"]
+__all__ = ["INVITATION_SECONDS", "PARTS", "Wanted", "invite", "invite_person", "remove_person", "show_people"]
 
 INVITATION_SECONDS: Final = 3_600.0
 PARTS: Final[tuple[ConsolePart, ...]] = ("operator", "administrator", "auditor")

@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from support.console import make_site
 from support.town import KEY, START, YEAR, Town, make_town
-from trustweft.directory.events import encode_event
+from trustweft.directory.events import Moved, encode_event
 from trustweft.directory.objects import Certificate, Key, Organisation, Software
 from trustweft.evidence.entries import Entry
 from trustweft.evidence.files import LogWriter
 from trustweft.web.console.routes import ROUTES
+from trustweft.web.wording import instant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,10 +76,15 @@ async def test_the_lifecycle_is_drawn_with_its_state(olga: Visitor) -> None:
     assert picture.header("content-security-policy").startswith("default-src 'none'")
 
 
-async def test_looking_back_shows_what_was_so(olga: Visitor) -> None:
+async def test_looking_back_shows_what_was_so(site: Site, olga: Visitor) -> None:
     """Before the software went live it was certified; nothing can be changed in the past."""
+    certified = next(
+        event.at
+        for event in site.events()
+        if isinstance(event, Moved) and (event.subject, event.action) == ("software:moneyview", "certify")
+    )
     now = await olga.get("/console/participants/software:moneyview")
-    then = await olga.get("/console/participants/software:moneyview?at=2027-01-15T08:00:30Z")
+    then = await olga.get(f"/console/participants/software:moneyview?at={instant(certified)}")
     assert "State live since" in now.words
     assert "State certified since" in then.words
     assert "Nothing can be changed here" in then.words

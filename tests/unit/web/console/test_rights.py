@@ -150,8 +150,8 @@ async def test_no_page_tells_an_administrator_of_others(site: Site, mia: Visitor
         "/console/log",
         "/console/log?subject=brand:harbour-bank",
     ]
-    for kind in ("organisation", "brand", "api", "role", "user", "certification"):
-        addresses.append(f"/console/participants?kind={kind}")
+    kinds = ("organisation", "brand", "api", "role", "user", "certification")
+    addresses.extend(f"/console/participants?kind={kind}" for kind in kinds)
     for address in addresses:
         page = (await mia.get(address)).text.replace('value="harbour"', "")
         page = page.replace('value="brand:harbour-bank"', "")
