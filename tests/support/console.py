@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from trustweft.net.asgi import Application
     from trustweft.runtime.errors import Reject
 
+TWO_PEOPLE: Final = replace(
+    TERMS, two_people=frozenset(("software.suspend", "software.revoke", "organisation.revoke"))
+)
 ORIGIN: Final = "https://localhost:8445"
 COMMAND_LINE: Final = Actor(id="command-line", part="operator")
 FORM: Final = "application/x-www-form-urlencoded"
@@ -268,7 +271,5 @@ async def make_site(folder: Path, *, town: Town | None = None, evidence: Path | 
 def two_people_town() -> Town:
     """Return a town whose profile asks two people before software or an organisation is stopped."""
     town = make_town()
-    town.terms = replace(
-        TERMS, two_people=frozenset(("software.suspend", "software.revoke", "organisation.revoke"))
-    )
+    town.terms = TWO_PEOPLE
     return town

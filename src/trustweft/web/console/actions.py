@@ -76,7 +76,7 @@ class OpenAction(Struct, frozen=True, kw_only=True):
         who: the parts that may take it.
         two_people: whether the profile asks for a second person.
         hindrance: why the person cannot take it now, in words; empty where it can be taken.
-        stops: whether it is an order that participants carry out.
+        stops: whether participants are ordered to stop somebody.
     """
 
     action: str
@@ -101,7 +101,7 @@ def open_actions(visit: Visit, record: Record) -> Iterator[OpenAction]:
                 who=", ".join(arrow.who),
                 evidence=arrow.evidence,
                 two_people=f"{record.species}.{arrow.action}" in two,
-                stops=arrow.action in ORDERED,
+                stops=_stops(arrow.action),
                 hindrance=_hindrance(visit, record, arrow),
             )
 
@@ -117,6 +117,10 @@ def _hindrance(visit: Visit, record: Record, arrow: Arrow) -> str:
         return NOT_HERE.public
     command = Move(subject=record.subject, action=arrow.action, reason=_REHEARSED)
     return _rehearse(visit, command)
+
+
+def _stops(action: str) -> bool:
+    return action in ORDERED and action != "resume"
 
 
 def _rehearse(visit: Visit, command: Command) -> str:
@@ -144,6 +148,7 @@ async def confirm_action(visit: Visit) -> HttpResponse:
         shown=named(visit.snapshot, record),
         arrow=arrow,
         needs_reason=arrow.action in ORDERED,
+        stops=_stops(arrow.action),
         is_notice=arrow.action == _NOTICE,
         two_people=f"{record.species}.{arrow.action}" in visit.parts.terms().two_people,
         touched=_touched(visit, record, arrow),
@@ -188,7 +193,7 @@ async def show_proposal(visit: Visit) -> HttpResponse:
         proposal=proposal,
         line=line_of(proposal),
         arrow=arrow,
-        who=", ".join(arrow.who) if arrow else "",
+        who=", ".join(part for part in arrow.who if part != "directory") if arrow else "",
         touched=_touched(visit, record, arrow) if arrow else [],
         own=proposal.by.id == visit.person.name,
         hindrance=await _why_not_approve(visit, proposal),

@@ -107,10 +107,10 @@ def _wire(x1: int, y1: int, x2: int, y2: int, effect: str) -> str:
 def _draw_box(placed: _Placed) -> str:
     box, x, y = placed.box, placed.x, placed.y
     name = shortened(box.title)
-    said = f"{box.kind} {name}: {box.state}, {box.effect}"
-    small = _cut(f"{box.kind}, {box.state}", _SMALL_LETTERS)
+    said = f"{box.kind} {name}: {box.state}, counts as {box.effect}"
+    small = _cut(", ".join(dict.fromkeys((box.kind, box.state, box.effect))), _SMALL_LETTERS)
     parts = [
-        f'<g class="forest-box effect-{box.effect}"><a href="{escape(box.href)}" aria-label="{escape(said)}">',
+        f'<g class="forest-box effect-{box.effect}"><a href="{escape(box.href)}">',
         f"<title>{escape(said)}</title>",
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{box.height}" rx="9"/>',
         f'<g transform="translate({x + 18} {y + 20})">{draw_mark(box.effect)}</g>',

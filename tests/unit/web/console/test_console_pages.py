@@ -134,10 +134,12 @@ async def test_the_calendar_goes_into_other_calendars(olga: Visitor) -> None:
 async def test_the_graph_shows_who_trusts_whom_as_picture_and_words(olga: Visitor) -> None:
     """Everything in the picture is in the list too, with the same effect."""
     page = await olga.get("/console/graph")
-    drawn = re.findall(r'<a href="([^"]+)" aria-label="[^"]+: (\w+, )?(\w+)"', page.text)
+    boxes = re.findall(r'<a href="([^"]+)"><title>[^<]+, counts as (\w+)</title>', page.text)
+    marks = re.findall(r'<a href="([^"]+)" aria-label="[^"]+: (\w+)"', page.text)
+    drawn = boxes + marks
     assert len(drawn) >= 10
     words = page.text.partition("The same in words")[2]
-    for link, _, effect in drawn:
+    for link, effect in drawn:
         item = words.partition(f'href="{link}"')[2].partition("</li>")[0]
         assert f"effect-{effect}" in item
     one = await olga.get("/console/graph?organisation=moneyview")
@@ -151,7 +153,7 @@ async def test_a_stop_shows_in_the_graph_at_everything_below(site: Site, olga: V
     await olga.get("/console/participants/organisation:moneyview/do/suspend")
     await olga.submit("/console/participants/organisation:moneyview/do/suspend", state="active", reason="x")
     page = await olga.get("/console/graph?effect=suspended")
-    assert "Software MoneyView: live, suspended" in page.text
+    assert "Software MoneyView: live, counts as suspended" in page.text
     assert "because of organisation:moneyview" in page.words
     assert site.keeper.register.now.find("software:moneyview").state == "live"
 
