@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -74,7 +75,12 @@ class Ecosystem:
 
 def free_base_port() -> int:
     """Return the first of ten neighbouring ports that nobody listens on, below the ephemeral range."""
-    for base in range(20_000 + os.getpid() % 500 * 20, 32_000, PORTS):
+    # Workers of one run look at different ports: what one has found it has not yet bound.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    bases = range(20_000 + worker * PORTS, 32_000, workers * PORTS)
+    start = os.getppid() * 20 % len(bases)  # and so do two runs on one machine
+    for base in chain(bases[start:], bases[:start]):
         with contextlib.ExitStack() as opened:
             try:
                 for port in range(base, base + PORTS):

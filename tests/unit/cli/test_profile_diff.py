@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,9 +12,6 @@ from click.testing import CliRunner, Result
 from support.profile_files import changed_profile
 from trustweft.cli import main
 from trustweft.profile import load_profile
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PACKAGED = (files("trustweft.profile") / "profiles" / "fapi2-security.toml").read_text("utf-8")
 
@@ -62,9 +59,10 @@ def test_the_order_is_that_of_the_command(stricter: str) -> None:
     ]
 
 
-def test_people_see_a_table(stricter: str) -> None:
+def test_people_see_a_table(stricter: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the two profiles as its columns."""
-    lines = run("fapi2-security", stricter).stdout.splitlines()
+    monkeypatch.chdir(Path(stricter).parent)
+    lines = run("fapi2-security", Path(stricter).name).stdout.splitlines()
     assert lines[0].split()[:3] == ["part", "name", "fapi2-security"]
     assert any("authorization_code_lifetime" in line and "10 seconds" in line for line in lines)
     assert lines[-1].startswith("Stricter: fapi2-security in 0, ")

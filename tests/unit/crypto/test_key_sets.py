@@ -65,7 +65,6 @@ OTHER = public_jwk(generate_private_key("ES256").public_key())
         {"kty": "AKP", "alg": "ML-DSA-65", "kid": "same", "pub": "AA"},
         {},
     ],
-    ids=str,
 )
 def test_a_key_for_something_else_is_passed_over(decoy: dict[str, Any]) -> None:
     """Encryption, another curve, an algorithm that is not of its kind: the good key under the same kid is found."""

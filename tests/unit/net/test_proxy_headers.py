@@ -156,7 +156,7 @@ async def test_a_proxy_that_tells_nothing_has_no_certificate_of_a_client() -> No
         ("/run/socket", CLIENT),
         (None, CLIENT),
     ],
-    ids=str,
+    ids=lambda value: "with-certificate" if value is CLIENT else str(value),
 )
 async def test_nobody_else_speaks_for_a_client(
     trusted: TrustedProxies, peer: str | None, certificate: bytes | None

@@ -205,7 +205,7 @@ def ask(status: Any = "active", **changes: Any) -> None:
         ({"issuer": "https://other.example"}, "federation.issuer"),
         ({"signer": OTHER}, "federation.unknown-key"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
 def test_a_status_that_is_not_active(changes: dict[str, Any], expected: str) -> None:
     """Only the issuer's own fresh word that this mark is active counts."""

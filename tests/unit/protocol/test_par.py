@@ -15,10 +15,9 @@ from trustweft.protocol.par import (
     read_request_uri,
     refuse_nested_request_uri,
 )
-from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject, Shown
 
-TOKEN = SystemEntropy().token()
+TOKEN = "kq3nTz0pWc2xJ7rYv5uGmA9dLhE4sBf8iO1aQwRtZyX"
 URI = create_request_uri(TOKEN)
 GOOD: dict[str, object] = create_pushed_response(URI, expires_in=60)
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from trustweft.protocol.pkce import check_challenge, create_challenge, create_verifier, verify_code_verifier
+from trustweft.protocol.pkce import (
+    CodeVerifier,
+    check_challenge,
+    create_challenge,
+    create_verifier,
+    verify_code_verifier,
+)
 from trustweft.runtime.encoding import encode_base64url
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
 
-VERIFIER = create_verifier(SystemEntropy())
+VERIFIER = CodeVerifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")  # RFC 7636 appendix B
 CHALLENGE = create_challenge(VERIFIER)
 
 

@@ -37,7 +37,7 @@ async def guarded() -> tuple[Stage, Member]:
         "software:mv-app",
         "organisation:mv",
         "user:sub.alice",
-        f"key:{thumbprint(CLIENT.public_key)}",
+        pytest.param(f"key:{thumbprint(CLIENT.public_key)}", id="key"),
         "brand:harbour-bank",
         "api:accounts",
         "api:mv-app~accounts",
