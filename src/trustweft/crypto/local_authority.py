@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from trustweft.crypto.algorithms import PublicKey
+
 __all__ = [
     "Authority",
     "ServerCertificate",
@@ -136,7 +138,7 @@ def load_or_create_client_certificate(
 
 
 def issue_client_certificate(
-    authority: Authority, public_key: ec.EllipticCurvePublicKey, *, common_name: str, now: float
+    authority: Authority, public_key: PublicKey, *, common_name: str, now: float
 ) -> x509.Certificate:
     """Return a certificate for a client on this machine, known by its subject (RFC 8705 section 2.1.2)."""
     extensions: list[tuple[x509.ExtensionType, bool]] = [
@@ -224,7 +226,7 @@ def _create_server(key: ec.EllipticCurvePrivateKey, authority: Authority, now: f
 
 
 def _leaf_extensions(
-    public_key: ec.EllipticCurvePublicKey, usage: x509.ObjectIdentifier
+    public_key: PublicKey, usage: x509.ObjectIdentifier
 ) -> list[tuple[x509.ExtensionType, bool]]:
     return [
         (x509.BasicConstraints(ca=False, path_length=None), True),
@@ -238,7 +240,7 @@ def _builder(
     *,
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
+    key: PublicKey,
     now: dt.datetime,
     until: dt.datetime,
 ) -> x509.CertificateBuilder:

@@ -45,6 +45,13 @@ _STOPPED: Final[Mapping[str, State]] = {
     "lapsed": State(effect="ended", cause="lapsed"),
 }
 _ARCHIVED: Final = State(effect="ended")  # for the cause that it ended for
+# Where it takes part from. What nobody certified is not called certified; whether it may is a need of the arrow, which
+# the profile decides.
+_ENTRANCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "brand": ("declared", "certified"),
+    "api": ("declared", "certified"),
+    "software": ("draft", "certified", "registered"),
+}
 
 
 def _arrow(
@@ -147,14 +154,17 @@ _BRAND: Final = Lifecycle(
     },
     arrows=(
         _arrow("declared", "certify", "certified", _OPERATOR, "run of the auditor or conformance result"),
-        _arrow(
-            "certified",
-            "list",
-            "listed",
-            _OPERATOR,
-            "proof of its keys and its certification",
-            needs=("parents", "certification"),
-            two_people=True,
+        *(
+            _arrow(
+                each,
+                "list",
+                "listed",
+                _OPERATOR,
+                "proof of its keys and its certification",
+                needs=("parents", "certification"),
+                two_people=True,
+            )
+            for each in _ENTRANCES["brand"]
         ),
         _arrow("listed", "degrade", "degraded", (*_OWNER, "directory"), "measured availability"),
         _arrow("degraded", "recover", "listed", (*_OWNER, "directory"), "measured availability"),
@@ -169,7 +179,10 @@ _API: Final = Lifecycle(
     states={"declared": _WAITING, "certified": _WAITING, "listed": _GOOD, **_STOPPED, "archived": _ARCHIVED},
     arrows=(
         _arrow("declared", "certify", "certified", _OPERATOR, "run of the auditor or conformance result"),
-        _arrow("certified", "list", "listed", _OPERATOR, "its description", needs=("parents",)),
+        *(
+            _arrow(each, "list", "listed", _OPERATOR, "its description", needs=("parents", "certification"))
+            for each in _ENTRANCES["api"]
+        ),
         *_endings("listed", back="listed"),
     ),
 )
@@ -212,7 +225,7 @@ _SOFTWARE: Final = Lifecycle(
                 needs=("parents", "certification", "key"),
                 two_people=True,
             )
-            for each in ("certified", "registered")
+            for each in _ENTRANCES["software"]
         ),
         _arrow("live", "lock", "locked", _OPERATOR, "why nobody may change it meanwhile"),
         _arrow("locked", "resume", "live", _OPERATOR, "what removed the cause"),
