@@ -9,8 +9,10 @@ from trustweft.directory.lifecycles import LIFECYCLES
 from trustweft.protocol.http import HttpResponse
 from trustweft.report.states import State, Step, draw_states
 from trustweft.web.console.actions import open_actions
+from trustweft.web.console.entering import entry_forms, entry_path
 from trustweft.web.console.overview import EFFECTS, order_lines
 from trustweft.web.console.rights import find_visible, visible_records
+from trustweft.web.console.way_in import way_in
 from trustweft.web.console.words import fact_rows, line_of, named, title_of
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ async def show_participants(visit: Visit) -> HttpResponse:
         kind=kind,
         effect=effect,
         words=visit.query.get("q") or "",
+        enter=entry_path("organisation") if visit.person.part == "operator" else "",
     )
 
 
@@ -82,7 +85,8 @@ async def show_participant(visit: Visit) -> HttpResponse:
         proposals=proposals,
         orders=list(order_lines(visit, subject)),
         actions=[] if visit.at is not None else list(open_actions(visit, record)),
-        path=visit.request.path,
+        steps=way_in(visit, record),
+        entries=entry_forms(visit.person, record) if visit.frame("").may("change") else [],
     )
 
 

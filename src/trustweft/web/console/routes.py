@@ -10,7 +10,17 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
-from trustweft.web.console import actions, expiries, graph, journal, overview, participants, people, sign_in
+from trustweft.web.console import (
+    actions,
+    entering,
+    expiries,
+    graph,
+    journal,
+    overview,
+    participants,
+    people,
+    sign_in,
+)
 from trustweft.web.console.parts import ROOT
 
 if TYPE_CHECKING:
@@ -60,6 +70,8 @@ ROUTES: Final = (
     Route("GET", f"{_SUBJECT}/lifecycle.svg", "read", participants.draw_lifecycle, dated=True),
     Route("GET", f"{_SUBJECT}/do/{{action}}", "change", actions.confirm_action),
     Route("POST", f"{_SUBJECT}/do/{{action}}", "change", actions.take_action),
+    Route("GET", f"{ROOT}/enter/{{species}}", "change", entering.show_entry_form),
+    Route("POST", f"{ROOT}/enter/{{species}}", "change", entering.enter),
     Route("GET", _PROPOSAL, "read", actions.show_proposal),
     Route("POST", f"{_PROPOSAL}/approve", "change", actions.approve),
     Route("POST", f"{_PROPOSAL}/decline", "change", actions.decline),

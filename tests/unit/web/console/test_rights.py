@@ -26,6 +26,7 @@ OTHERS = ("organisation:harbour-bank", "brand:harbour-bank", "api:accounts", "ce
 FILLED = {
     "subject": "software:moneyview",
     "action": "suspend",
+    "species": "role",
     "proposal": "9999",
     "number": "1",
     "name": "nobody",
