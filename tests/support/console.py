@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from trustweft.directory.events import Event
     from trustweft.directory.people import ConsolePart
+    from trustweft.directory.terms import Terms
     from trustweft.net.asgi import Application
     from trustweft.runtime.errors import Reject
 
@@ -71,6 +72,18 @@ class Hearing:
 
 
 @dataclass
+class Profile:
+    """What the directory's profile asks for, which a test may change."""
+
+    terms: Terms
+    two_people: frozenset[str]
+
+    def __call__(self) -> Terms:
+        """Return it as it is now."""
+        return replace(self.terms, two_people=self.two_people)
+
+
+@dataclass
 class Site:
     """A directory with its console."""
 
@@ -80,6 +93,7 @@ class Site:
     clock: ManualClock
     hearing: Hearing
     entropy: SystemEntropy
+    terms: Profile
 
     async def link(
         self,
@@ -253,19 +267,20 @@ async def make_site(folder: Path, *, town: Town | None = None, evidence: Path | 
     store = MemoryRegisterStore()
     await store.append(lived.register.events, expected=0)
     clock, entropy, hearing = ManualClock(lived.now + 10), SystemEntropy(), Hearing()
-    keeper = Keeper(store, clock=clock, terms=lambda: lived.terms)
+    terms = Profile(lived.terms, lived.terms.two_people)
+    keeper = Keeper(store, clock=clock, terms=terms)
     await keeper.read()
     accounts = SqliteConsoleStore.open(folder / "console.sqlite")
     application = create_console(
         ConsoleSettings(origin=ORIGIN, name="The town's directory", evidence=evidence),
         keeper=keeper,
         accounts=accounts,
-        terms=lambda: lived.terms,
+        terms=terms,
         clock=clock,
         entropy=entropy,
         observer=hearing,
     )
-    return Site(application, keeper, accounts, clock, hearing, entropy)
+    return Site(application, keeper, accounts, clock, hearing, entropy, terms)
 
 
 def two_people_town() -> Town:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Struct
 from trustweft.directory.events import decode_event, encode_event
 from trustweft.evidence.notes import encode_base64
 from trustweft.web.console.evidence import open_log
+from trustweft.web.console.parts import ROOT
 from trustweft.web.console.rights import NOT_FOUND, sees
 from trustweft.web.console.words import Line, line_of, path_of
 
@@ -43,15 +45,13 @@ async def show_log(visit: Visit) -> HttpResponse:
     type_, subject = visit.query.get("type") or "", visit.query.get("subject") or ""
     before = _number(visit.query.get("before"))
     with open_log(visit.parts.settings.evidence) as log:
-        lines = _entries(visit, log, type_) if log is not None else _events(visit)
-        found = []
-        for line in lines:
-            if subject not in ("", line.subject) or (before is not None and line.number >= before):
-                continue
-            found.append(line)
-            if len(found) > _PAGE:
-                break
         kept = log is not None
+        lines = (
+            _events(visit, subject, before)
+            if log is None
+            else _entries(visit, log, type_=type_, subject=subject, before=before)
+        )
+        found = list(islice(lines, _PAGE + 1))
     return visit.page(
         "log",
         place="log",
@@ -105,26 +105,34 @@ async def show_event(visit: Visit) -> HttpResponse:
     )
 
 
-def _entries(visit: Visit, log: LogReader, type_: str) -> Iterator[LogLine]:
-    """Yield what the person may see of the evidence log, the newest first."""
-    for logged in reversed(log.list(type=type_ or None)):
-        entry = logged.entry
-        if visit.saw(entry.at) and sees(visit.person, visit.register.now, entry.subject):
-            yield LogLine(
-                number=logged.index,
-                at=entry.at,
-                type=entry.type,
-                subject=entry.subject,
-                subject_path=path_of(entry.subject),
-                what=_what(logged),
-                path=f"{visit.request.path}/entries/{logged.index}",
-            )
+def _entries(
+    visit: Visit, log: LogReader, *, type_: str, subject: str, before: int | None
+) -> Iterator[LogLine]:
+    """Yield what the person may see of the evidence log, the newest first; it is read as far as it is looked at."""
+    while True:
+        some = log.list(type=type_ or None, subject=subject or None, before=before, limit=_PAGE)
+        for logged in reversed(some):
+            entry = logged.entry
+            if visit.saw(entry.at) and sees(visit.person, visit.register.now, entry.subject):
+                yield LogLine(
+                    number=logged.index,
+                    at=entry.at,
+                    type=entry.type,
+                    subject=entry.subject,
+                    subject_path=path_of(entry.subject),
+                    what=_what(logged),
+                    path=f"{ROOT}/log/entries/{logged.index}",
+                )
+        if len(some) < _PAGE:
+            return
+        before = some[0].index
 
 
-def _events(visit: Visit) -> Iterator[LogLine]:
+def _events(visit: Visit, subject: str, before: int | None) -> Iterator[LogLine]:
     """Yield what the person may see of the register's events, the newest first."""
-    for event in reversed(visit.register.events[: visit.snapshot.sequence]):
-        if sees(visit.person, visit.register.now, event.subject):
+    last = visit.snapshot.sequence if before is None else min(before - 1, visit.snapshot.sequence)
+    for event in reversed(visit.register.events[: max(last, 0)]):
+        if subject in ("", event.subject) and sees(visit.person, visit.register.now, event.subject):
             line = line_of(event)
             yield LogLine(
                 number=line.sequence,
@@ -133,7 +141,7 @@ def _events(visit: Visit) -> Iterator[LogLine]:
                 subject=line.subject,
                 subject_path=path_of(line.subject),
                 what=f"{line.what}, by {line.by}",
-                path=f"{visit.request.path}/events/{line.sequence}",
+                path=f"{ROOT}/log/events/{line.sequence}",
             )
 
 

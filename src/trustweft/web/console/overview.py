@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from trustweft.directory.orders import Order
+    from trustweft.evidence.reader import LogReader
     from trustweft.protocol.http import HttpResponse
     from trustweft.web.console.parts import Visit
 
@@ -59,11 +61,11 @@ async def show_overview(visit: Visit) -> HttpResponse:
         for each in snapshot.proposals.values()
         if sees(person, snapshot, each.subject)
     ]
-    events = [
+    events = (
         line_of(event)
         for event in reversed(visit.register.events[: snapshot.sequence])
         if sees(person, snapshot, event.subject)
-    ]
+    )
     return visit.page(
         "overview",
         place="overview",
@@ -71,8 +73,8 @@ async def show_overview(visit: Visit) -> HttpResponse:
         effects=EFFECTS,
         proposals=proposals,
         expiries=list(expiries_of(person, snapshot, by=visit.time + _SOON)),
-        orders=list(order_lines(visit))[:_SHOWN],
-        events=events[:_SHOWN],
+        orders=list(islice(order_lines(visit), _SHOWN)),
+        events=list(islice(events, _SHOWN)),
         time=visit.time,
     )
 
@@ -81,20 +83,26 @@ def order_lines(visit: Visit, subject: str | None = None) -> Iterator[OrderLine]
     """Yield the orders that the person may see, or those about one subject, the newest first."""
     snapshot = visit.snapshot
     with open_log(visit.parts.settings.evidence) as log:
-        receipts: Counter[str] | None = None
-        if log is not None:
-            found = log.list(type="receipt", subject=subject)
-            receipts = Counter(
-                str(each.entry.body.get("order")) for each in found if visit.saw(each.entry.at)
+        for order in reversed(snapshot.orders.values()):
+            if subject not in (None, order.subject) or not sees(visit.person, snapshot, order.subject):
+                continue
+            due_at = order.effective_at + max(order.deadlines.values(), default=0)
+            yield OrderLine(
+                order=order,
+                by=actor_words(order.ordered_by),
+                due_at=due_at,
+                is_open=visit.time < due_at,
+                receipts=None if log is None else _receipts(visit, log, order),
             )
-    for order in reversed(snapshot.orders.values()):
-        if subject not in (None, order.subject) or not sees(visit.person, snapshot, order.subject):
-            continue
-        due_at = order.effective_at + max(order.deadlines.values(), default=0)
-        yield OrderLine(
-            order=order,
-            by=actor_words(order.ordered_by),
-            due_at=due_at,
-            is_open=visit.time < due_at,
-            receipts=None if receipts is None else receipts[order.id],
-        )
+
+
+def _receipts(visit: Visit, log: LogReader, order: Order) -> int:
+    """Return from how many participants there are receipts for an order."""
+    found = log.list(type="receipt", subject=order.subject)
+    return len(
+        {
+            str(each.entry.body.get("participant"))
+            for each in found
+            if each.entry.body.get("order") == order.id and visit.saw(each.entry.at)
+        }
+    )

@@ -333,3 +333,32 @@ async def test_a_key_that_was_compromised_leaves_the_calendar(site: Site, olga: 
     assert "compromise" in page.words
     assert "open until" in page.words
     assert site.hearing.failures == []
+
+
+async def test_a_long_log_is_read_page_by_page(tmp_path: Path) -> None:
+    """Each page leads to the one before it, down to the first entry; nothing is left out or shown twice."""
+    path = tmp_path / "evidence.sqlite"
+    log = LogWriter(path, origin="directory.example", key=Ed25519PrivateKey.generate())
+    subjects = ("software:moneyview", "brand:harbour-bank")
+    log.append(
+        [
+            Entry(type="order", at=START + n, subject=subjects[n % 2], body={"order": f"o-{n}"})
+            for n in range(450)
+        ]
+    )
+    log.close()
+    for evidence, total in ((path, 450), (None, len(make_town().register.events))):
+        site = await make_site(tmp_path / str(total), evidence=evidence)
+        for name, part, organisation in (("olga", "operator", None), ("mia", "administrator", "moneyview")):
+            visitor = await site.signed_in(name, part, organisation)  # type: ignore[arg-type]  # they are
+            address, seen = "/console/log", []
+            while address:
+                page = await visitor.get(address)
+                seen += re.findall(r'href="/console/log/(?:entries|events)/(\d+)"', page.text)
+                further = re.search(r'href="([^"]+)">Earlier ones', page.text)
+                address = further[1].replace("&amp;", "&") if further else ""
+            assert len(seen) == len(set(seen))
+            assert seen == sorted(seen, key=int, reverse=True)
+            if evidence is not None:
+                assert len(seen) == total // (1 if name == "olga" else 2)
+        await site.accounts.close()
