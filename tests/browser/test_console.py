@@ -42,6 +42,7 @@ PAGES = [
     ("calendar-list", "/console/calendar?view=list"),
     ("graph", "/console/graph"),
     ("graph-one", "/console/graph?organisation=moneyview"),
+    ("graph-stopped", "/console/graph?organisation=o-04"),
     ("log", "/console/log"),
     ("entry", "/console/log/entries/40"),
     ("people", "/console/people"),

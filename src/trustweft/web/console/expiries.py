@@ -73,7 +73,9 @@ async def show_calendar(visit: Visit) -> HttpResponse:
     found = list(expiries_of(visit.person, visit.snapshot))
     today = dt.datetime.fromtimestamp(visit.time, dt.UTC).date()
     asked = visit.query.get("month")
-    first = _parse_month(asked) if asked else today.replace(day=1)
+    # The month in which there is something to do next, unless another one is asked for.
+    next_one = max(found[0].date, today) if found else today
+    first = _parse_month(asked) if asked else next_one.replace(day=1)
     as_list = visit.query.get("view") == "list"
     shown = found if as_list else [each for each in found if _key(each.date) == _key(first)]
     return visit.page(

@@ -114,6 +114,9 @@ async def test_the_calendar_shows_each_month_and_everything_as_a_list(olga: Visi
     page = await olga.get("/console/calendar?month=2028-01")
     assert "January 2028" in page.words
     assert "Certification result harbour (conformance) of Harbour" in page.words
+    assert (
+        "January 2028 Mon" in (await olga.get("/console/calendar")).words
+    )  # the next one that has something
     everything = await olga.get("/console/calendar?view=list")
     assert everything.text.count('class="when"') == 4
     assert "Nothing runs out in this month" in (await olga.get("/console/calendar?month=2027-06")).words
