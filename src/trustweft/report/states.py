@@ -29,8 +29,6 @@ svg.states .box{fill:#f4f5f7;stroke:#5b6b7a}
 svg.states .active .box{fill:#e6f4ea;stroke:#1a7f37}
 svg.states .suspended .box{fill:#fff4d6;stroke:#9a6700}
 svg.states .ended .box{fill:#fde8e6;stroke:#b42318}
-svg.states .current .box{stroke-width:3.5}
-svg.states .current .lane{stroke-dasharray:none}
 svg.states .name{font-weight:600}
 svg.states .kind{font-size:10px;fill:#5b6b7a}
 svg.states .line{stroke:#24578a;stroke-width:1.6;fill:none}
@@ -47,6 +45,10 @@ svg.states .suspended .box{fill:#3a2d0b;stroke:#d4a72c}
 svg.states .ended .box{fill:#43201c;stroke:#ff8a7a}
 svg.states .line{stroke:#7fb2e5}
 svg.states .tip,svg.states .from{fill:#7fb2e5}}
+"""
+# Only where something is in a state: the manual's pictures show none.
+_STYLE_OF_CURRENT: Final = """svg.states .current .box{stroke-width:3.5}
+svg.states .current .lane{stroke-dasharray:none}
 """
 
 
@@ -95,7 +97,7 @@ def draw_states(
             f'<svg xmlns="http://www.w3.org/2000/svg" class="states" viewBox="0 0 {width} {height}" '
             f'width="{width}" role="img" aria-label="{escape(title)}">'
         ),
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>",
+        f"<title>{escape(title)}</title><style>{_STYLE}{_STYLE_OF_CURRENT if current else ''}</style>",
     ]
     parts += [
         _lane(state, lanes[state.name], top=top, bottom=height - 8, current=state.name == current)

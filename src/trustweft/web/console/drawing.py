@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Box", "Mark", "draw_forest", "draw_mark"]
 
-_WIDTH: Final = 230
+_WIDTH: Final = 256
 _GAP: Final = 58
 _LINE: Final = 52
 _MARKS: Final = 26
@@ -26,7 +26,7 @@ _SPACE: Final = 14
 _MARGIN: Final = 8
 _MOST_MARKS: Final = 7
 _LETTERS: Final = 25  # of the usual width, in a box
-_SMALL_LETTERS: Final = 33
+_SMALL_LETTERS: Final = 34
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -108,7 +108,8 @@ def _draw_box(placed: _Placed) -> str:
     box, x, y = placed.box, placed.x, placed.y
     name = shortened(box.title)
     said = f"{box.kind} {name}: {box.state}, counts as {box.effect}"
-    small = _cut(", ".join(dict.fromkeys((box.kind, box.state, box.effect))), _SMALL_LETTERS)
+    own = "" if box.state == box.effect else f" ({box.state})"
+    small = _cut(f"{box.kind}, {box.effect}{own}", _SMALL_LETTERS)
     parts = [
         f'<g class="forest-box effect-{box.effect}"><a href="{escape(box.href)}">',
         f"<title>{escape(said)}</title>",
