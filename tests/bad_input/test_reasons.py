@@ -683,6 +683,7 @@ ELSEWHERE: Final = {
     "redirect-uri.not-registrable": "likewise",
     "redirect-uri.private-scheme": "likewise",
     "redirect-uri.unencrypted": "likewise",
+    "console.": "the directory's console: tests/unit/web/console",
     "page.form-target": "no such address can be registered: tests/unit/web/test_registered_targets.py",
     "mtls.bad-": "likewise: tests/unit/protocol/test_mtls.py",
     "distinguished-name.": "likewise: tests/unit/protocol/test_distinguished_name.py",
@@ -697,7 +698,6 @@ ELSEWHERE: Final = {
     "security-event.": "what the directory pushes: tests/unit/net/test_event_receiver.py",
     "order.": "likewise, and tests/unit/protocol/test_offboarding.py",
     "receipt.": "what the directory is sent: tests/unit/protocol/test_offboarding.py",
-    "console.": "the directory's console: tests/unit/web/console",
     "jwks.malformed": "a key set comes from an operator or an issuer: tests/unit/crypto",
 }
 PARTICIPANTS: Final = {"server", "resource", "protocol", "crypto", "net", "runtime", "store", "web"}

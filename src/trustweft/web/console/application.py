@@ -15,7 +15,7 @@ from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.errors import Reject, Shown, reason
 from trustweft.server.login.forgery import check_sent_from, check_token
 from trustweft.web.console.cookies import CEREMONY, SESSION, read_cookie
-from trustweft.web.console.parts import ConsoleParts, ConsoleSettings, Visit
+from trustweft.web.console.parts import ROOT, ConsoleParts, ConsoleSettings, Visit
 from trustweft.web.console.rights import NOT_FOUND, check_right
 from trustweft.web.console.routes import find_routes
 from trustweft.web.console.sign_in import SIGN_IN, account_is_good
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from trustweft.directory.keeper import Keeper
     from trustweft.directory.people import ConsoleStore
     from trustweft.directory.terms import Terms
-    from trustweft.net.asgi import Application
+    from trustweft.net.asgi import Application, Message, Receive, Send
     from trustweft.protocol.http import HttpRequest
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
     from trustweft.web.console.routes import Found
 
-__all__ = ["BODY_LIMIT", "create_console"]
+__all__ = ["BODY_LIMIT", "create_console", "with_console"]
 
 # Octets of a form: a passkey's answer is the largest, and `passkeys` takes 32 KiB of it, three times as long encoded.
 BODY_LIMIT: Final = 131_072
@@ -90,6 +90,20 @@ def create_console(
             entropy=entropy,
         )
     )
+
+
+def with_console(directory: Application, console: Application) -> Application:
+    """Return an application that hands the console what is its own, and the rest to the directory at the same origin.
+
+    Whatever stands in front of a proxy has to stand in front of this too: attempts are counted by the address.
+    """
+
+    async def run(scope: Message, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "") if scope["type"] == "http" else ""
+        own = path == ROOT or path.startswith((f"{ROOT}/", "/static/"))
+        await (console if own else directory)(scope, receive, send)
+
+    return run
 
 
 def _endpoint_of(path: str) -> str:

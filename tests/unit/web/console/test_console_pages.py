@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from trustweft.directory.events import Moved, encode_event
 from trustweft.directory.objects import Certificate, Key, Organisation, Software
 from trustweft.evidence.entries import Entry
 from trustweft.evidence.files import LogWriter
+from trustweft.web.console.application import with_console
 from trustweft.web.console.routes import ROUTES
 from trustweft.web.wording import instant
 
@@ -365,3 +366,35 @@ async def test_a_long_log_is_read_page_by_page(tmp_path: Path) -> None:
             if evidence is not None:
                 assert len(seen) == total // (1 if name == "olga" else 2)
         await site.accounts.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ("/console", b"console"),
+        ("/console/sign-in", b"console"),
+        ("/static/trustweft.css", b"console"),
+        ("/consoles", b"directory"),
+        ("/", b"directory"),
+        ("/status", b"directory"),
+        ("/.well-known/openid-federation", b"directory"),
+    ],
+)
+async def test_the_console_stands_beside_the_directory(path: str, answered: bytes) -> None:
+    """At one origin: each gets what is its own."""
+
+    def answering(name: bytes) -> Any:
+        async def run(_scope: Any, _receive: Any, send: Any) -> None:
+            await send(name)
+
+        return run
+
+    heard: list[bytes] = []
+
+    async def hear(message: Any) -> None:
+        heard.append(message)
+
+    both = with_console(answering(b"directory"), answering(b"console"))
+    await both({"type": "http", "path": path}, None, hear)  # type: ignore[arg-type]  # nobody reads
+    await both({"type": "lifespan"}, None, hear)  # type: ignore[arg-type]  # as above
+    assert heard == [answered, b"directory"]

@@ -8,6 +8,7 @@ import pytest
 
 from support.console import FORM, Visitor
 from trustweft.web.console.application import BODY_LIMIT
+from trustweft.web.wording import instant
 
 if TYPE_CHECKING:
     from support.console import Site
@@ -169,6 +170,14 @@ async def test_a_malformed_question_is_refused(site: Site, olga: Visitor, query:
         assert 400 <= answer.status < 500, answer.status
         assert answer.reason
     assert site.hearing.failures == []
+
+
+async def test_nobody_looks_ahead(site: Site, olga: Visitor) -> None:
+    """A minute from now is the future; this very second is not."""
+    ahead = instant(site.clock.now() + 60)
+    answer = await olga.get(f"/console?at={ahead}")
+    assert (answer.status, answer.reason) == (400, "console.future-time")
+    assert (await olga.get(f"/console?at={instant(site.clock.now())}")).status == 200
 
 
 @pytest.mark.parametrize("query", ["month=2027", "month=2027-13", "month=0000-01", "month=x", "month=2027-1"])
