@@ -683,6 +683,7 @@ ELSEWHERE: Final = {
     "redirect-uri.not-registrable": "likewise",
     "redirect-uri.private-scheme": "likewise",
     "redirect-uri.unencrypted": "likewise",
+    "console.": "the directory's console: tests/unit/web/console",
     "page.form-target": "no such address can be registered: tests/unit/web/test_registered_targets.py",
     "mtls.bad-": "likewise: tests/unit/protocol/test_mtls.py",
     "distinguished-name.": "likewise: tests/unit/protocol/test_distinguished_name.py",

@@ -152,10 +152,15 @@ class Town:
 def make_town(terms: Terms = TERMS) -> Town:
     """Return the ecosystem with everything in it active."""
     town = Town(terms)
+    settle(town)
+    return town
+
+
+def settle(town: Town) -> None:
+    """Enter the bank and the application, and bring everything to life."""
     for subject, facts, actions in TOWN:
         town.enter(subject, facts, *actions)
     town.move("brand:harbour-bank", "list")
     town.move("software:moneyview", "go-live")
     for subject, facts, actions in AFTER:
         town.enter(subject, facts, *actions)
-    return town

@@ -29,6 +29,7 @@ _COMMANDS = {
     "onboard": ("onboard", "Bring organisations, authorization servers and software in, step by step."),
     "offboard": ("offboard", "Take somebody out, and prove that everybody refuses them."),
     "evidence": ("evidence", "List, show, export and verify the evidence log."),
+    "console": ("console", "Invite, list and remove the people of the directory's console."),
     "config": ("configuration", "Explain where each setting comes from."),
 }
 

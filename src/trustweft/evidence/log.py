@@ -81,10 +81,11 @@ class EvidenceLog:
         type: str | None = None,  # noqa: A002  # the entry's own word
         subject: str | None = None,
         since: float | None = None,
+        before: int | None = None,
         limit: int | None = None,
     ) -> list[Logged]:
         """Return the newest ``limit`` durable entries that fit, oldest first."""
-        return self._reader.list(type=type, subject=subject, since=since, limit=limit)
+        return self._reader.list(type=type, subject=subject, since=since, before=before, limit=limit)
 
     def prove(self, index: int) -> Proof:
         """Return the entry and its proof against the newest checkpoint.

@@ -89,15 +89,24 @@ class LogReader:
         type: str | None = None,  # noqa: A002  # the entry's own word
         subject: str | None = None,
         since: float | None = None,
+        before: int | None = None,
         limit: int | None = None,
     ) -> list[Logged]:
-        """Return the newest ``limit`` entries that fit, oldest first; ``since`` in seconds since the epoch."""
+        """Return the newest ``limit`` entries that fit, oldest first.
+
+        Args:
+            type: only of this type.
+            subject: only about this one.
+            since: only from this time on, in seconds since the epoch.
+            before: only those that stand before this place.
+            limit: at most so many.
+        """
         query = (
             "SELECT number, content FROM entry WHERE (?1 IS NULL OR type = ?1) AND (?2 IS NULL OR subject = ?2)"
-            " AND (?3 IS NULL OR at >= ?3) ORDER BY number DESC LIMIT ?4"
+            " AND (?3 IS NULL OR at >= ?3) AND (?4 IS NULL OR number < ?4) ORDER BY number DESC LIMIT ?5"
         )
         rows = self._connection.execute(
-            query, (type, subject, since, -1 if limit is None else limit)
+            query, (type, subject, since, before, -1 if limit is None else limit)
         ).fetchall()
         return [Logged(number, _read(number, content)) for number, content in reversed(rows)]
 

@@ -46,6 +46,10 @@ svg.states .ended .box{fill:#43201c;stroke:#ff8a7a}
 svg.states .line{stroke:#7fb2e5}
 svg.states .tip,svg.states .from{fill:#7fb2e5}}
 """
+# Only where something is in a state: the manual's pictures show none.
+_STYLE_OF_CURRENT: Final = """svg.states .current .box{stroke-width:3.5}
+svg.states .current .lane{stroke-dasharray:none}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,16 @@ class Step:
     marked: bool = False
 
 
-def draw_states(title: str, states: Sequence[State], steps: Sequence[Step]) -> str:
+def draw_states(
+    title: str, states: Sequence[State], steps: Sequence[Step], *, current: str | None = None
+) -> str:
     """Return an SVG element with the states from left to right and the steps from top to bottom.
+
+    Args:
+        title: what it is a picture of.
+        states: the lanes.
+        steps: the rows.
+        current: the state that something is in, which stands out.
 
     Raises:
         ValueError: a step names a state that is not there.
@@ -85,19 +97,23 @@ def draw_states(title: str, states: Sequence[State], steps: Sequence[Step]) -> s
             f'<svg xmlns="http://www.w3.org/2000/svg" class="states" viewBox="0 0 {width} {height}" '
             f'width="{width}" role="img" aria-label="{escape(title)}">'
         ),
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>",
+        f"<title>{escape(title)}</title><style>{_STYLE}{_STYLE_OF_CURRENT if current else ''}</style>",
     ]
-    parts += [_lane(state, lanes[state.name], top=top, bottom=height - 8) for state in states]
+    parts += [
+        _lane(state, lanes[state.name], top=top, bottom=height - 8, current=state.name == current)
+        for state in states
+    ]
     parts += [_row(step, lanes, top + _ROW * (index + 1) - 4) for index, step in enumerate(steps)]
     return "\n".join([*parts, "</svg>"])
 
 
-def _lane(state: State, x: int, *, top: int, bottom: int) -> str:
+def _lane(state: State, x: int, *, top: int, bottom: int, current: bool) -> str:
+    now, said = (" current", "now, ") if current else ("", "")
     return (
-        f'<g class="{state.kind}"><line class="lane" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>'
+        f'<g class="{state.kind}{now}"><line class="lane" x1="{x}" y1="{top}" x2="{x}" y2="{bottom}"/>'
         f'<rect class="box" x="{x - _BOX // 2}" y="8" width="{_BOX}" height="{_HEAD}" rx="7"/>'
         f'<text class="name" text-anchor="middle" x="{x}" y="27">{escape(state.name)}</text>'
-        f'<text class="kind" text-anchor="middle" x="{x}" y="42">{state.kind}</text></g>'
+        f'<text class="kind" text-anchor="middle" x="{x}" y="42">{said}{state.kind}</text></g>'
     )
 
 

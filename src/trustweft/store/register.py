@@ -6,47 +6,38 @@ The file holds one table that is only ever appended to. Everything else that the
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Final, Self
 
 from trustweft.directory.events import decode_event, encode_event
 from trustweft.directory.storage import Append
-from trustweft.store.errors import StoreFileError
-from trustweft.store.files import (
-    check_owner_only,
-    connect_patiently,
-    create_owner_only,
-    make_directory,
-    one_process_at_a_time,
-)
-from trustweft.store.sqlite.connection import connect_reader, connect_writer
-from trustweft.store.sqlite.reader import Reader
-from trustweft.store.sqlite.writer import Writer, all_or_nothing
+from trustweft.store.single_file import FileKind, open_file
+from trustweft.store.sqlite.writer import all_or_nothing
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
     from trustweft.directory.events import Event
+    from trustweft.store.sqlite.reader import Reader
+    from trustweft.store.sqlite.writer import Writer
 
 __all__ = ["MemoryRegisterStore", "SqliteRegisterStore"]
 
 # Seconds, as in the server's store.
 _BUSY_TIMEOUT: Final = 5.0
-_READER_TIMEOUT: Final = 1.0
 
-_VERSION: Final = 1
-# "TWdr": what tells this file from other databases.
-_APPLICATION: Final = 0x54576472
-_SCHEMA: Final = (
-    "CREATE TABLE events (sequence INTEGER PRIMARY KEY, event BLOB NOT NULL) STRICT",
-    # Nobody takes an event back, by mistake or with a statement of their own.
-    "CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'append only'); END",
-    "CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'append only'); END",
-    f"PRAGMA application_id = {_APPLICATION}",
-    f"PRAGMA user_version = {_VERSION}",
+_KIND: Final = FileKind(
+    title="the store of a directory",
+    application=0x54576472,  # "TWdr"
+    version=1,
+    schema=(
+        "CREATE TABLE events (sequence INTEGER PRIMARY KEY, event BLOB NOT NULL) STRICT",
+        # Nobody takes an event back, by mistake or with a statement of their own.
+        "CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'append only'); END",
+        "CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'append only'); END",
+    ),
 )
 
 
@@ -89,16 +80,7 @@ class SqliteRegisterStore:
         Raises:
             StoreFileError: the file cannot be used for this; the message says why.
         """
-        try:
-            _prepare(path)
-        except (sqlite3.Error, OSError) as cause:
-            raise StoreFileError(f"{path} cannot be used as the directory's store: {cause}") from cause
-        reader = Reader(connect_reader(path, busy_timeout=_READER_TIMEOUT))
-        try:
-            writer = Writer(connect_writer(path, busy_timeout=busy_timeout), busy_timeout=busy_timeout)
-        except BaseException:
-            reader.close()
-            raise
+        writer, reader = open_file(path, _KIND, busy_timeout=busy_timeout)
         return cls(writer=writer, reader=reader)
 
     def append(self, events: Sequence[Event], *, expected: int) -> asyncio.Future[Append]:
@@ -142,34 +124,3 @@ def _append(cursor: sqlite3.Cursor, rows: list[tuple[int, bytes]], expected: int
     with all_or_nothing(cursor):
         cursor.executemany("INSERT INTO events VALUES (?, ?)", rows)
     return Append.DONE
-
-
-def _prepare(path: Path) -> None:
-    """Make the file with its one table, or hold that it is ours.
-
-    Raises:
-        StoreFileError: it is open to others, is something else, or comes from a newer version.
-    """
-    make_directory(path)
-    with one_process_at_a_time(path):
-        create_owner_only(path)
-        check_owner_only(path)
-        with closing(connect_patiently(path)) as connection:
-            if _is_ready(connection, path):
-                return
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-
-
-def _is_ready(connection: sqlite3.Connection, path: Path) -> bool:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application != _APPLICATION and (application or version or tables):
-        raise StoreFileError(f"{path} is a database, but not the store of a directory")
-    if version > _VERSION:
-        raise StoreFileError(f"{path} was written by a newer version of Trustweft (schema {version})")
-    return bool(version)

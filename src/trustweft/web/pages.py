@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trustweft.web import views
     from trustweft.web.static_files import StaticFile
 
-__all__ = ["CONTENT_TYPE", "Pages"]
+__all__ = ["CONTENT_TYPE", "Pages", "make_environment"]
 
 CONTENT_TYPE: Final = "text/html; charset=utf-8"
 
@@ -42,7 +42,7 @@ class Pages:
     __slots__ = ("_templates",)
 
     def __init__(self, static: Mapping[str, StaticFile] | None = None) -> None:
-        environment = _environment(load_static() if static is None else static)
+        environment = make_environment(static)
         self._templates = {name: environment.get_template(f"{name}.html") for name in _TEMPLATES}
 
     def login(self, view: views.LoginView) -> bytes:
@@ -81,7 +81,9 @@ class Pages:
         return self._templates[name].render(view=view).encode("utf-8")
 
 
-def _environment(static: Mapping[str, StaticFile]) -> jinja2.Environment:
+def make_environment(static: Mapping[str, StaticFile] | None = None) -> jinja2.Environment:
+    """Return what compiles the templates of this package: everything is escaped, and a gap in a view is an error."""
+    files = load_static() if static is None else static
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("trustweft.web", "templates"),
         autoescape=True,
@@ -95,8 +97,10 @@ def _environment(static: Mapping[str, StaticFile]) -> jinja2.Environment:
         amount=wording.amount,
         day=wording.day,
         initial=wording.initial,
+        instant=wording.instant,
+        moment=wording.moment,
         shell_word=wording.shell_word,
         shortened=wording.shortened,
     )
-    environment.globals["static"] = {entry.name: entry.path for entry in static.values()}
+    environment.globals["static"] = {entry.name: entry.path for entry in files.values()}
     return environment

@@ -6,16 +6,27 @@ with which an application could make its name read like the bank's own sentence 
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from trustweft.web.views import Amount
 
-__all__ = ["amount", "cleaned", "day", "initial", "printable", "shell_word", "shortened"]
+__all__ = [
+    "LAST_INSTANT",
+    "amount",
+    "cleaned",
+    "day",
+    "initial",
+    "instant",
+    "moment",
+    "month",
+    "printable",
+    "shell_word",
+    "shortened",
+]
 
 _MONTHS = (
     "January",
@@ -39,6 +50,8 @@ _INVISIBLE = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_NAME = 80
+# Seconds since the epoch: the end of the year 9999, the last one that dates are written in.
+LAST_INSTANT = 253_402_300_799.0
 
 
 def printable(text: str) -> str:
@@ -65,6 +78,22 @@ def initial(name: str) -> str:
 def day(date: dt.date) -> str:
     """Write a day out, so that nobody takes the month for the day."""
     return f"{date.day} {_MONTHS[date.month - 1]} {date.year}"
+
+
+def month(date: dt.date) -> str:
+    """Write a month out."""
+    return f"{_MONTHS[date.month - 1]} {date.year}"
+
+
+def moment(seconds: float) -> str:
+    """Write a time out, which is seconds since the epoch, in UTC and to the minute."""
+    at = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return f"{day(at.date())}, {at:%H:%M} UTC"
+
+
+def instant(seconds: float) -> str:
+    """Return a time, which is seconds since the epoch, as machines read it (RFC 3339)."""
+    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def amount(money: Amount) -> str:

@@ -86,6 +86,7 @@ async def test_the_list_is_filtered(tmp_path: Path) -> None:
     assert [each.index for each in log.list(subject="software:s1")] == [1, 4]
     assert [each.index for each in log.list(since=1_800_000_003.0)] == [3, 4, 5]
     assert [each.index for each in log.list(limit=2)] == [4, 5]
+    assert [each.index for each in log.list(before=4, limit=2)] == [2, 3]
     await log.close()
 
 

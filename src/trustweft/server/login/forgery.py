@@ -13,7 +13,10 @@ from trustweft.protocol.oauth import INVALID_REQUEST
 from trustweft.runtime.errors import Shown, reason
 
 if TYPE_CHECKING:
+    from trustweft.protocol.http import HttpRequest
     from trustweft.server.exchange import Exchange
+
+__all__ = ["check_csrf_token", "check_same_origin", "check_sent_from", "check_token"]
 
 CROSS_SITE = reason(
     "csrf.cross-site",
@@ -39,22 +42,38 @@ TOKEN = reason(
 
 
 def check_same_origin(exchange: Exchange) -> None:
-    """The browser says that the form comes from our own origin, if it says anything (Fetch Metadata section 2.4).
+    """The browser says that the form comes from our own origin, if it says anything."""
+    check_sent_from(exchange.request, origin=exchange.deployment.config.origin)
+
+
+def check_sent_from(request: HttpRequest, *, origin: str) -> None:
+    """Hold that a form comes from ``origin``, as far as the browser says (Fetch Metadata section 2.4).
 
     Our pages send no referrer, and with it browsers send ``Origin: null`` for a form (Fetch section 3.2), so that
     value is believed together with ``Sec-Fetch-Site: same-origin``, and only then.
+
+    Raises:
+        Reject: ``csrf.cross-site``, ``csrf.foreign-origin``.
     """
-    sites = exchange.request.header_values("sec-fetch-site")
+    sites = request.header_values("sec-fetch-site")
     if any(site != "same-origin" for site in sites):
         raise CROSS_SITE.reject(", ".join(sites)[:80])
-    own = {exchange.deployment.config.origin} | ({"null"} if sites else set())
-    origins = exchange.request.header_values("origin")
-    if any(origin not in own for origin in origins):
+    own = {origin} | ({"null"} if sites else set())
+    origins = request.header_values("origin")
+    if any(sent not in own for sent in origins):
         raise FOREIGN_ORIGIN.reject(", ".join(origins)[:200])
 
 
 def check_csrf_token(exchange: Exchange) -> None:
     """The form carries the interaction's token, which no other page can read."""
-    presented = exchange.form.get("csrf") or ""
-    if not hmac.compare_digest(presented.encode(), exchange.interaction.csrf.encode()):
+    check_token(exchange.form.get("csrf"), expected=exchange.interaction.csrf)
+
+
+def check_token(presented: str | None, *, expected: str) -> None:
+    """Hold that a form carries the token of the browser that it was shown to.
+
+    Raises:
+        Reject: ``csrf.token``.
+    """
+    if not hmac.compare_digest((presented or "").encode(), expected.encode()):
         raise TOKEN.reject()

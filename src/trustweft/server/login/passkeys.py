@@ -7,7 +7,7 @@ ignore the port there, so it is the origin, compared exactly, that keeps the nei
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from trustweft.server.config import ServerConfig
-    from trustweft.server.records import Passkey, User
 
 __all__ = [
+    "Holder",
+    "Known",
     "NewPasskey",
     "PasskeyUse",
     "RelyingParty",
@@ -99,10 +100,43 @@ NOT_VERIFIED = reason(
 CLONED = reason(
     "passkey.cloned",
     error=ACCESS_DENIED,
-    public="The passkey was used twice at once, or there is a copy of it. Log in with your password.",
+    public="The passkey was used twice at once, or there is a copy of it. Use another one.",
     status=303,
     shown=Shown.PAGE,
 )
+
+
+class Holder(Protocol):
+    """Whose passkey it becomes."""
+
+    @property
+    def subject(self) -> str:
+        """What the person's passkeys are filed under."""
+        ...
+
+    @property
+    def username(self) -> str:
+        """What the authenticator shows."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The name for people."""
+        ...
+
+
+class Known(Protocol):
+    """A passkey that was registered."""
+
+    @property
+    def credential_id(self) -> bytes:
+        """Which passkey it is."""
+        ...
+
+    @property
+    def public_key(self) -> bytes:
+        """Its key, as COSE writes it."""
+        ...
 
 
 class RelyingParty(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +184,7 @@ def request_options(party: RelyingParty, *, challenge: str) -> bytes:
 
 
 def creation_options(
-    party: RelyingParty, user: User, *, existing: Iterable[Passkey], challenge: str
+    party: RelyingParty, user: Holder, *, existing: Iterable[Known], challenge: str
 ) -> bytes:
     """Return the options of a registration (WebAuthn section 5.4) in JSON."""
     options = webauthn.generate_registration_options(
@@ -202,7 +236,7 @@ def user_handle_of(credential: Mapping[str, object]) -> str:
 
 
 def verify_assertion(
-    credential: dict[str, object], passkey: Passkey, *, party: RelyingParty, challenge: str | None
+    credential: dict[str, object], passkey: Known, *, party: RelyingParty, challenge: str | None
 ) -> PasskeyUse:
     """Verify a login (WebAuthn section 7.2).
 
