@@ -221,6 +221,9 @@ class FederationSettings(_Settings, frozen=True):
         trust: PEM of the authorities that the members' certificates hang off; the system's unless it is named.
         allowed_hosts: hosts whose addresses need not be public: for an ecosystem inside one network.
         statement_lifetime: seconds that the server's own statement is good for.
+        requests_without_push: whether clients that are registered automatically may bring signed requests to the
+            authorization endpoint without having pushed them (OpenID Federation 1.0 section 12.1.1.1). FAPI 2.0 has
+            every request pushed, so it is off unless a federation has members that know no other way.
     """
 
     trust_anchors: tuple[TrustAnchorSettings, ...]
@@ -229,6 +232,7 @@ class FederationSettings(_Settings, frozen=True):
     trust: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     statement_lifetime: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = STATEMENT_LIFETIME
+    requests_without_push: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a federation without anybody to believe or to belong to.

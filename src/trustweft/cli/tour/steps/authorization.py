@@ -74,7 +74,7 @@ def _expect_strict_requests(tour: Tour, step: Step, draft: Draft) -> None:
     challenge = ("FAPI2-SP-5.3.2.2-5",)
     attempts = (
         ("A request that points at another one", ("request_uri", "urn:x"), "par.nested-request-uri", ()),
-        ("A request object", ("request", "e30.e30."), "authorization-request.request-object", ()),
+        ("A request object without a signature", ("request", "e30.e30."), "request-object.algorithm", ()),
         (
             "A parameter that would widen it",
             ("claims", "{}"),
