@@ -76,10 +76,7 @@ CLIENT_MODULES: Final = tuple(
     )
 )
 
-_REQUEST_OBJECTS: Final = (
-    "the server has no request objects yet: one that is sent is refused, for that reason alone"
-)
-OPEN: Final = dict.fromkeys(SERVER_MODULES[:2] + SERVER_MODULES[3:20], _REQUEST_OBJECTS) | dict.fromkeys(
+OPEN: Final = dict.fromkeys(
     ENTITY_MODULES[1:], "they ask the endpoints of a Trust Anchor, which the directory will serve"
 )
 TESTED: Final[dict[str, str]] = {}
