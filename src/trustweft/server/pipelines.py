@@ -232,6 +232,7 @@ PIPELINES: Final[Pipelines] = {
     # At the browser, where a federation's clients may do without pushing; otherwise nobody gets here.
     "authorization:request": (
         read_request_by_value,
+        refuse_duplicates,
         read_request_object,
         register_federated_client,
         find_client,

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from conformance.federation.modules import SERVER_MODULES, TESTED
 from support.authority import ISSUER
 from support.drafts import Draft, message_of
-from support.federated import ANCHOR, CLIENT, Site
+from support.federated import ANCHOR, CLIENT, Site, permit_requests_without_push
 from support.federation import new_signer
 from support.requests import code_request
 from support.signed_requests import REQUEST, browser_request, signed_push
@@ -26,7 +26,6 @@ from trustweft.protocol.metadata import create_server_metadata
 from trustweft.protocol.oauth import Form
 from trustweft.runtime.encoding import digest_of
 from trustweft.server import documents
-from trustweft.server.application import AuthorizationServer
 from trustweft.server.checks import federation as federation_checks
 from trustweft.server.checks import request_object as request_object_checks
 from trustweft.server.pipeline import without
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     Flaw = Callable[[pytest.MonkeyPatch, Site], None]
 
-__all__ = ["EXAMINATIONS", "Examination", "permit_requests_without_push"]
+__all__ = ["EXAMINATIONS", "Examination"]
 
 BY_VALUE: Final = "authorization:request"
 
@@ -63,15 +62,6 @@ class Examination:
 
     def __str__(self) -> str:
         return self.name
-
-
-def permit_requests_without_push(site: Site, *, permitted: bool = True) -> None:
-    """Let clients of the federation bring signed requests to the authorization endpoint."""
-    authority = site.authority
-    assert authority.deployment.federation is not None
-    federation = replace(authority.deployment.federation, requests_without_push=permitted)
-    authority.deployment = replace(authority.deployment, federation=federation)
-    authority.server = AuthorizationServer(authority.deployment, pipelines=authority.server.pipelines)
 
 
 # The whole way.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.federation.server import EXAMINATIONS, permit_requests_without_push
-from support.federated import make_site
+from conformance.federation.server import EXAMINATIONS
+from support.federated import make_site, permit_requests_without_push
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

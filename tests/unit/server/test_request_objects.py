@@ -13,14 +13,13 @@ from support.authority import ISSUER, make_authority
 from support.client_hosts import jwk_of
 from support.details import PAYMENT, detail
 from support.drafts import Draft
-from support.federated import ANCHOR, CLIENT, Site, make_site
+from support.federated import ANCHOR, CLIENT, Site, make_site, permit_requests_without_push
 from support.participants import join
 from support.requests import document_request, pushed_request
 from support.signed_requests import REQUEST, browser_request, request_object, signed_push
 from trustweft.crypto.keys import LocalSigner, generate_private_key, thumbprint
 from trustweft.profile import load_profile
 from trustweft.runtime.encoding import digest_of
-from trustweft.server.application import AuthorizationServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,22 +46,11 @@ async def authority(tmp_path: Path) -> AsyncIterator[Authority]:
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """A server in a federation that lets its clients do without pushing, and a client that it has never heard of."""
-    made = without_push(await make_site(tmp_path))
+    made = await make_site(tmp_path)
+    permit_requests_without_push(made)
     yield made
     assert made.authority.hearing.failures == []
     made.authority.close()
-
-
-def without_push(site: Site) -> Site:
-    """Let clients of the federation bring signed requests to the authorization endpoint."""
-    deployment = site.authority.deployment
-    assert deployment.federation is not None
-    federation = replace(deployment.federation, requests_without_push=True)
-    site.authority.deployment = replace(deployment, federation=federation)
-    site.authority.server = AuthorizationServer(
-        site.authority.deployment, pipelines=site.authority.server.pipelines
-    )
-    return site
 
 
 def signed_by(signer: LocalSigner, draft: Draft) -> Draft:
@@ -218,13 +206,24 @@ async def test_a_client_that_must_sign_sends_nothing_else(authority: Authority) 
 
 
 async def test_a_profile_can_have_every_request_signed(authority: Authority) -> None:
-    """Then plain ones are refused, objects say since when they are good, and the metadata say so."""
+    """Then plain ones are refused, and the metadata say so."""
     await adopt_signing(authority)
     assert (await authority.send(pushed_request(authority))).reason == "request-object.required"
-    assert (await authority.send(signed_push(authority, nbf=...))).reason == "request-object.bad-time"
     assert (await authority.send(signed_push(authority))).status == 201
     document = (await authority.send(document_request("/.well-known/openid-configuration"))).json
     assert document["require_signed_request_object"] is True
+
+
+async def test_a_request_object_says_since_when_it_is_good(site: Site) -> None:
+    """Only what a chain registers need not, unless the profile has every request signed."""
+    authority = site.authority
+    assert (await authority.send(signed_push(authority, nbf=...))).reason == "request-object.bad-time"
+    for draft in (signed_push, browser_request):
+        assert (await authority.send(draft(authority, site.party, nbf=...))).status in {201, 303}
+    await adopt_signing(authority)
+    for draft in (signed_push, browser_request):
+        answer = await authority.send(draft(authority, site.party, nbf=...))
+        assert answer.reason == "request-object.bad-time"
 
 
 async def test_the_registered_algorithm_is_the_only_one(authority: Authority) -> None:

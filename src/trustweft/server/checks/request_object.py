@@ -133,7 +133,8 @@ def verify_request_object(exchange: Exchange) -> None:
             client_id=exchange.client_id,
             issuer=exchange.deployment.config.issuer,
             algorithm=metadata.request_object_signing_alg,
-            require_not_before=demanded,
+            # Message Signing has it so; what else a federation's clients know says nothing of nbf.
+            require_not_before=demanded or not exchange.client.automatic,
             # Where nothing else proves who the client is, nothing else keeps its request from being sent again.
             require_identifier=exchange.endpoint == BY_VALUE,
         ),

@@ -17,6 +17,7 @@ from trustweft.cli.tour.attempts import (
 from trustweft.cli.tour.wire import Draft
 from trustweft.crypto.keys import thumbprint
 from trustweft.protocol.issuer import check_response_issuer
+from trustweft.protocol.jar import create_request_object
 from trustweft.protocol.par import CREATED, create_authorization_url
 from trustweft.server.login.rate_limit import PER_USERNAME
 
@@ -110,6 +111,20 @@ def _expect_strict_requests(tour: Tour, step: Step, draft: Draft) -> None:
     )
     for name, parameter, reason, clauses in attempts:
         step.expect_refused(name, draft.with_parameters(parameter), reason, clauses=clauses)
+    forged = create_request_object(
+        tour.client.other_signer,
+        client_id=tour.client.client_id,
+        issuer=tour.issuer,
+        parameters=dict(tour.authorization_request(tour.flow)),
+        now=tour.clock.now(),
+        lifetime=60,
+        jti=tour.entropy.token(),
+    )
+    step.expect_refused(
+        "A request object of a key that is not the client's",
+        draft.with_parameters(("request", forged)),
+        "request-object.no-key",
+    )
     step.expect_refused(
         "No code challenge",
         draft.without_parameters("code_challenge"),
