@@ -145,5 +145,17 @@ SIGNED_REQUEST_CHECKS: Final[dict[tuple[str, str], tuple[SignedRequestStory, str
         _for_a_type_of_others,
         "authorization-details.not-registered",
     ),
+    (BY_VALUE, "refuse_unsupported_parameters"): (
+        _saying(resource="https://bank.example"),
+        "authorization-request.unsupported-parameter",
+    ),
+    (BY_VALUE, "check_response_mode"): (
+        _saying(response_mode="fragment"),
+        "authorization-request.response-mode",
+    ),
+    (BY_VALUE, "check_state_and_nonce_length"): (
+        _saying(state="s" * 8_000),
+        "authorization-request.too-long",
+    ),
     (BY_VALUE, "check_detail_types"): (_for_what_fits_no_type, "authorization-details.schema"),
 }

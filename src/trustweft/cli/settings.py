@@ -330,6 +330,8 @@ class MoneyViewSettings(_Settings, frozen=True):
 
     Attributes:
         assertion_keys: the directory of the keys that its assertions are signed with, published at ``/jwks``.
+        sign_requests: whether it signs its authorization requests (RFC 9101) with those keys too; it always does where
+            the profile demands it.
     """
 
     issuer: str
@@ -341,6 +343,7 @@ class MoneyViewSettings(_Settings, frozen=True):
     assertion_keys: str
     proof_key_file: str
     trust: str
+    sign_requests: bool = False
 
 
 class ClientSettings(_Settings, frozen=True):

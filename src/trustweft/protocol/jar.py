@@ -413,7 +413,7 @@ def _identifier(claims: Mapping[str, object], *, required: bool) -> str | None:
     return value
 
 
-@enforces("RFC9101-5-p6.2", "RFC9101-6.3-p1.1")
+@enforces("RFC9101-6.3-p1.1")
 def _parameters(claims: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     for name in _NESTED:  # (15)
         if name in claims:

@@ -123,7 +123,7 @@ def _expect_strict_requests(tour: Tour, step: Step, draft: Draft) -> None:
     step.expect_refused(
         "A request object of a key that is not the client's",
         draft.with_parameters(("request", forged)),
-        "request-object.no-key",
+        "request-object.bad-signature",
     )
     step.expect_refused(
         "No code challenge",
