@@ -17,6 +17,7 @@ from support.federated import ANCHOR, CLIENT, Site, make_site, permit_requests_w
 from support.participants import join
 from support.requests import document_request, pushed_request
 from support.signed_requests import REQUEST, browser_request, request_object, signed_push
+from trustweft.crypto import jws
 from trustweft.crypto.keys import LocalSigner, generate_private_key, thumbprint
 from trustweft.profile import load_profile
 from trustweft.runtime.encoding import digest_of
@@ -360,9 +361,19 @@ async def test_a_request_at_the_browser_is_good_once(site: Site) -> None:
 
 
 async def test_the_metadata_say_that_not_all_is_pushed(site: Site) -> None:
-    """And how the clients of the federation prove who they are."""
+    """And, in the federation, how its clients prove who they are (OpenID Federation 1.0 section 5.1.3)."""
     document = (await site.authority.send(document_request("/.well-known/openid-configuration"))).json
     assert document["require_pushed_authorization_requests"] is False
+    text = (await site.authority.send(document_request("/.well-known/openid-federation"))).body.decode()
+    said: Any = jws.parse(text).unverified_claims()["metadata"]
+    assert said["openid_provider"]["request_authentication_methods_supported"] == {
+        "authorization_endpoint": ["request_object"],
+        "pushed_authorization_request_endpoint": document["token_endpoint_auth_methods_supported"],
+    }
+    assert (
+        said["openid_provider"]["request_authentication_signing_alg_values_supported"]
+        == document["request_object_signing_alg_values_supported"]
+    )
 
 
 # The chain in the header.
