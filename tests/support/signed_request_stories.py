@@ -122,6 +122,7 @@ SIGNED_REQUEST_STORIES: Final[dict[str, SignedRequestStory]] = {
     "request-object.replayed": _twice,
     "request-object.not-federated": _of_a_client_that_pushes,
     "request-object.encrypted": _encrypted,
+    "request-object.too-large": _saying(state="s" * 38_000),
     "request-object.lifetime": _saying(exp=3_601),
     "request-object.too-old": _saying(nbf=-3_601),
     "request-object.from-future": _saying(nbf=31),

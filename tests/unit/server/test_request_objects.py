@@ -13,7 +13,7 @@ from support.authority import ISSUER, make_authority
 from support.client_hosts import jwk_of
 from support.details import PAYMENT, detail
 from support.drafts import Draft
-from support.federated import ANCHOR, CLIENT, Site, make_site, permit_requests_without_push
+from support.federated import ANCHOR, CLIENT, Site, client_metadata, make_site, permit_requests_without_push
 from support.participants import join
 from support.requests import document_request, pushed_request
 from support.signed_requests import REQUEST, browser_request, request_object, signed_push
@@ -358,6 +358,15 @@ async def test_a_request_at_the_browser_is_good_once(site: Site) -> None:
     sent = browser_request(site.authority, site.party).finish()
     assert (await site.authority.send(sent)).status == 303
     assert (await site.authority.send(sent)).reason == "request-object.replayed"
+
+
+async def test_a_request_at_the_browser_binds_to_one_thing(site: Site) -> None:
+    """A client whose tokens are bound to its certificate names no proof key, pushed or not."""
+    bound = {"tls_client_certificate_bound_access_tokens": True}
+    site.say(metadata={"openid_relying_party": {**client_metadata(site.party), **bound}})
+    draft = browser_request(site.authority, site.party, dpop_jkt=site.party.jkt)
+    assert (await site.authority.send(draft)).reason == "dpop.certificate-bound"
+    assert (await site.authority.send(browser_request(site.authority, site.party))).status == 303
 
 
 async def test_the_metadata_say_that_not_all_is_pushed(site: Site) -> None:
