@@ -385,9 +385,9 @@ def _use_aliases(document: Mapping[str, object]) -> bool:
 
 def _require_signed(document: Mapping[str, object]) -> bool:
     value = document.get("require_signed_request_object", False)
-    if not isinstance(value, bool):
-        raise REQUEST_OBJECTS.reject(f"{value!r:.40}")
-    return value
+    if value is True or value is False:
+        return value
+    raise REQUEST_OBJECTS.reject(f"{value!r:.40}")
 
 
 def _resource_server_for(document: Mapping[str, object]) -> tuple[str, ...]:
