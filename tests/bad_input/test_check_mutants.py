@@ -20,7 +20,7 @@ from support.bombarding import all_endpoints
 from support.bombardment import bombard
 from support.details import PAYMENT, RATES, changed, detail, sent
 from support.ecosystem_stories import CHECKED, EcosystemStory
-from support.federated import federation_endpoint
+from support.federated import federation_endpoints
 from support.registration_stories import REGISTRATION_STORIES
 from support.requests import (
     code_request,
@@ -30,6 +30,7 @@ from support.requests import (
     refresh_request,
     revocation_request,
 )
+from support.signed_request_stories import SIGNED_REQUEST_CHECKS
 from support.visits import authorization_request, begin_visit, enrol_passkey, push
 from trustweft.server.pipeline import without
 from trustweft.server.pipelines import PIPELINES
@@ -205,7 +206,7 @@ async def _registration_was_never_used(authority: Authority, endpoint: str) -> s
 
 
 async def _belongs_to_no_federation(authority: Authority, _endpoint: str) -> str | None:
-    draft, _ = await federation_endpoint(authority).prepare()
+    draft, _ = await federation_endpoints(authority)[0].prepare()
     authority.deployment = replace(authority.deployment, federation=None)
     authority.mutant(authority.server.pipelines)
     return (await authority.send(draft)).reason
@@ -258,8 +259,9 @@ async def test_without_a_check_somebody_gets_what_they_should_not(
 ) -> None:
     """A story that ended with the check's reason ends otherwise, or the bombardment finds what was let through."""
     mutant = without(PIPELINES, endpoint, check)
-    if check in STORIES:
-        tell, reason = STORIES[check]
+    if (endpoint, check) in SIGNED_REQUEST_CHECKS or check in STORIES:
+        story, reason = SIGNED_REQUEST_CHECKS.get((endpoint, check), (None, ""))
+        tell, reason = STORIES[check] if story is None else (_reason_of(story), reason)
         async with server(tmp_path / "whole") as whole, server(tmp_path / "mutant") as broken:
             assert await tell(whole, endpoint) == reason
             broken.mutant(mutant)

@@ -35,6 +35,7 @@ from support.requests import (
     refresh_request,
     revocation_request,
 )
+from support.signed_request_stories import SIGNED_REQUEST_STORIES, SignedRequestStory
 from support.visits import authorization_request, begin_visit, enrol_passkey, push
 from trustweft.resource.introspecting import UNAVAILABLE as NO_STATUS
 from trustweft.resource.issuer_keys import UNAVAILABLE as NO_KEYS
@@ -530,6 +531,16 @@ for _reason, _told in REGISTRATION_STORIES.items():
     @story(_reason)
     async def _registration(world: World, told: RegistrationStory = _told) -> Answer:
         return await told(world.authority, "registration")
+
+
+# Requests that are signed.
+
+
+for _signed, _fate in SIGNED_REQUEST_STORIES.items():
+
+    @story(_signed)
+    async def _signed_request(world: World, told: SignedRequestStory = _fate) -> Answer:
+        return await told(world.authority, "pushed_authorization_request")
 
 
 # An ecosystem with a directory.

@@ -38,8 +38,8 @@ _ALWAYS_ALIASES: Final = (
 _ONE_KEY: Final = (
     Change(
         "client/configuration.py",
-        '                raise ValueError("assertions and proofs are signed with keys of their own")',
-        "                pass",
+        "        if any(keys and keys.signer().public_key == proof_key for keys in (assertions, self.request_keys)):",
+        "        if False:",
     ),
 )
 _CODE_KEPT: Final = (
@@ -73,7 +73,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.3.1-7": (Change("client/configuration.py", "            or isinstance(self.authentication, ClientCertificate)\n            or isinstance(self.sender_constraint, CertificateBound)\n", ""),),
     "5.3.3.1-8": (Change("client/nonces.py", "return self._nonces.get(origin_of(url))", 'return self._nonces.get(origin_of(url), "made-up")'),),
     "5.3.3.1-9": (Change("client/discovery.py", "        if url is None:\n            raise NO_ENDPOINT.reject(name)", '        url = url or f"{self._configuration.issuer}/{name}"'),),
-    "5.3.3.1-10": (Change("client/configuration.py", "        check_issuer_identifier(self.issuer)\n        match", "        match"),),
+    "5.3.3.1-10": (Change("client/configuration.py", "        check_issuer_identifier(self.issuer)\n        if not", "        if not"),),
     "5.3.3.1-11": (Change("protocol/metadata.py", '    if not is_https(issuer) or document.get("issuer") != issuer:', "    if not is_https(issuer):"),),
     "5.3.3.1-12": (Change("demo/moneyview.py", "        if not expected or not hmac.compare_digest(", "        if expected and not hmac.compare_digest("), Change("demo/moneyview.py", '            raise FORGED.reject("session")', "            session = self._sessions.begin()")),
     "5.3.3.1-p2": (Change("client/server_time.py", "self._offsets.get(origin_of(url), 0.0)", "next(iter(self._offsets.values()), 0.0)"),),

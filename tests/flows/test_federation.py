@@ -36,6 +36,7 @@ from trustweft.protocol.federation_statement import (
     parse_entity_statement,
     verify_entity_configuration,
 )
+from trustweft.protocol.jar import create_request_object
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.observability import SilentObserver
@@ -143,6 +144,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             f'authority_hints = ["{anchor.entity}"]\n'
             f'trust = "{site.directory.authority}"\n'
             'allowed_hosts = ["localhost"]\n'
+            "requests_without_push = true\n"
         )
     configuration = ClientConfiguration(
         issuer=site.directory.ports.url(site.directory.ports.server),
@@ -183,6 +185,44 @@ def test_a_client_that_nobody_registered_begins_an_authorization(world: World) -
         page = http.get(started.url, follow_redirects=True)
     assert page.status_code == 200
     assert entity_configuration_url(world.configuration.client_id) in world.web.asked
+
+
+def test_a_browser_brings_the_signed_request_of_a_client_that_pushes_nothing(world: World) -> None:
+    """The operator allows it: registered by the chain in the request, whose host is not asked; the login page follows."""
+    authentication = world.configuration.authentication
+    assert isinstance(authentication, PrivateKeyJwt)
+    client_id = f"{world.configuration.client_id}-2"
+    client = Member(client_id, new_signer(), (world.anchor.entity,), lifetime=300, now=time.time())
+    said = create_client_statement(
+        replace(world.configuration, client_id=client_id),
+        replace_membership(world.anchor.entity),
+        signer=client.signer,
+        now=time.time(),
+    )
+    parameters = {
+        "response_type": "code",
+        "redirect_uri": world.configuration.people_return_to,
+        "scope": "openid accounts",
+        "code_challenge": "A" * 43,
+        "code_challenge_method": "S256",
+    }
+    request = create_request_object(
+        authentication.keys.signer(),
+        client_id=client_id,
+        issuer=world.issuer,
+        parameters=parameters,
+        now=time.time(),
+        lifetime=60,
+        jti="once",
+        trust_chain=(said, replace(world.anchor, now=time.time()).about(client)),
+    )
+    beside = {"client_id": client_id, "request": request}
+    with httpx2.Client(verify=world.site.trust) as http:
+        page = http.get(f"{world.issuer}/authorize", params=beside, follow_redirects=True)
+        again = http.post(f"{world.issuer}/authorize", data=beside)
+    assert (page.status_code, page.url.path.startswith("/interaction/")) == (200, True)
+    assert (again.status_code, again.headers["trustweft-reason"]) == (400, "request-object.replayed")
+    assert entity_configuration_url(client_id) not in world.web.asked
 
 
 def test_explicit_registration_and_its_end(world: World) -> None:

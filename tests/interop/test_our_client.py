@@ -164,6 +164,21 @@ def test_our_synchronous_client_completes_the_flow(
         complete(peers, client_of(registered.at(issuer), http), http, resource)
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "PS256"])
+def test_our_client_signs_its_requests(peers: Peers, algorithm: str) -> None:
+    """As our client writes request objects, a server of others reads them; one that demands them takes nothing else."""
+    registered = registered_with_key(peers, algorithm)
+    authentication = registered.configuration.authentication
+    assert isinstance(authentication, PrivateKeyJwt)
+    signing = replace(registered.configuration, request_keys=authentication.keys)
+    issuer = start_provider(peers, registered, dpop=NONCES, require_signed_requests=True)
+    resource = start_api(peers, issuer)
+    with httpx2.Client(verify=registered.tls) as http:
+        with pytest.raises(ServerRefusedError, match="invalid_request"):
+            client_of(registered.at(issuer), http).begin()
+        complete(peers, client_of(replace(signing, issuer=issuer), http), http, resource)
+
+
 def test_our_asynchronous_client_completes_the_flow(peers: Peers) -> None:
     """The same conversation over the asynchronous driver."""
     registered = registered_with_key(peers)

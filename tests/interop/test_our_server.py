@@ -131,6 +131,23 @@ def test_the_whole_flow_completes(  # each is another fixture
 
 
 @pytest.mark.parametrize("library", ["openid-client", "oauth4webapi"])
+def test_clients_of_others_sign_their_requests(
+    clients: Peers, ecosystem: Ecosystem, tmp_path: Path, library: str
+) -> None:
+    """As libraries of others write request objects, our server reads them; unsigned, the request is refused."""
+    client_id = f"{library}-signs"
+    known = registration(clients, tmp_path, method="private_key_jwt", constraint="DPoP")
+    signing = {"require_signed_request_object": True, "request_object_signing_alg": "ES256"}
+    register(ecosystem, client_id, "private_key_jwt", {**known.metadata, **signing})
+    steps = run(clients, ecosystem, client_id, library=library, signed_requests=True, **known.config)
+    assert [step for step in steps if not step["ok"]] == []
+    assert [step["step"] for step in steps] == WHOLE_FLOW
+    last = run(clients, ecosystem, client_id, library=library, **known.config)[-1]
+    assert (last["step"], last["ok"]) == ("pushed_authorization_request", False)
+    assert (last.get("error"), last.get("status")) == ("invalid_request", 400)
+
+
+@pytest.mark.parametrize("library", ["openid-client", "oauth4webapi"])
 @pytest.mark.parametrize("method", ["tls_client_auth", "self_signed_tls_client_auth"])
 def test_no_certificate_is_seen_at_the_other_addresses(
     clients: Peers, ecosystem: Ecosystem, tmp_path: Path, method: Method, library: str

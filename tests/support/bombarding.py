@@ -11,7 +11,7 @@ from support.bank_endpoints import bank_endpoints
 from support.bombardment import Outcome, bombard
 from support.ecosystem_endpoint import ecosystem_endpoint
 from support.endpoints import client_endpoints, document_endpoints
-from support.federated import federation_endpoint
+from support.federated import federation_endpoints
 from support.harbour import make_harbour
 from support.page_endpoints import page_endpoints
 from support.registration_endpoints import registration_endpoints
@@ -28,6 +28,7 @@ __all__ = ["ENDPOINTS", "SERVER", "all_endpoints", "outcome_of"]
 SERVER: Final = (
     "par",
     "par, with details",
+    "par, signed",
     "token authorization_code",
     "token refresh_token",
     "token client_credentials",
@@ -42,6 +43,7 @@ SERVER: Final = (
     "client_configuration PUT",
     "client_configuration DELETE",
     "federation_registration",
+    "authorization:request",
     "ecosystem_events",
     "/jwks",
     "/.well-known/oauth-authorization-server",
@@ -84,7 +86,7 @@ async def all_endpoints(authority: Authority) -> dict[str, Target]:
         *document_endpoints(authority),
         *registration_endpoints(authority),
         *await page_endpoints(authority),
-        federation_endpoint(authority),
+        *federation_endpoints(authority),
         ecosystem_endpoint(authority),
     )
     targets: dict[str, Target] = {endpoint.name: (endpoint, authority.send) for endpoint in own}

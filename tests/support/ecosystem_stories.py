@@ -6,9 +6,11 @@ The same stories show that every reason is seen, and that somebody misses each c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from support.federated import ANCHOR, client_metadata, join_federation, permit_requests_without_push
 from support.participants import join
 from support.requests import (
     code_request,
@@ -18,6 +20,7 @@ from support.requests import (
     refresh_request,
     revocation_request,
 )
+from support.signed_requests import browser_request
 from support.visits import authorization_request, begin_visit, push
 from trustweft.crypto.keys import thumbprint
 
@@ -43,7 +46,19 @@ async def _request(authority: Authority, endpoint: str) -> Draft:
             return revocation_request(authority, "a token")
         case "token" | "token:client_credentials":
             return credentials_request(authority)
+        case "authorization:request":
+            return await _registered_by_chain(authority)
     return await _page(authority, endpoint)
+
+
+async def _registered_by_chain(authority: Authority) -> Draft:
+    """Return a request of a client that its superior says to be MoneyView, signed with MoneyView's proof key."""
+    site = join_federation(authority)
+    permit_requests_without_push(site)
+    site.party = replace(site.party, signer=replace(authority.moneyview.holder, key_id="for-requests"))
+    site.say(metadata={"openid_relying_party": client_metadata(site.party)})
+    site.web.vouch(ANCHOR, site.client, metadata={"openid_relying_party": {"software_id": "moneyview"}})
+    return browser_request(authority, site.party)
 
 
 async def _page(authority: Authority, endpoint: str) -> Draft:

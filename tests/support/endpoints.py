@@ -23,6 +23,7 @@ from support.requests import (
     revocation_request,
     userinfo_request,
 )
+from support.signed_requests import signed_push
 from trustweft.runtime.encoding import digest_of
 
 if TYPE_CHECKING:
@@ -75,8 +76,14 @@ class _Clients:
         draft = pushed_request(self.authority, authorization_details=sent_details(PAYMENT, ACCOUNTS))
         return draft, None
 
+    async def push_signed(self) -> tuple[Draft, Any]:
+        return signed_push(self.authority, authorization_details=[PAYMENT]), None
+
     async def approve_push(self, sent: Sent, answer: Answer, _known: Any) -> None:
         party, pairs = self.judge.client(sent)
+        hold("request_uri" not in pairs, "a request that points at another one")
+        if "request" in pairs:
+            pairs = self.judge.request_object(pairs["request"], party)
         hold(answer.status == 201, "not created")
         hold(pairs.get("response_type") == "code", "another response_type")
         hold(pairs.get("response_mode", "query") == "query", "another response_mode")
@@ -208,6 +215,7 @@ def client_endpoints(authority: Authority) -> tuple[Endpoint, ...]:
     return (
         Endpoint("par", own.push, own.approve_push),
         Endpoint("par, with details", own.push_details, own.approve_push),
+        Endpoint("par, signed", own.push_signed, own.approve_push),
         Endpoint("token authorization_code", own.redeem, own.approve_tokens),
         Endpoint("token refresh_token", own.refresh, own.approve_tokens),
         Endpoint("token client_credentials", own.ask_for_itself, own.approve_tokens),

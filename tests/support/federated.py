@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from support.authority import CALLBACK, ISSUER, Authority, make_authority, make_party
 from support.drafts import TOKEN, Draft, message_of
 from support.endpoints import Endpoint
 from support.federation import Member, Web, new_signer, superior
-from support.judge import Judge
+from support.judge import Judge, read_pairs
+from support.signed_requests import browser_request
 from trustweft.crypto.keyring import KeyRing
 from trustweft.net.federation import ChainResolver
 from trustweft.protocol.federation_keys import federation_jwk
+from trustweft.runtime.encoding import digest_of
 from trustweft.server.application import AuthorizationServer
 from trustweft.server.config import PATHS
 from trustweft.server.federation import Federation
@@ -31,9 +34,10 @@ __all__ = [
     "CLIENT",
     "Site",
     "client_metadata",
-    "federation_endpoint",
+    "federation_endpoints",
     "join_federation",
     "make_site",
+    "permit_requests_without_push",
 ]
 
 ANCHOR: Final = superior("https://directory.example")
@@ -109,10 +113,24 @@ def join_federation(authority: Authority) -> Site:
     return Site(authority, web, client, party)
 
 
-def federation_endpoint(authority: Authority) -> Endpoint:
-    """Return the endpoint at which clients of a federation register, with a good request to it."""
-    site, judge = join_federation(authority), Judge(authority)
-    client = site.client
+def permit_requests_without_push(site: Site, *, permitted: bool = True) -> None:
+    """Let clients of the federation bring signed requests to the authorization endpoint."""
+    authority = site.authority
+    assert authority.deployment.federation is not None
+    federation = replace(authority.deployment.federation, requests_without_push=permitted)
+    authority.deployment = replace(authority.deployment, federation=federation)
+    authority.server = AuthorizationServer(authority.deployment, pipelines=authority.server.pipelines)
+
+
+def federation_endpoints(authority: Authority) -> tuple[Endpoint, Endpoint]:
+    """Return where clients of a federation register by a request, and where they begin without any."""
+    site = join_federation(authority)
+    permit_requests_without_push(site)
+    return _registration_endpoint(site), _request_endpoint(site)
+
+
+def _registration_endpoint(site: Site) -> Endpoint:
+    authority, client, judge = site.authority, site.client, Judge(site.authority)
     jwk = federation_jwk(client.signer)
 
     async def prepare() -> tuple[Draft, Any]:
@@ -133,3 +151,36 @@ def federation_endpoint(authority: Authority) -> Endpoint:
         assert claims["sub"] == claims["aud"] == client.entity
 
     return Endpoint("federation_registration", prepare, approve)
+
+
+def _request_endpoint(site: Site) -> Endpoint:
+    authority, party, judge = site.authority, site.party, Judge(site.authority)
+
+    async def prepare() -> tuple[Draft, Any]:
+        site.web.now = authority.clock.now()
+        return browser_request(authority, party, dpop_jkt=party.jkt), None
+
+    async def approve(sent: Sent, answer: Answer, _known: Any) -> None:
+        assert sent.method in {"GET", "POST"}, "another method"
+        outside = read_pairs(sent.query if sent.method == "GET" else sent.body)
+        assert outside.get("client_id") == CLIENT, "another client"
+        assert "request_uri" not in outside
+        inside = judge.request_object(outside["request"], party, dated=False, named=True)
+        assert inside.get("response_type") == "code", "another response_type"
+        assert inside.get("response_mode", "query") == "query", "another response_mode"
+        assert inside.get("code_challenge_method") == "S256", "another way to challenge"
+        assert not {"resource", "claims"} & set(inside), "a parameter that cannot be ignored"
+        location = urlsplit(answer.header("location"))
+        assert answer.header("location").startswith(f"{ISSUER}{PATHS['authorization']}?"), "sent elsewhere"
+        (request_uri,) = parse_qs(location.query)["request_uri"]
+        record = await authority.store.find_pushed_request(digest_of(request_uri.rpartition(":")[2]))
+        assert record is not None
+        assert record.client_id == CLIENT
+        assert record.redirect_uri in party.redirect_uris, "an unregistered redirect_uri"
+        asked = inside.get("scope", "").split(" ")
+        assert set(record.scope) == set(asked) <= set(party.scope), "another scope"
+        for name in ("redirect_uri", "code_challenge", "state", "nonce", "dpop_jkt"):
+            assert getattr(record, name) == inside.get(name), f"another {name}"
+        assert len(inside.get("state", "")) <= authority.deployment.profile.limits.state_max_length
+
+    return Endpoint("authorization:request", prepare, approve)

@@ -189,6 +189,45 @@ class Judge:
         self.first("assertion", party.client_id, claims.get("jti"))
         return party, pairs
 
+    def request_object(
+        self, token: str, party: Party, *, dated: bool = True, named: bool = False
+    ) -> dict[str, str]:
+        """Return the parameters that a client signed (RFC 9101).
+
+        Args:
+            token: the request object.
+            party: whose it must be.
+            dated: whether it has to say since when it is good.
+            named: whether it has to have an identifier.
+        """
+        (jwk,) = party.metadata["jwks"]["keys"]
+        header, claims = read_signed(token, jwk)
+        kid = header.get("kid", jwk["kid"])
+        _hold(kid == jwk["kid"] or not isinstance(kid, str), "another kid")
+        _hold(_type(header) in {"", "jwt", "oauth-authz-req+jwt"}, "another typ")
+        _hold(claims.get("iss") == claims.get("client_id") == party.client_id, "of somebody else")
+        audience = claims.get("aud")
+        _hold(audience == ISSUER or (isinstance(audience, list) and ISSUER in audience), "for somebody else")
+        _hold(not {"sub", "request", "request_uri"} & set(claims), "what no request object has in it")
+        self._check_times(claims)
+        _hold("nbf" in claims or not dated, "without a beginning")
+        begins = float(claims.get("nbf", claims.get("iat", self._now)))
+        _hold(self._now - begins <= 3_600, "begun long ago")
+        _hold(self._now < claims["exp"] <= begins + 3_630, "expired, or good for too long")
+        if named or "jti" in claims:
+            self.first("request object", party.client_id, claims.get("jti"))
+        return {name: self._parameter(name, value) for name, value in claims.items() if value != ""}
+
+    @staticmethod
+    def _parameter(name: str, value: object) -> str:
+        if name == "authorization_details" and not isinstance(value, str):
+            return json.dumps(value)
+        if name in {"iss", "aud", "exp", "nbf", "iat", "jti"}:
+            return str(value)
+        _hold(isinstance(value, (str, int)) and not isinstance(value, bool), "no text")
+        _hold("\0" not in f"{name}{value}", "there is a NUL")
+        return str(value)
+
     def registration(
         self, sent: Sent, software: Software, directory: Directory
     ) -> tuple[dict[str, Any], dict[str, Any]]:

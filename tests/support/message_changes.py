@@ -289,7 +289,7 @@ def _in_document(change: Callable[[Any], None]) -> Callable[[bytes], bytes]:
 def json_changes(draft: Draft) -> Iterator[Change]:
     documents = [(None, draft.body), *((name, value.encode()) for name, value in draft.form or [])]
     for parameter, octets in documents:
-        if not octets.startswith((b"{", b"[{")) or octets.startswith((b"{assertion", b"{token")):
+        if not octets.startswith((b"{", b"[{")) or octets.startswith((b"{assertion", b"{token", b"{request")):
             continue
         for what, edit in hostile.JSON_DOCUMENTS:
             yield Change(f"JSON {what}", partial(_edit_json, parameter=parameter, edit=edit))

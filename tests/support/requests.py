@@ -84,7 +84,7 @@ def client_form(authority: Authority, party: Party, endpoint: str, **parameters:
     return draft
 
 
-def _with_proof(draft: Draft, authority: Authority, party: Party, *, base: str = ISSUER) -> Draft:
+def with_proof(draft: Draft, authority: Authority, party: Party, *, base: str = ISSUER) -> Draft:
     if party.certificate_bound:
         return draft
     holder = party.holder
@@ -94,7 +94,7 @@ def _with_proof(draft: Draft, authority: Authority, party: Party, *, base: str =
 
 
 def pushed_request(
-    authority: Authority, party: Party | None = None, *, with_proof: bool = True, **parameters: str
+    authority: Authority, party: Party | None = None, *, proven: bool = True, **parameters: str
 ) -> Draft:
     """Push an authorization request."""
     party = party or authority.moneyview
@@ -108,7 +108,7 @@ def pushed_request(
         "code_challenge_method": "S256",
     }
     draft = client_form(authority, party, "pushed_authorization_request", **(wanted | parameters))
-    return _with_proof(draft, authority, party) if with_proof else draft
+    return with_proof(draft, authority, party) if proven else draft
 
 
 def code_request(authority: Authority, issued: IssuedCode, **parameters: str) -> Draft:
@@ -120,7 +120,7 @@ def code_request(authority: Authority, issued: IssuedCode, **parameters: str) ->
         "code_verifier": VERIFIER,
     }
     draft = client_form(authority, issued.party, "token", **(wanted | parameters))
-    return _with_proof(draft, authority, issued.party)
+    return with_proof(draft, authority, issued.party)
 
 
 def refresh_request(
@@ -130,7 +130,7 @@ def refresh_request(
     party = party or authority.moneyview
     wanted = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     draft = client_form(authority, party, "token", **(wanted | parameters))
-    return _with_proof(draft, authority, party)
+    return with_proof(draft, authority, party)
 
 
 def credentials_request(authority: Authority, party: Party | None = None, **parameters: str) -> Draft:
@@ -138,7 +138,7 @@ def credentials_request(authority: Authority, party: Party | None = None, **para
     party = party or authority.moneyview
     wanted = {"grant_type": "client_credentials", "scope": "accounts"}
     draft = client_form(authority, party, "token", **(wanted | parameters))
-    return _with_proof(draft, authority, party)
+    return with_proof(draft, authority, party)
 
 
 def introspection_request(

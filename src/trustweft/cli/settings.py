@@ -221,6 +221,9 @@ class FederationSettings(_Settings, frozen=True):
         trust: PEM of the authorities that the members' certificates hang off; the system's unless it is named.
         allowed_hosts: hosts whose addresses need not be public: for an ecosystem inside one network.
         statement_lifetime: seconds that the server's own statement is good for.
+        requests_without_push: whether clients that are registered automatically may bring signed requests to the
+            authorization endpoint without having pushed them (OpenID Federation 1.0 section 12.1.1.1). FAPI 2.0 has
+            every request pushed, so it is off unless a federation has members that know no other way.
     """
 
     trust_anchors: tuple[TrustAnchorSettings, ...]
@@ -229,6 +232,7 @@ class FederationSettings(_Settings, frozen=True):
     trust: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     statement_lifetime: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = STATEMENT_LIFETIME
+    requests_without_push: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a federation without anybody to believe or to belong to.
@@ -328,6 +332,8 @@ class MoneyViewSettings(_Settings, frozen=True):
         assertion_keys: the directory of the keys that its assertions are signed with, published at ``/jwks``.
         name: what people call it; ``look`` is its colours and its mark.
         headline: what it is for; ``promise`` is what it does, a sentence that begins with its name.
+        sign_requests: whether it signs its authorization requests (RFC 9101) with those keys too; it always does where
+            the profile demands it.
     """
 
     issuer: str
@@ -343,6 +349,7 @@ class MoneyViewSettings(_Settings, frozen=True):
     look: Literal["moneyview", "paypilot"] = "moneyview"
     headline: str | None = None
     promise: str | None = None
+    sign_requests: bool = False
 
 
 class ClientSettings(_Settings, frozen=True):

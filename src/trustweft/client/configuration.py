@@ -91,7 +91,9 @@ class ClientConfiguration:
         id_token_algorithm: the registered ``id_token_signed_response_alg``.
         use_mtls_endpoint_aliases: take the endpoints for client certificates although neither authentication nor
             tokens need one (FAPI 2.0 SP section 5.2.2.1.1).
-        assertion_lifetime: seconds that an assertion is good for.
+        request_keys: sign its authorization requests (RFC 9101): registered or published like those of assertions, and
+            the same ones where it has no others; None where requests are pushed as they are.
+        assertion_lifetime: seconds that an assertion, or a signed request, is good for.
         future_tolerance: seconds that the server's clock may be ahead.
         server_chain: the server's Trust Chain, where it is known by one: its metadata are then those of the chain.
         check_server: raises `Reject` where nothing may be sent to the server any more, as it left the ecosystem:
@@ -106,6 +108,7 @@ class ClientConfiguration:
     scope: tuple[str, ...]
     id_token_algorithm: str = "ES256"  # noqa: S105  # an algorithm, not a password
     use_mtls_endpoint_aliases: bool = False
+    request_keys: SigningKeys | None = None
     assertion_lifetime: float = 60.0
     future_tolerance: float = 30.0
     server_chain: TrustChain | None = None
@@ -117,12 +120,15 @@ class ClientConfiguration:
 
         Raises:
             Reject: ``issuer.malformed``.
-            ValueError: one key signs both assertions and proofs.
+            ValueError: one key signs both proofs and assertions, or proofs and requests.
         """
         check_issuer_identifier(self.issuer)
-        match self.authentication, self.sender_constraint:
-            case PrivateKeyJwt(keys), Dpop(signer) if keys.signer().public_key == signer.public_key:
-                raise ValueError("assertions and proofs are signed with keys of their own")
+        if not isinstance(self.sender_constraint, Dpop):
+            return
+        assertions = self.authentication.keys if isinstance(self.authentication, PrivateKeyJwt) else None
+        proof_key = self.sender_constraint.proof_signer.public_key
+        if any(keys and keys.signer().public_key == proof_key for keys in (assertions, self.request_keys)):
+            raise ValueError("proofs, and what the client signs otherwise, are signed with keys of their own")
 
     @property
     def checked_issuer(self) -> Issuer:

@@ -125,7 +125,7 @@ class ClientCore:
         if authorization_details:
             form["authorization_details"] = msgspec.json.encode(authorization_details).decode()
         url = yield from self._discovery.endpoint("pushed_authorization_request_endpoint")
-        response = yield from self.sending.post(url, form, with_proof=True)
+        response = yield from self.sending.post(url, form, with_proof=True, signed=True)
         if response.status != par.CREATED:
             raise _refusal(response)
         pushed = par.read_pushed_response(response.body, status=response.status)

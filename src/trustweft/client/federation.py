@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trustweft.client.configuration import ClientConfiguration
+    from trustweft.client.publishing import SigningKeys
     from trustweft.crypto.keys import Signer
     from trustweft.protocol.federation_chain import TrustChain
     from trustweft.protocol.metadata import ClientNeeds, ServerMetadata
@@ -105,7 +106,7 @@ def create_client_statement(
         "organization_name": membership.organization_name,
         "client_registration_types": [_AUTOMATIC, "explicit"],
         "scope": " ".join(configuration.scope),
-        "jwks": publish(keys),
+        "jwks": _published(configuration, keys),
         "token_endpoint_auth_method": "private_key_jwt",
         "token_endpoint_auth_signing_alg": keys.signer().algorithm,
     }
@@ -133,6 +134,16 @@ def create_client_statement(
         audience=audience,
     )
     return create_entity_configuration(new, signer=signer, now=now)
+
+
+def _published(configuration: ClientConfiguration, keys: SigningKeys) -> dict[str, object]:
+    """Return the keys of assertions and those of signed requests, each once."""
+    members: list[object] = []
+    for each in (keys, configuration.request_keys):
+        document = {"keys": []} if each is None else publish(each)
+        listed = document["keys"]
+        members += [key for key in listed if key not in members] if isinstance(listed, list) else []
+    return {"keys": members}
 
 
 def server_from_chain(chain: TrustChain, *, issuer: str, needs: ClientNeeds, now: float) -> ServerMetadata:

@@ -18,6 +18,7 @@ from trustweft.client.wire import Call, header_values
 from trustweft.protocol.bearer import Scheme, create_authorization, read_challenges
 from trustweft.protocol.client_assertion import ASSERTION_TYPE, create_client_assertion
 from trustweft.protocol.dpop import create_proof
+from trustweft.protocol.jar import create_request_object
 from trustweft.protocol.oauth import FORM_CONTENT_TYPE, encode_form
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
@@ -68,18 +69,26 @@ class Sending:
         self.time.learn(url, response)
         return response
 
-    def post(self, url: str, form: dict[str, str], *, with_proof: bool) -> Flow[HttpResponse]:
+    def post(
+        self, url: str, form: dict[str, str], *, with_proof: bool, signed: bool = False
+    ) -> Flow[HttpResponse]:
         """Post a form to the authorization server.
 
         Args:
             url: an endpoint of the metadata.
             form: without what authenticates the client.
             with_proof: whether tokens come of it, which are bound to our proof key if we have one.
+            signed: whether the form is an authorization request, which we sign if we have keys for that.
 
         Raises:
             Reject: the server's nonce is malformed.
         """
-        return (yield from self._repeated(url, lambda: self._authenticated(url, form, with_proof=with_proof)))
+
+        def make() -> Call:
+            sent = self._signed_request(url, form) if signed else form
+            return self._authenticated(url, sent, with_proof=with_proof)
+
+        return (yield from self._repeated(url, make))
 
     def call(self, call: Call, access_token: str) -> Flow[HttpResponse]:
         """Send one request to a protected resource.
@@ -127,6 +136,23 @@ class Sending:
             case _ as never:
                 assert_never(never)
         return Call(method=call.method, url=call.url, headers=(*call.headers, *shown), body=call.body)
+
+    @enforces("RFC9101-5-1", "RFC9101-5-3", "RFC9101-5-p6.1", "RFC9101-10.5-p5", "RFC9126-3-p1.2")
+    def _signed_request(self, url: str, form: dict[str, str]) -> dict[str, str]:
+        """Return the request as one object where requests are signed: beside it stand our credentials and nothing else."""
+        configuration = self._configuration
+        if configuration.request_keys is None:
+            return form
+        request = create_request_object(
+            configuration.request_keys.signer(),
+            client_id=configuration.client_id,
+            issuer=configuration.issuer,
+            parameters=form,
+            now=self.time.now(url),
+            lifetime=configuration.assertion_lifetime,
+            jti=self._entropy.token(),
+        )
+        return {"request": request}
 
     @enforces("RFC9449-5-p1", "RFC8705-2-p3.1")
     def _authenticated(self, url: str, form: dict[str, str], *, with_proof: bool) -> Call:

@@ -75,7 +75,6 @@ _MECHANISMS_NOT_BUILT: Final = frozenset(
     (
         *("auth=none", "auth=secret", "aud=endpoint", "sc=none"),
         *(
-            "jar",
             "jarm",
             "encrypted_at",
             "introspection_jwt",

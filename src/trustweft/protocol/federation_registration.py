@@ -50,6 +50,7 @@ __all__ = [
     "create_explicit_registration_response",
     "read_registration_body",
     "register_from_chain",
+    "registered_automatically",
     "registration_expiry",
     "verify_explicit_registration_response",
 ]
@@ -170,6 +171,12 @@ def registration_expiry(document: Mapping[str, object]) -> float | None:
     if not isinstance(mark, dict):
         return None
     return read_time(mark.get("expires_at")) or 0.0
+
+
+def registered_automatically(document: Mapping[str, object]) -> bool:
+    """Say whether a stored registration was made by a chain alone, without a request of the client to be registered."""
+    mark = document.get(MARK)
+    return isinstance(mark, dict) and mark.get("registration") == "automatic"
 
 
 def create_explicit_registration_request(new: NewEntityConfiguration, *, signer: Signer, now: float) -> str:

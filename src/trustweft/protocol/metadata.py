@@ -58,6 +58,9 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
         certificate_bound_access_tokens: whether it binds tokens to client certificates.
         dpop_bound_access_tokens: whether it binds them to proof keys.
         authorization_details_types: which it knows (RFC 9396 section 10).
+        request_object_algorithms: what request objects may be signed with; empty where none are taken.
+        require_signed_request_object: whether nothing else is taken (RFC 9101 section 10.5).
+        require_pushed_requests: whether every request is pushed (RFC 9126 section 5).
         registration_recovery_endpoint: where a software that lost its registration's token gets a new one; our own.
     """
 
@@ -84,6 +87,9 @@ class ServerDescription(Struct, frozen=True, kw_only=True):
     dpop_bound_access_tokens: bool = True
     service_documentation: str | None = None
     authorization_details_types: tuple[str, ...] = ()
+    request_object_algorithms: tuple[str, ...] = ()
+    require_signed_request_object: bool = False
+    require_pushed_requests: bool = True
 
 
 class ClientNeeds(Struct, frozen=True, kw_only=True):
@@ -139,7 +145,8 @@ def create_server_metadata(server: ServerDescription) -> dict[str, object]:
     Raises:
         ValueError: an algorithm is not allowed, or a URL is not https.
     """
-    if not set(server.signing_algorithms + server.id_token_algorithms) <= set(ALGORITHMS):
+    offered = {*server.signing_algorithms, *server.id_token_algorithms, *server.request_object_algorithms}
+    if not offered <= set(ALGORITHMS):
         raise ValueError("an algorithm that FAPI 2.0 does not allow is never advertised")
     endpoints = {name: getattr(server, name) for name in (*_REQUIRED_ENDPOINTS, *_OPTIONAL_ENDPOINTS)}
     endpoints = {name: url for name, url in endpoints.items() if url is not None}
@@ -168,11 +175,21 @@ def _oauth_members(server: ServerDescription) -> dict[str, object]:
         "grant_types_supported": list(server.grant_types),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,  # RFC 9207
-        "require_pushed_authorization_requests": True,  # RFC 9126
+        "require_pushed_authorization_requests": server.require_pushed_requests,  # RFC 9126
         **_dpop_members(server),
         "tls_client_certificate_bound_access_tokens": server.certificate_bound_access_tokens,  # RFC 8705
-        "request_parameter_supported": False,
+        **_request_object_members(server),
         "request_uri_parameter_supported": False,  # it would be true where left out; does not concern RFC 9126
+    }
+
+
+def _request_object_members(server: ServerDescription) -> dict[str, object]:
+    if not server.request_object_algorithms:
+        return {"request_parameter_supported": False}
+    return {
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": list(server.request_object_algorithms),
+        "require_signed_request_object": server.require_signed_request_object,  # RFC 9101 section 10.5
     }
 
 

@@ -131,7 +131,7 @@ def read_pushed_response(raw: bytes, *, status: int) -> PushedResponse:
     return PushedResponse(request_uri=RequestUri(request_uri), expires_in=expires_in)
 
 
-@enforces("FAPI2-SP-5.3.3.2-6")
+@enforces("FAPI2-SP-5.3.3.2-6", "RFC9101-5-2")
 def create_authorization_url(endpoint: str, *, client_id: str, request_uri: RequestUri) -> str:
     """Return where a client sends the browser: the two parameters of section 4, and no third."""
     query = urlencode({"client_id": client_id, "request_uri": request_uri}, quote_via=quote, safe="")

@@ -220,6 +220,7 @@ def with_defaults(document: Mapping[str, object], metadata: ClientMetadata) -> d
         "dpop_bound_access_tokens": metadata.dpop_bound_access_tokens,
         "grant_types": list(metadata.grant_types),
         "id_token_signed_response_alg": metadata.id_token_signed_response_alg,
+        "require_signed_request_object": metadata.require_signed_request_object,
         "response_types": list(metadata.response_types),
         "tls_client_certificate_bound_access_tokens": metadata.tls_client_certificate_bound_access_tokens,
         "token_endpoint_auth_method": metadata.token_endpoint_auth_method,

@@ -8,7 +8,7 @@ and our ``organisation_id`` are the directory's identifiers: with them off-board
 
 The order of the checks, here and in the tests: (1) client_id (2) names (3) client authentication
 (4) algorithms (5) keys, or the certificate's name (6) grant and response types (7) redirect URIs (8) scope (9) sender constraint
-(10) resource server (11) authorization details (12) the directory's identifiers.
+(10) resource server (11) authorization details (12) the directory's identifiers (13) request objects.
 Members that we do not know are ignored (section 2) and listed, so that a slip of the pen is seen.
 """
 
@@ -68,6 +68,8 @@ KNOWN_MEMBERS: Final = frozenset(
         "organisation_id",
         "organization_name",
         "redirect_uris",
+        "request_object_signing_alg",
+        "require_signed_request_object",
         "resource_server_for",
         "response_types",
         "scope",
@@ -148,6 +150,11 @@ SENDER_CONSTRAINT = reason(
 ALIASES = reason(
     "client-metadata.aliases", error=_ERROR, public="The use_mtls_endpoint_aliases must be true or false."
 )
+REQUEST_OBJECTS = reason(
+    "client-metadata.request-objects",
+    error=_ERROR,
+    public="The require_signed_request_object must be true or false.",
+)
 RESOURCE_SERVER = reason(
     "client-metadata.resource-server",
     error=_ERROR,
@@ -179,6 +186,8 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
         software_id: the directory's name for the software, where one is registered; see ``software``.
         organisation_id: the directory's name for who answers for it; None where it is not known.
         software_statement: that it was registered with; None where an operator registered it.
+        request_object_signing_alg: canonical; None leaves it the choice among those that are allowed.
+        require_signed_request_object: whether it sends no other authorization requests than signed ones (RFC 9101).
     """
 
     client_id: str
@@ -205,6 +214,8 @@ class ClientMetadata(Struct, frozen=True, kw_only=True):
     software_id: str | None = None
     organisation_id: str | None = None
     software_statement: str | None = None
+    request_object_signing_alg: str | None = None
+    require_signed_request_object: bool = False
 
     @property
     def software(self) -> str:
@@ -269,6 +280,12 @@ def read_client_metadata(document: Mapping[str, object], *, federated: bool = Fa
         software_id=_directory_identifier(document, "software_id"),  # (12)
         organisation_id=_directory_identifier(document, "organisation_id"),
         software_statement=_statement(document),
+        request_object_signing_alg=(
+            _algorithm(document, "request_object_signing_alg")
+            if "request_object_signing_alg" in document
+            else None
+        ),  # (13)
+        require_signed_request_object=_require_signed(document),
     )
 
 
@@ -364,6 +381,13 @@ def _use_aliases(document: Mapping[str, object]) -> bool:
     if not isinstance(value, bool):
         raise ALIASES.reject(f"{value!r:.40}")
     return value
+
+
+def _require_signed(document: Mapping[str, object]) -> bool:
+    value = document.get("require_signed_request_object", False)
+    if value is True or value is False:
+        return value
+    raise REQUEST_OBJECTS.reject(f"{value!r:.40}")
 
 
 def _resource_server_for(document: Mapping[str, object]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from trustweft.protocol.http import HttpResponse, json_response
 from trustweft.protocol.oauth import error_fields
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, Shown, reason
+from trustweft.server.checks.request_object import BY_VALUE, find_way
 from trustweft.server.config import PATHS
 from trustweft.server.documents import Documents
 from trustweft.server.endpoints.userinfo import challenge
@@ -35,7 +36,7 @@ NOT_FOUND = reason(
 
 _ENDPOINTS: Final = {path: name for name, path in PATHS.items() if name not in {"jwks", "interaction"}}
 # Where a person looks at the answer.
-_BROWSER: Final = frozenset({"authorization", *INTERACTION_PIPELINES})
+_BROWSER: Final = frozenset({"authorization", BY_VALUE, *INTERACTION_PIPELINES})
 # Where a proof is verified, each answer brings the nonce for the next one (RFC 9449 section 8.2).
 _WITH_NONCE: Final = frozenset({"pushed_authorization_request", "token", "userinfo"})
 
@@ -78,6 +79,8 @@ class AuthorizationServer:
         return self._with_nonce(exchange, response)
 
     async def _run(self, exchange: Exchange) -> None:
+        if exchange.endpoint == "authorization":
+            exchange.endpoint = find_way(exchange)
         pipeline = self.pipelines.get(exchange.endpoint)
         if pipeline is None:
             raise NOT_FOUND.reject(repr(exchange.request.path)[:200])

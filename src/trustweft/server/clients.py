@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from trustweft.crypto.keys import KeySet
-from trustweft.protocol.federation_registration import registration_expiry
+from trustweft.protocol.federation_registration import registered_automatically, registration_expiry
 from trustweft.protocol.mtls import RegisteredCertificates, read_registered_certificates
 from trustweft.protocol.registration import ClientMetadata, read_client_metadata
 from trustweft.runtime.strict_json import load_object
@@ -50,12 +50,14 @@ class RegisteredClient:
     Attributes:
         published: its keys, ready for use, where they are registered by value; see ``server.client_keys`` otherwise.
         expires_at: when its registration ends by itself, as one that a Trust Chain made does.
+        automatic: whether its Trust Chain registered it, without a request of its own.
     """
 
     client_id: str
     metadata: ClientMetadata
     published: PublishedKeys | None
     expires_at: float = math.inf
+    automatic: bool = False
 
 
 async def find_client(store: ServerStore, client_id: str, *, now: float) -> RegisteredClient | None:
@@ -76,7 +78,13 @@ def _read(client_id: str, stored: bytes) -> RegisteredClient:
     metadata = read_client_metadata(document, federated=expires_at is not None)
     method = metadata.token_endpoint_auth_method
     published = None if metadata.jwks is None else read_published_keys(metadata.jwks, method=method)
-    return RegisteredClient(client_id, metadata, published, math.inf if expires_at is None else expires_at)
+    return RegisteredClient(
+        client_id,
+        metadata,
+        published,
+        math.inf if expires_at is None else expires_at,
+        automatic=registered_automatically(document),
+    )
 
 
 def read_published_keys(jwks: Mapping[str, object], *, method: str) -> PublishedKeys:
@@ -99,6 +107,8 @@ def ways_beyond(limits: Limits, metadata: ClientMetadata) -> tuple[str, ...]:
     ways = [(method, limits.client_authentication_methods)]
     if method == "private_key_jwt":
         ways.append((metadata.token_endpoint_auth_signing_alg, limits.signing_algorithms))
+    if metadata.request_object_signing_alg is not None:
+        ways.append((metadata.request_object_signing_alg, limits.signing_algorithms))
     if metadata.grant_types:
         bound = "mtls" if metadata.tls_client_certificate_bound_access_tokens else "dpop"
         ways.append((bound, limits.sender_constraint_methods))

@@ -97,6 +97,7 @@ def _describe(deployment: Deployment) -> ServerDescription:
             (f"{name}_endpoint", config.mtls_base + PATHS[name]) for name in (*_ALIASED, *offered)
         )
     methods = AUTHENTICATION_METHODS if aliases else ("private_key_jwt",)
+    verified = tuple(each for each in ALGORITHMS if canonical_algorithm(each) in limits.signing_algorithms)
     return ServerDescription(
         issuer=config.issuer,
         authorization_endpoint=config.endpoint("authorization"),
@@ -112,11 +113,14 @@ def _describe(deployment: Deployment) -> ServerDescription:
         grant_types=limits.grant_types,
         claims=("sub", *(name for name in _TOLD if any(name in CLAIMS_OF_SCOPE.get(s, ()) for s in scopes))),
         id_token_algorithms=tuple(each for each in keys if each in limits.signing_algorithms),
-        signing_algorithms=tuple(
-            each for each in ALGORITHMS if canonical_algorithm(each) in limits.signing_algorithms
-        ),
+        signing_algorithms=verified,
         mtls_endpoint_aliases=aliases,
         certificate_bound_access_tokens=bool(aliases) and "mtls" in limits.sender_constraint_methods,
+        request_object_algorithms=verified,
+        require_signed_request_object="jar" in deployment.profile.mechanisms.on,
+        require_pushed_requests=not (
+            deployment.federation is not None and deployment.federation.requests_without_push
+        ),
         dpop_bound_access_tokens="dpop" in limits.sender_constraint_methods,
         authentication_methods=tuple(
             each for each in methods if each in limits.client_authentication_methods

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.federation_chain import TrustChain
     from trustweft.protocol.federation_registration import FederatedClient
     from trustweft.protocol.http import HttpRequest, HttpResponse
+    from trustweft.protocol.jar import RequestObject, UnverifiedRequestObject
     from trustweft.protocol.oauth import Form
     from trustweft.protocol.par import RequestUri
     from trustweft.protocol.pkce import CodeChallenge
@@ -146,11 +147,13 @@ class Exchange:
         "registrations",
         "request",
         "request_digest",
+        "request_object",
         "request_uri",
         "response",
         "revoked",
         "saved",
         "scope",
+        "signed_parameters",
         "signed_request",
         "statement",
         "statements",
@@ -162,7 +165,7 @@ class Exchange:
     endpoint: str
     request: HttpRequest
     response: HttpResponse
-    form: Form  # read_form, read_query
+    form: Form  # read_form, read_query; verify_request_object: from there on what the client signed
     # read_client_credentials, read_authorization_parameters, find_interaction_client, verify_userinfo_token
     client_id: str
     client: RegisteredClient  # find_client
@@ -173,6 +176,10 @@ class Exchange:
     proof: Proof | None  # read_dpop_proof
     submitted: list[Submitted]  # remember_client_assertion, remember_dpop_proof
     dpop_jkt: str | None  # bind_pushed_request_key
+    request_object: (
+        UnverifiedRequestObject | None
+    )  # read_request_object; None where the request is not signed
+    signed_parameters: RequestObject | None  # verify_request_object; likewise
     redirect_uri: RedirectUri  # check_redirect_uri
     code_challenge: CodeChallenge  # check_code_challenge
     prompt: tuple[str, ...]  # read_prompt
@@ -225,6 +232,8 @@ class Exchange:
         self.cookies = []
         self.proof = None
         self.dpop_jkt = None
+        self.request_object = None
+        self.signed_parameters = None
         self._now = deployment.clock.now()
 
     @property

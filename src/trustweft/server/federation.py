@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.federation_registration import FederatedClient
     from trustweft.server.storage import ServerStore
 
-__all__ = ["STATEMENT_LIFETIME", "Federation", "register_client"]
+__all__ = ["REGISTRATION_LIFETIME", "STATEMENT_LIFETIME", "Federation", "register_client"]
 
 # Our choice, both in seconds: for the one, others may not see a key that was replaced; after the other a superior is
 # asked again, though it may have signed for months.
@@ -53,6 +53,8 @@ class Federation:
         authority_hints: its superiors.
         organization_name: who runs it.
         statement_lifetime: seconds that its Entity Configuration is good for.
+        requests_without_push: whether clients that are registered automatically may bring signed requests to the
+            authorization endpoint (section 12.1.1.1), where FAPI 2.0 has every request pushed.
     """
 
     resolver: ChainResolver
@@ -60,9 +62,12 @@ class Federation:
     authority_hints: tuple[str, ...]
     organization_name: str
     statement_lifetime: float = STATEMENT_LIFETIME
+    requests_without_push: bool = False
 
 
-async def register_client(chain: TrustChain, *, how: str, store: ServerStore, now: float) -> FederatedClient:
+async def register_client(
+    chain: TrustChain, *, how: str, store: ServerStore, now: float, since: float | None = None
+) -> FederatedClient:
     """Register the client of a chain, or register it anew; its grants stay as they are.
 
     Args:
@@ -70,11 +75,14 @@ async def register_client(chain: TrustChain, *, how: str, store: ServerStore, no
         how: ``automatic`` or ``explicit``.
         store: where clients are.
         now: the time.
+        since: when the chain was put together; now where we did it ourselves.
 
     Raises:
         Reject: ``federation.*``, ``federated-client.*``.
     """
-    client = register_from_chain(chain, how=how, latest=now + REGISTRATION_LIFETIME)
+    client = register_from_chain(
+        chain, how=how, latest=(now if since is None else since) + REGISTRATION_LIFETIME
+    )
     try:
         read_client_metadata(client.document, federated=True)
     except Reject as cause:

@@ -54,12 +54,28 @@ class OwnStatement:
             self._response = signed_response(self._sign(now, keys), kind=ENTITY_STATEMENT_TYPE)
         return self._response
 
+    def _request_authentication(self) -> dict[str, object]:
+        """Return how clients prove who they are when they begin, where they need not push (section 5.1.3)."""
+        metadata = self._metadata()
+        if not self._federation.requests_without_push:
+            return {}
+        return {
+            "request_authentication_methods_supported": {
+                "authorization_endpoint": ["request_object"],
+                "pushed_authorization_request_endpoint": metadata["token_endpoint_auth_methods_supported"],
+            },
+            "request_authentication_signing_alg_values_supported": metadata[
+                "request_object_signing_alg_values_supported"
+            ],
+        }
+
     def _sign(self, now: float, keys: Mapping[str, object]) -> str:
         config, federation = self._deployment.config, self._federation
         server = {
             **self._metadata(),
             "client_registration_types_supported": list(REGISTRATION_TYPES),
             "federation_registration_endpoint": config.endpoint("federation_registration"),
+            **self._request_authentication(),
         }
         members = keys["keys"]
         new = NewEntityConfiguration(

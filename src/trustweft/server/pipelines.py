@@ -21,7 +21,6 @@ from trustweft.server.checks.authorization_request import (
     check_response_type,
     check_state_and_nonce_length,
     read_prompt,
-    refuse_request_object,
     refuse_request_uri,
     refuse_unsupported_parameters,
     refuse_withdrawn_request,
@@ -90,8 +89,16 @@ from trustweft.server.checks.registration import (
     verify_statement,
 )
 from trustweft.server.checks.replay import refuse_replays
+from trustweft.server.checks.request_object import (
+    check_registered_automatically,
+    find_request_object_keys,
+    read_request_by_value,
+    read_request_object,
+    remember_request_object,
+    verify_request_object,
+)
 from trustweft.server.checks.scope import check_requested_scope, keep_offered_scope
-from trustweft.server.endpoints.authorization import open_interaction
+from trustweft.server.endpoints.authorization import answer_kept_request, open_interaction
 from trustweft.server.endpoints.ecosystem_events import receive_event
 from trustweft.server.endpoints.federation import (
     answer_federation_registration,
@@ -174,6 +181,20 @@ _CLIENT: Final = (
 )
 _BINDING: Final = (read_dpop_proof, check_dpop_nonce, establish_confirmation)
 _DETAILS: Final = (read_authorization_details, check_detail_types, check_registered_details)
+# From here on the request is what its client signed, where it did, and nothing that stands beside that.
+_SIGNED_REQUEST: Final = (find_request_object_keys, verify_request_object)
+_REQUEST: Final = (
+    refuse_unsupported_parameters,
+    check_response_type,
+    check_response_mode,
+    check_redirect_uri,
+    check_code_challenge,
+    check_requested_scope,
+    narrow_to_allowed_apis,
+    *_DETAILS,
+    check_state_and_nonce_length,
+    read_prompt,
+)
 _REPLAY: Final = (remember_client_assertion, remember_dpop_proof, refuse_replays)
 # Whoever registers, or recovers: a directory says what the software is, and the software proves to be there.
 _SOFTWARE: Final = (
@@ -193,27 +214,38 @@ _STATEMENT_REPLAY: Final = (remember_statement, remember_signed_request, refuse_
 PIPELINES: Final[Pipelines] = {
     "pushed_authorization_request": (
         *_FORM,
+        read_request_object,
         *_CLIENT,
         check_client_takes_part,
         refuse_request_uri,
-        refuse_request_object,
-        refuse_unsupported_parameters,
-        check_response_type,
-        check_response_mode,
-        check_redirect_uri,
-        check_code_challenge,
-        check_requested_scope,
-        narrow_to_allowed_apis,
-        *_DETAILS,
-        check_state_and_nonce_length,
-        read_prompt,
+        *_SIGNED_REQUEST,
+        *_REQUEST,
         read_dpop_proof,  # optional here: a proof binds the code to its key
         check_dpop_nonce,
         bind_pushed_request_key,
         check_key_takes_part,
         save_pushed_request,
+        remember_request_object,
         *_REPLAY,
         answer_pushed_request,
+    ),
+    # At the browser, where a federation's clients may do without pushing; otherwise nobody gets here.
+    "authorization:request": (
+        read_request_by_value,
+        refuse_duplicates,
+        read_request_object,
+        register_federated_client,
+        find_client,
+        check_registered_automatically,
+        check_application_takes_part,
+        *_SIGNED_REQUEST,
+        *_REQUEST,
+        bind_pushed_request_key,
+        check_key_takes_part,
+        save_pushed_request,
+        remember_request_object,
+        refuse_replays,
+        answer_kept_request,
     ),
     "authorization": (
         read_authorization_parameters,

@@ -25,6 +25,7 @@ _FLAGS: Final = frozenset(
         "request_parameter_supported",
         "request_uri_parameter_supported",
         "require_pushed_authorization_requests",
+        "require_signed_request_object",
         "tls_client_certificate_bound_access_tokens",
     }
 )
@@ -38,6 +39,7 @@ _REGISTERED: Final = _FLAGS | {
     "dpop_signing_alg_values_supported",
     "grant_types_supported",
     "id_token_signing_alg_values_supported",
+    "request_object_signing_alg_values_supported",
     "introspection_endpoint",
     "introspection_endpoint_auth_methods_supported",
     "introspection_endpoint_auth_signing_alg_values_supported",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CLIENT_MODULES", "ENTITY_MODULES", "OPEN", "SERVER_MODULES", "TESTED", "module"]
+__all__ = ["CLIENT_MODULES", "ENTITY_MODULES", "SERVER_MODULES", "TESTED", "module"]
 
 Test = TypeVar("Test", bound="Callable[..., object]")
 _PREFIX: Final = "openid-federation-"
@@ -76,10 +76,6 @@ CLIENT_MODULES: Final = tuple(
     )
 )
 
-_REQUEST_OBJECTS: Final = (
-    "the server has no request objects yet: one that is sent is refused, for that reason alone"
-)
-OPEN: Final = dict.fromkeys(SERVER_MODULES[:2] + SERVER_MODULES[3:20], _REQUEST_OBJECTS)
 TESTED: Final[dict[str, str]] = {}
 
 

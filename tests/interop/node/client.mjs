@@ -7,6 +7,7 @@
 //   tls_client_certificate_bound_access_tokens (true: no DPoP)
 //   dpop_alg (default ES256)          id_token_signed_response_alg (default ES256)
 //   par_dpop (default true: DPoP header at PAR; false: `dpop_jkt` parameter instead)
+//   signed_requests (true: what is pushed is a request object, RFC 9101)
 //   userinfo (default: scope has openid)   resource_parameter (RFC 8707 `resource` for the token requests)
 //   end ("revocation", default: of the refresh token; "code_replay": the code is sent again, which must kill the grant)
 //   revoked_resource_status (status of the resource call after that, e.g. 401; absent: not called)

@@ -1,7 +1,7 @@
 // oauth4webapi, the low-level library, as the library of client.mjs: what openid-client does by itself is spelled out.
 
 import * as oauth from 'oauth4webapi';
-import { authentication, metadata } from './registration.mjs';
+import { authentication, metadata, requestKey } from './registration.mjs';
 
 async function discover(issuer, options) {
   return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, options));
@@ -25,7 +25,10 @@ export async function createClient(config, fetch) {
   const toToken = { ...bound, additionalParameters: config.resource_parameter && { resource: config.resource_parameter } };
 
   async function push(parameters, withProof) {
-    const response = await oauth.pushedAuthorizationRequest(server, client, authenticate, parameters, withProof ? bound : plain);
+    const pushed = config.signed_requests
+      ? { request: await oauth.issueRequestObject(server, client, parameters, await requestKey(config)) }
+      : parameters;
+    const response = await oauth.pushedAuthorizationRequest(server, client, authenticate, pushed, withProof ? bound : plain);
     const { request_uri: requestUri } = await oauth.processPushedAuthorizationResponse(server, client, response);
     const url = new URL(server.authorization_endpoint);
     url.searchParams.set('client_id', client.client_id);

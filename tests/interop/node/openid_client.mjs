@@ -1,7 +1,7 @@
 // openid-client, a certified FAPI 2.0 client, as the library of client.mjs.
 
 import * as oidc from 'openid-client';
-import { authentication, metadata } from './registration.mjs';
+import { authentication, metadata, requestKey } from './registration.mjs';
 
 /** Discovers the server and returns what the client can do there. Nonces of the server are the library's affair. */
 export async function createClient(config, fetch) {
@@ -18,10 +18,17 @@ export async function createClient(config, fetch) {
     : oidc.getDPoPHandle(server, await oidc.randomDPoPKeyPair(config.dpop_alg ?? 'ES256'));
   const target = config.resource_parameter && { resource: config.resource_parameter };
 
+  async function push(parameters, withProof) {
+    const pushed = config.signed_requests
+      ? (await oidc.buildAuthorizationUrlWithJAR(server, parameters, await requestKey(config))).searchParams
+      : parameters;
+    return oidc.buildAuthorizationUrlWithPAR(server, pushed, withProof ? { DPoP } : undefined);
+  }
+
   return {
     server: server.serverMetadata(),
     proofKeyThumbprint: () => DPoP.calculateThumbprint(),
-    push: (parameters, withProof) => oidc.buildAuthorizationUrlWithPAR(server, parameters, withProof ? { DPoP } : undefined),
+    push,
     /** Checks state, `iss`, and the ID token's signature, `iss`, `aud`, `exp` and nonce. */
     redeem: (callback, { verifier, state, nonce }) => oidc.authorizationCodeGrant(server, callback, {
       pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: nonce !== undefined,

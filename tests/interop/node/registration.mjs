@@ -16,6 +16,9 @@ export const authentication = async (library, { private_jwk: jwk }) => (
   jwk ? privateKeyJwt(library, jwk) : library.TlsClientAuth()
 );
 
+/** What signs request objects (RFC 9101): the same key. */
+export const requestKey = async ({ private_jwk: jwk }) => ({ key: await importJWK(jwk, jwk.alg), kid: jwk.kid });
+
 export const metadata = (config) => ({
   id_token_signed_response_alg: config.id_token_signed_response_alg ?? 'ES256',
   use_mtls_endpoint_aliases: config.use_mtls_endpoint_aliases ?? config.client_certificate !== undefined,

@@ -7,6 +7,7 @@
 //   use_granted_resource  default true: access tokens are JWTs for `resource`. false: a token asked for without a
 //                       `resource` parameter is opaque and good for userinfo alone (oidc-provider's userinfo
 //                       endpoint refuses every token that has an audience)
+//   require_signed_requests  true: authorization requests are request objects (RFC 9101)
 //   code_lifetime       seconds, default 60
 //   mtls_origin         where clients are asked for certificates; absent: mutual TLS is off
 
@@ -105,6 +106,9 @@ export async function settings(config) {
       introspection: { enabled: true },
       mTLS: config.mtls_origin ? mutualTls : { enabled: false },
       pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: true },
+      requestObjects: config.require_signed_requests
+        ? { enabled: true, requireSignedRequestObject: true }
+        : { enabled: false },
       resourceIndicators: resourceIndicators(config),
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: false },

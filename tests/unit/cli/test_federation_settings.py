@@ -27,6 +27,7 @@ GOOD: dict[str, Any] = {
 def test_a_federation_has_somebody_to_believe_and_to_belong_to() -> None:
     """Without a Trust Anchor or a superior, or with one that is no entity, there is no federation."""
     assert msgspec.convert(GOOD, FederationSettings).authority_hints == (ANCHOR.entity,)
+    assert msgspec.convert(GOOD, FederationSettings).requests_without_push is False
     wrong: list[dict[str, Any]] = [
         {"trust_anchors": []},
         {"authority_hints": []},

@@ -18,13 +18,16 @@ from trustweft.client import (
     AuthorizationDeniedError,
     Dpop,
     PrivateKeyJwt,
+    PublishedKeys,
     ServerRefusedError,
     driving,
 )
 from trustweft.client.nonces import MAXIMUM_ORIGINS, NonceCache
 from trustweft.client.tokens import read_token_response
+from trustweft.crypto.keys import KeySet, LocalSigner, VerificationKey, generate_private_key
 from trustweft.protocol.bearer import Scheme
 from trustweft.protocol.http import HttpResponse
+from trustweft.protocol.jar import ExpectedRequestObject, parse_request_object, verify_request_object
 from trustweft.runtime.encoding import sha256_base64url
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.errors import Reject
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trustweft.client import Client
+    from trustweft.crypto.keys import Signer
 
 
 @pytest.fixture
@@ -429,3 +433,65 @@ def test_authorization_details_that_are_none_are_refused(value: object) -> None:
         read_token_response(
             json.dumps(members).encode(), issuer=ISSUER, token_type=Scheme.DPOP, requested=(), now=0.0
         )
+
+
+# Signed requests.
+
+
+def signing(server: ScriptedServer) -> KeySet:
+    """Have our client sign its requests, and return the keys that verify them."""
+    signer = LocalSigner("ES256", generate_private_key("ES256"), "request-key")
+    server.configuration = configured(server.configuration, request_keys=PublishedKeys(signer))
+    return KeySet([VerificationKey(signer.public_key, "ES256", "request-key")])
+
+
+def test_a_signed_request_has_everything_in_it(server: ScriptedServer) -> None:
+    """Beside it stand who asks and the proof of that; what a server must believe is signed (RFC 9126 section 3)."""
+    keys = signing(server)
+    started = server.client().begin(authorization_details=[{"type": "payment_initiation"}])
+    (pushed,) = (form_of(request) for request in server.requests if request.url.path == "/par")
+    assert set(pushed) == {"client_id", "client_assertion_type", "client_assertion", "request"}
+    signed = verify_request_object(
+        parse_request_object(pushed["request"]),
+        expected=ExpectedRequestObject(
+            client_id="moneyview",
+            issuer=ISSUER,
+            algorithm="ES256",
+            require_not_before=True,
+            require_identifier=True,
+        ),
+        keys=keys,
+        now=server.clock.now(),
+        future_tolerance=0,
+    )
+    parameters = dict(signed.parameters)
+    assert parameters["state"] == started.pending.state
+    assert parameters["nonce"] == started.pending.nonce
+    assert parameters["authorization_details"] == '[{"type":"payment_initiation"}]'
+    assert {"response_type", "redirect_uri", "scope", "code_challenge", "code_challenge_method"} < set(
+        parameters
+    )
+
+
+def test_a_request_that_is_sent_again_is_signed_again(server: ScriptedServer) -> None:
+    """The server may have remembered the first one, and its time may have been wrong."""
+    signing(server)
+    server.nonces = 1
+    server.client().begin()
+    objects = [form_of(request)["request"] for request in server.requests if request.url.path == "/par"]
+    assert len({claims_of(each)["jti"] for each in objects}) == len(objects) == 2
+
+
+def test_the_key_of_proofs_signs_no_requests(server: ScriptedServer) -> None:
+    """One key, one purpose."""
+    constraint = server.configuration.sender_constraint
+    assert isinstance(constraint, Dpop)
+    signer = replace_key_id(constraint.proof_signer)
+    with pytest.raises(ValueError, match="keys of their own"):
+        configured(server.configuration, request_keys=PublishedKeys(signer))
+
+
+def replace_key_id(signer: Signer) -> LocalSigner:
+    """Return the same key under a name."""
+    assert isinstance(signer, LocalSigner)
+    return LocalSigner(signer.algorithm, signer.private_key, "named")

@@ -175,12 +175,12 @@ def test_a_participant_refuses_what_it_cannot_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "missing"),
     [
-        ("fapi2-message-signing", {"jar", "jarm", "introspection_jwt"}),
-        ("fapi1-advanced", {"jar", "jarm"}),
-        ("uk-open-banking", {"jar"}),
-        ("br-open-finance", {"jar"}),
-        ("au-cdr", {"jar", "jarm"}),
-        ("au-connectid", {"jar"}),
+        ("fapi2-message-signing", {"jarm", "introspection_jwt"}),
+        ("fapi1-advanced", {"jarm"}),
+        ("uk-open-banking", set()),
+        ("br-open-finance", set()),
+        ("au-cdr", {"jarm"}),
+        ("au-connectid", set()),
     ],
 )
 def test_other_profiles_run_as_far_as_their_mechanisms_are_built(name: str, missing: set[str]) -> None:
@@ -193,5 +193,6 @@ def test_other_profiles_run_as_far_as_their_mechanisms_are_built(name: str, miss
     )
     assert missing <= set(profile.mechanisms.on)
     check_implemented(profile, without=missing)
-    with pytest.raises(ProfileError, match="the mechanism jar is on, which is not built yet"):
-        check_implemented(profile)
+    if missing:
+        with pytest.raises(ProfileError, match="the mechanism jarm is on, which is not built yet"):
+            check_implemented(profile)

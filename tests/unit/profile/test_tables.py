@@ -102,7 +102,7 @@ def test_each_table_was_read_in_the_newest_revision_that_is_known() -> None:
 def test_message_signing_and_http_signatures_say_that_they_are_not_built() -> None:
     """The security profile is; a reader of the table can tell."""
     unbuilt = {each for each in ROWS if load_specification(each).not_built is not None}
-    assert unbuilt >= {"FAPI2-MS", "FAPI2-HS", "RFC9101"}
+    assert unbuilt >= {"FAPI2-MS", "FAPI2-HS"}
     assert not unbuilt & {each.id for each in load_profile("fapi2-security").specifications}
 
 

@@ -178,10 +178,27 @@ def test_a_server_without_openid_connect_says_nothing_of_it() -> None:
     assert {"acr_values_supported", "prompt_values_supported"}.isdisjoint(plain)
 
 
+def test_a_server_says_which_signed_requests_it_takes() -> None:
+    """And nothing of them where it takes none (RFC 9101 section 10.5, OpenID Connect Discovery section 3)."""
+    taking = msgspec.structs.replace(
+        SERVER,
+        request_object_algorithms=("ES256", "PS256"),
+        require_signed_request_object=True,
+        require_pushed_requests=False,
+    )
+    said = {name: value for name, value in create_server_metadata(taking).items() if GOOD.get(name) != value}
+    assert said == {
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": ["ES256", "PS256"],
+        "require_signed_request_object": True,
+        "require_pushed_authorization_requests": False,
+    }
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "none", "HS256", "ES384"])
 def test_a_forbidden_algorithm_is_never_advertised(algorithm: str) -> None:
     """FAPI 2.0 section 5.4.1, against what OpenID Connect Discovery asks for."""
-    for member in ("signing_algorithms", "id_token_algorithms"):
+    for member in ("signing_algorithms", "id_token_algorithms", "request_object_algorithms"):
         described = msgspec.structs.replace(SERVER, **{member: ("ES256", algorithm)})
         with pytest.raises(ValueError, match="algorithm"):
             create_server_metadata(described)

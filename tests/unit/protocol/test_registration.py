@@ -514,3 +514,26 @@ def test_11_details_that_are_none_or_of_another_type_are_refused(details: object
         "authorization-details",
         "invalid_client_metadata",
     )
+
+
+def test_13_signed_requests_are_registered() -> None:
+    """RFC 9101 section 10.5: that a client always signs its requests, and with what; canonical, and open otherwise."""
+    plain = read_client_metadata(changed())
+    assert (plain.request_object_signing_alg, plain.require_signed_request_object) == (None, False)
+    read = read_client_metadata(
+        changed(request_object_signing_alg="Ed25519", require_signed_request_object=True)
+    )
+    assert (read.request_object_signing_alg, read.require_signed_request_object) == ("EdDSA", True)
+    assert read.ignored == ()
+
+
+@pytest.mark.parametrize("algorithm", ["none", "RS256", "HS256", "", None, ["ES256"]], ids=str)
+def test_13_another_algorithm_for_requests_is_refused(algorithm: object) -> None:
+    """Never ``none``, which OpenID Connect would allow, and no shared secret."""
+    assert refusal(request_object_signing_alg=algorithm) == ("algorithm", "invalid_client_metadata")
+
+
+@pytest.mark.parametrize("value", ["true", 1, None, []], ids=str)
+def test_13_whether_requests_are_signed_is_a_boolean(value: object) -> None:
+    """What could be read either way would be a downgrade."""
+    assert refusal(require_signed_request_object=value) == ("request-objects", "invalid_client_metadata")

@@ -116,6 +116,7 @@ def _refused(signing: Signing, values: dict[str, Callable[[], str]], *, flaw: st
         "RFC9101-6.2-p1.4",
         "RFC9101-6.3-p2",
         "FAPI2-MS-5.3.1-5",
+        "RFC9101-10.5-p3.2",
         "RFC9101-10.5-p4.2",
         "RFC9126-3-2",
     ),

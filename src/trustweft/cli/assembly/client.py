@@ -64,6 +64,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
             sender_constraint=Dpop(read_key(resolve(base, moneyview.proof_key_file))),
             redirect_uri=f"{moneyview.base_url}/callback",
             scope=moneyview.scope,
+            request_keys=keys if moneyview.sign_requests or "jar" in profile.mechanisms.on else None,
             assertion_lifetime=limits.client_assertion_lifetime,
             future_tolerance=limits.future_tolerance,
         ),

@@ -63,6 +63,7 @@ def assemble_federation(
         authority_hints=settings.authority_hints,
         organization_name=organization_name,
         statement_lifetime=settings.statement_lifetime,
+        requests_without_push=settings.requests_without_push,
     )
 
 

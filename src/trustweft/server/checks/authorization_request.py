@@ -14,11 +14,6 @@ from trustweft.server.checks.details import check_within_registration
 if TYPE_CHECKING:
     from trustweft.server.exchange import Exchange
 
-REQUEST_OBJECT = reason(
-    "authorization-request.request-object",
-    error="request_not_supported",
-    public="Request objects are not supported here.",
-)
 UNSUPPORTED_PARAMETER = reason(
     "authorization-request.unsupported-parameter",
     error="invalid_request",
@@ -66,12 +61,6 @@ _UNSUPPORTED = ("resource", "claims")
 def refuse_request_uri(exchange: Exchange) -> None:
     """A pushed request never points at another one (RFC 9126 section 2.1)."""
     par.refuse_nested_request_uri(exchange.form.get("request_uri"))
-
-
-def refuse_request_object(exchange: Exchange) -> None:
-    """Request objects come with Message Signing; until then they are refused, not ignored."""
-    if exchange.form.get("request") is not None:
-        raise REQUEST_OBJECT.reject()
 
 
 def refuse_unsupported_parameters(exchange: Exchange) -> None:

@@ -30,12 +30,9 @@ CERTIFICATE_BOUND = reason(
 def read_dpop_proof(exchange: Exchange) -> None:
     """Verify the proof, where there is one, for this endpoint's configured URLs."""
     values = exchange.request.header_values("dpop")
-    if exchange.client.metadata.tls_client_certificate_bound_access_tokens and (
-        values or exchange.form.get("dpop_jkt")
-    ):
-        raise CERTIFICATE_BOUND.reject(f"client_id={exchange.client_id}")
     if not values:
         return
+    _check_not_certificate_bound(exchange)
     deployment = exchange.deployment
     exchange.proof = dpop.verify_proof(
         dpop.parse_proof_header(values),
@@ -46,6 +43,11 @@ def read_dpop_proof(exchange: Exchange) -> None:
         maximum_age=deployment.profile.limits.dpop_proof_max_age,
         algorithms=deployment.profile.limits.signing_algorithms,
     )
+
+
+def _check_not_certificate_bound(exchange: Exchange) -> None:
+    if exchange.client.metadata.tls_client_certificate_bound_access_tokens:
+        raise CERTIFICATE_BOUND.reject(f"client_id={exchange.client_id}")
 
 
 def check_dpop_nonce(exchange: Exchange) -> None:
@@ -59,6 +61,7 @@ def bind_pushed_request_key(exchange: Exchange) -> None:
     """A proof or a ``dpop_jkt`` binds the code to come to a key; where both are sent they agree (section 10.1)."""
     named = exchange.form.get("dpop_jkt")
     if named is not None:
+        _check_not_certificate_bound(exchange)
         exchange.dpop_jkt = dpop.check_thumbprint(named)
     if exchange.proof is not None:
         if exchange.dpop_jkt is not None:

@@ -104,10 +104,17 @@ def check_client_not_ended(exchange: Exchange) -> None:
 
 
 def check_key_takes_part(exchange: Exchange) -> None:
-    """The key of the proof was not ended: what one who has it in hands asks for is nobody's word."""
+    """The keys of proof and request object were not ended: what one who has them in hands asks for is nobody's word."""
     participation = exchange.deployment.participation
-    if participation is not None and exchange.proof is not None:
-        _refuse(exchange, participation, (subject_of("key", exchange.proof.jkt),))
+    if participation is None:
+        return
+    proof, signed = exchange.proof, exchange.signed_parameters
+    proved = None if proof is None else subject_of("key", proof.jkt)
+    _refuse(
+        exchange,
+        participation,
+        (proved, None if signed is None else subject_of("key", signed.key_thumbprint)),
+    )
 
 
 def check_application_takes_part(exchange: Exchange) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trustweft.server.exchange import Exchange
 
 
-@enforces("RFC9126-2.2-p2.1", "RFC9126-7.1-p1", "RFC9396-3.1-p3")
+@enforces("RFC9101-10.2-4", "RFC9126-2.2-p2.1", "RFC9126-7.1-p1", "RFC9396-3.1-p3")
 def save_pushed_request(exchange: Exchange) -> None:
     """Submit the request to the store; it becomes reachable only if the answer is sent.
 

@@ -17,6 +17,7 @@ from trustweft.cli.tour.attempts import (
 from trustweft.cli.tour.wire import Draft
 from trustweft.crypto.keys import thumbprint
 from trustweft.protocol.issuer import check_response_issuer
+from trustweft.protocol.jar import create_request_object
 from trustweft.protocol.par import CREATED, create_authorization_url
 from trustweft.server.login.rate_limit import PER_USERNAME
 
@@ -74,7 +75,7 @@ def _expect_strict_requests(tour: Tour, step: Step, draft: Draft) -> None:
     challenge = ("FAPI2-SP-5.3.2.2-5",)
     attempts = (
         ("A request that points at another one", ("request_uri", "urn:x"), "par.nested-request-uri", ()),
-        ("A request object", ("request", "e30.e30."), "authorization-request.request-object", ()),
+        ("A request object without a signature", ("request", "e30.e30."), "request-object.algorithm", ()),
         (
             "A parameter that would widen it",
             ("claims", "{}"),
@@ -110,6 +111,20 @@ def _expect_strict_requests(tour: Tour, step: Step, draft: Draft) -> None:
     )
     for name, parameter, reason, clauses in attempts:
         step.expect_refused(name, draft.with_parameters(parameter), reason, clauses=clauses)
+    forged = create_request_object(
+        tour.client.other_signer,
+        client_id=tour.client.client_id,
+        issuer=tour.issuer,
+        parameters=dict(tour.authorization_request(tour.flow)),
+        now=tour.clock.now(),
+        lifetime=60,
+        jti=tour.entropy.token(),
+    )
+    step.expect_refused(
+        "A request object of a key that is not the client's",
+        draft.with_parameters(("request", forged)),
+        "request-object.bad-signature",
+    )
     step.expect_refused(
         "No code challenge",
         draft.without_parameters("code_challenge"),
