@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.request import urlopen
 
 from trustweft.audit.forging import forge, read_parts
 from trustweft.audit.verifying import read_key, verifies
@@ -46,15 +48,18 @@ class OfferingServer:
 
     Attributes:
         flaws: what is wrong with it; may change while it runs.
-        signed_only: whether it says that authorization requests must be signed.
+        modes: ``signed-only``: it says that authorization requests must be signed; ``open-registration``: anybody may
+            register a client, and change its registration.
     """
 
     def __init__(self, tls: LocalTls, clients: Mapping[str, PrivateKey | None]) -> None:
         self.flaws: frozenset[str] = frozenset()
-        self.signed_only = False
-        self.keys = {
-            name: None if key is None else public_jwk(key.public_key()) for name, key in clients.items()
+        self.modes: frozenset[str] = frozenset()
+        self.keys: dict[str, tuple[Mapping[str, object], ...]] = {
+            name: () if key is None else (public_jwk(key.public_key()),) for name, key in clients.items()
         }
+        self.managed: dict[str, str] = {}  # registration access tokens, by client
+        self.sessions: dict[str, float] = {}  # when the user logged in, by cookie
         self._secret = secrets.token_urlsafe(32)
         self.signer = LocalSigner("ES256", generate_private_key("ES256"))
         self.pushed: dict[str, dict[str, str]] = {}
@@ -106,7 +111,7 @@ class OfferingServer:
             "dpop_signing_alg_values_supported": ["ES256"],
             "request_object_signing_alg_values_supported": ["ES256"],
             "introspection_signing_alg_values_supported": ["ES256"],
-            "require_signed_request_object": self.signed_only,
+            "require_signed_request_object": "signed-only" in self.modes,
         }
 
     def sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
@@ -139,6 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         pages = {"/authorize": self._authorize, "/login": self._login, "/logout": self._logout}
         answers: dict[str, Callable[[], dict[str, Any] | str]] = {
             "/.well-known/oauth-authorization-server": self._metadata,
+            "/.well-known/oauth-protected-resource/api": self._resource_metadata,
             "/jwks": self._jwks,
             "/par": self._par,
             "/token": self._token,
@@ -173,6 +179,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError("not_found", 404)
         return self.shop.metadata()
 
+    def _resource_metadata(self) -> dict[str, Any]:
+        server = "https://attacker.example" if self._has("tokens-by-strangers") else self.shop.url
+        return {"resource": f"{self.shop.url}/api", "authorization_servers": [server]}
+
     def _jwks(self) -> dict[str, Any]:
         return {"keys": [{**public_jwk(self.shop.signer.public_key), "alg": "ES256", "use": "sig"}]}
 
@@ -186,8 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         client = str(read_parts(assertion)[1].get("sub") or self.form.get("client_id", ""))
         if client not in self.shop.keys:
             raise _RefusedError("invalid_client", 401)
-        key = self.shop.keys[client]
-        if key is not None and not verifies(assertion, algorithm="ES256", jwk=key):
+        keys = self.shop.keys[client]
+        if keys and not any(verifies(assertion, algorithm="ES256", jwk=each) for each in keys):
             raise _RefusedError("invalid_client", 401)
         return client
 
@@ -205,11 +215,11 @@ class _Handler(BaseHTTPRequestHandler):
         client = self._client()
         if "request" in self.form:
             parameters = self._request_object(client, self.form["request"])
-        elif self.shop.signed_only and not self._has("signing-optional"):
+        elif "signed-only" in self.shop.modes and not self._has("signing-optional"):
             raise _RefusedError("invalid_request")
         else:
             parameters = self.form
-        if parameters.get("redirect_uri") != CALLBACK:
+        if parameters.get("redirect_uri") != CALLBACK and not self._has("pushed-unseen"):
             raise _RefusedError("invalid_request")
         uri = f"urn:ietf:params:oauth:request_uri:{secrets.token_urlsafe()}"
         self.shop.pushed[uri] = {**parameters, "client_id": client}
@@ -217,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _request_object(self, client: str, value: str) -> dict[str, str]:
         header, claims = read_parts(value)
-        now, key = time.time(), self.shop.keys.get(client) or {}
+        now, key = time.time(), self.shop.keys[client][0]
         wrong = {
             "request-unverified": not verifies(value, algorithm=str(header.get("alg")), jwk=key),
             "request-of-any-type": header.get("typ") != REQUEST_TYPE,
@@ -238,8 +248,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authorize(self) -> None:
         uri = self.query.get("request_uri", "")
+        if self._has("request-fetched") and uri.startswith("http://localhost:"):
+            with urlopen(uri) as answer:  # noqa: S310  # that is the flaw
+                answer.read()
         if uri not in self.shop.pushed:
             self._send(400, b"This request is not known here.", "text/html")
+            return
+        if self._is_logged_in(self.shop.pushed[uri]):
+            self._answer_client(self.shop.pushed.pop(uri))
             return
         page = (
             f"<form method=post action=/login><input type=hidden name=request value='{uri}'>"
@@ -247,17 +263,29 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._send(200, page.encode(), "text/html")
 
+    def _is_logged_in(self, asked: dict[str, str]) -> bool:
+        since = self.shop.sessions.get(self.headers.get("cookie", "").removeprefix("session="))
+        if since is None or self._has("sessions-do"):
+            return since is not None
+        oldest = float(asked.get("max_age", HOUR))
+        return asked.get("prompt") != "login" and time.monotonic() - since < oldest
+
     def _login(self) -> None:
         asked = self.shop.pushed.pop(self.form.get("request", ""), None)
         if asked is None or (self.form.get("username"), self.form.get("password")) != (USER, PASSWORD):
             self._send(403, b"No.", "text/html")
             return
+        session = secrets.token_urlsafe()
+        self.shop.sessions[session] = time.monotonic()
+        self._answer_client(asked, set_cookie=f"session={session}; Path=/; Secure; HttpOnly; SameSite=Lax")
+
+    def _answer_client(self, asked: dict[str, str], **headers: str) -> None:
         code = secrets.token_urlsafe()
         self.shop.codes[code] = asked
         answer = {"code": code, "state": asked.get("state", ""), "iss": self.shop.url}
         if asked.get("response_mode") == "jwt":
             answer = {"response": self._signed_response(asked["client_id"], answer)}
-        self._send(303, b"", "text/html", location=f"{CALLBACK}?{urlencode(answer)}")
+        self._send(303, b"", "text/html", location=f"{CALLBACK}?{urlencode(answer)}", **headers)
 
     def _signed_response(self, client: str, answer: dict[str, str]) -> str:
         audience = "anybody" if self._has("response-for-anybody") else client
@@ -301,7 +329,7 @@ class _Handler(BaseHTTPRequestHandler):
         if granted.get("client_id") != client:
             raise _RefusedError("invalid_grant")
         key = self._proof_key()
-        is_public = self.shop.keys.get(client, {}) is None
+        is_public = self.shop.keys.get(client) == ()
         if is_public and key != granted["key"] and not self._has("refresh-with-any-key"):
             raise _RefusedError("invalid_grant")
         return self._issue(client, key, granted["scope"])
@@ -359,15 +387,34 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, b"You are logged out.", "text/html")
 
     def _register(self) -> dict[str, Any]:
-        if not self._has("open-registration"):
-            raise _RefusedError("invalid_token", 401)
-        return {**json.loads(self.body), "client_id": secrets.token_urlsafe()}
+        if self.command == "POST":
+            if not self._has("open-registration") and "open-registration" not in self.shop.modes:
+                raise _RefusedError("invalid_token", 401)
+            client, token = secrets.token_urlsafe(), secrets.token_urlsafe()
+            self.shop.managed[client] = token
+        else:
+            client = self.query.get("client", "")
+            token = self.headers.get("authorization", "").removeprefix("Bearer ")
+            if self.shop.managed.get(client) != token:
+                raise _RefusedError("invalid_token", 401)
+        if self.command == "DELETE":
+            del self.shop.managed[client], self.shop.keys[client]
+            return {}
+        metadata = json.loads(self.body)
+        before = self.shop.keys.get(client, ()) if self._has("keys-kept") else ()
+        self.shop.keys[client] = (*before, *metadata.get("jwks", {"keys": []})["keys"])
+        managed = {
+            "registration_client_uri": f"{self.shop.url}/register?client={client}",
+            "registration_access_token": token,
+        }
+        return {**metadata, "client_id": client, **managed}
 
     def _orders(self) -> dict[str, Any]:
         token = self.shop.tokens.get(self.headers.get("authorization", "").removeprefix("DPoP "), {})
         if not token or token["cnf"]["jkt"] != self._proof_key():
             raise _RefusedError("invalid_token", 401)
-        return {"orders": []}
+        pattern = r"(a+)+$" if self._has("costly-pattern") else r"[a-z]+$"
+        return {"orders": [], "named": bool(re.match(pattern, self.query.get("item", "")))}
 
     def _json(self, status: int, document: object) -> None:
         limits = {} if self._has("no-limits") else {"ratelimit_limit": "100"}
