@@ -110,7 +110,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def vouching(running: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
     """The same, with an auditor whom the directory knows."""
-    monkeypatch.setattr(checks, "_send", running.send)
+    monkeypatch.setattr(checks, "send", running.send)
     return running
 
 

@@ -10,7 +10,7 @@ import ssl
 import threading
 import warnings
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -24,7 +24,7 @@ from trustweft.audit.checks.transport_http import policy_outcome, takes_policy
 from trustweft.audit.engine import run_check
 from trustweft.audit.preflight import open_wire, prepare
 from trustweft.audit.registry import all_checks
-from trustweft.audit.target import Endpoints, Target
+from trustweft.audit.target import ClientEntry, Endpoints, Target
 from trustweft.audit.verdict import Safety, Verdict
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -60,12 +60,23 @@ class Port:
         context: how it speaks TLS.
         strict: whether it refuses requests whose end can be read in two ways.
         also_plain: whether it answers requests without TLS as well.
+        name: that it is called by.
+        policy: Strict-Transport-Security of its answers; empty for none.
     """
 
-    def __init__(self, context: ssl.SSLContext, *, strict: bool = True, also_plain: bool = False) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        strict: bool = True,
+        also_plain: bool = False,
+        name: str = "localhost",
+        policy: str = "",
+    ) -> None:
         self._context, self._strict, self._also_plain = context, strict, also_plain
+        self._policy = (f"Strict-Transport-Security: {policy}",) if policy else ()
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self.issuer = f"https://localhost:{self._listening.getsockname()[1]}"
+        self.issuer = f"https://{name}:{self._listening.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def _serve(self) -> None:
@@ -98,7 +109,8 @@ class Port:
         if self._strict and not good:
             status, body = "400 Bad Request", b"{}"
         lines = (f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}")
-        connection.sendall("\r\n".join((*lines, "Connection: close", "", "")).encode() + body)
+        lines = (*lines, *self._policy, "Connection: close")
+        connection.sendall("\r\n".join((*lines, "", "")).encode() + body)
 
     def _metadata(self) -> dict[str, str]:
         names = ("authorization_endpoint", "token_endpoint")
@@ -127,7 +139,16 @@ def audit(port: Port, authority: Path, *checks: str) -> dict[str, Result]:
     endpoints = Endpoints(  # said here as well: a certificate may be so bad that nobody reads the metadata
         authorization_endpoint=f"{port.issuer}/authorize", token_endpoint=f"{port.issuer}/token"
     )
-    target = Target(issuer=port.issuer, trust=str(authority), profile="fapi2-security", endpoints=endpoints)
+    client = ClientEntry(
+        client_id="app", authentication="none", redirect_uri="https://client.example/callback"
+    )
+    target = Target(
+        issuer=port.issuer,
+        trust=str(authority),
+        profile="fapi2-security",
+        endpoints=endpoints,
+        clients=(client,),
+    )
     with open_wire(target) as wire:
         deployment = prepare(target, wire, clock=SystemClock(), entropy=SystemEntropy())
         return {
@@ -244,26 +265,56 @@ def test_a_certificate_with_a_fault_is_found(
     assert said in result.reason
 
 
+@pytest.mark.parametrize("check", ["TL-03"])
 @pytest.mark.parametrize("fault", ["authority", "name", "date"])
-def test_a_certificate_that_nobody_should_trust_is_found(tls: LocalTls, tmp_path: Path, fault: str) -> None:
+def test_a_certificate_that_nobody_should_trust_is_found(
+    tls: LocalTls, tmp_path: Path, fault: str, check: str
+) -> None:
     name = "other.example" if fault == "name" else "localhost"
     file = certificate(tmp_path, bits=2048, name=name, days=-0.5 if fault == "date" else 90)
     trusted = tls.authority.certificate_file if fault == "authority" else file
     with Port(rsa_context(file)) as port:
-        result = audit(port, trusted, "TL-03")["TL-03"]
+        result = audit(port, trusted, check)[check]
     assert result.verdict is Verdict.FAIL
 
 
-def test_a_port_that_answers_without_tls_as_well_is_found(tls: LocalTls) -> None:
+@pytest.mark.parametrize("check", ["TL-04-plain"])
+def test_a_port_that_answers_without_tls_as_well_is_found(tls: LocalTls, check: str) -> None:
     with Port(good_context(tls), also_plain=True) as port:
-        result = audit(port, tls.authority.certificate_file, "TL-04-plain")["TL-04-plain"]
+        result = audit(port, tls.authority.certificate_file, check)[check]
     assert result.verdict is Verdict.FAIL
 
 
-def test_a_server_that_reads_ambiguous_requests_is_advised(tls: LocalTls) -> None:
+@pytest.mark.parametrize("check", ["TL-08"])
+def test_a_server_that_reads_ambiguous_requests_is_advised(tls: LocalTls, check: str) -> None:
     with Port(good_context(tls), strict=False) as port:
-        result = audit(port, tls.authority.certificate_file, "TL-08")["TL-08"]
+        result = audit(port, tls.authority.certificate_file, check)[check]
     assert result.advice
+
+
+@pytest.fixture
+def harbour(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name of the network that leads to this machine."""
+    name, find = "login.harbour.example", socket.getaddrinfo
+
+    def found(host: Any, *rest: Any, **named: Any) -> Any:
+        return find("127.0.0.1" if host in (name, name.encode()) else host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    return name
+
+
+@pytest.mark.parametrize("check", ["TL-04-hsts"])
+@pytest.mark.parametrize("policy", ["", "max-age=0"])
+def test_a_name_without_a_policy_for_browsers_is_found(
+    tmp_path: Path, harbour: str, policy: str, check: str
+) -> None:
+    """Its pages may as well be opened over http; with a policy that lasts it passes."""
+    file = certificate(tmp_path, bits=2048, name=harbour, days=90)
+    for said, verdict in ((policy, Verdict.FAIL), ("max-age=31536000", Verdict.PASS)):
+        with Port(rsa_context(file), name=harbour, policy=said) as port:
+            result = audit(port, file, check)[check]
+        assert result.verdict is verdict, result.reason
 
 
 @pytest.mark.parametrize("policies", [[], ["max-age=0"], ["includeSubDomains"]])

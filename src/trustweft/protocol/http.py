@@ -52,11 +52,15 @@ class HttpResponse:
     body: bytes = b""
 
 
-_NO_STORE = (("content-type", "application/json"), ("cache-control", "no-store"))
+_HEADERS = (
+    ("content-type", "application/json"),
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+)
 
 
 def json_response(
     value: object, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
 ) -> HttpResponse:
     """Return ``value`` as JSON that nobody may store (RFC 6749 section 5.1)."""
-    return HttpResponse(status, _NO_STORE + headers, msgspec.json.encode(value))
+    return HttpResponse(status, _HEADERS + headers, msgspec.json.encode(value))

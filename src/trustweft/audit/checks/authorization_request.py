@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trustweft.audit.asking import Reply, ask, good_request, judge_replies
+from trustweft.audit.asking import Reply, ask, good_request, judge_replies, reply_of
 from trustweft.audit.check import check, failed, passed
+from trustweft.audit.interaction import asks_for_credentials
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from trustweft.audit.trial import Trial
 
 _INVENTED: Final = "trustweft-check-no-such-scope"
+_OLDER: Final = 3.0  # seconds that a login is old, for a max_age of one
 
 
 def _variations(trial: Trial, *changes: Mapping[str, str | None]) -> list[tuple[str, Reply]]:
@@ -260,4 +262,47 @@ def silent_request_shows_nothing(trial: Trial) -> Outcome:
         _variations(trial, {"prompt": "none"}),
         failure="A silent request was answered with a login page, and then with a code.",
         success="A silent request got no code and no login page.",
+    )
+
+
+@check(
+    "AZ-20-again",
+    title="Who must log in again is not let in by an old session",
+    sends="authorization requests with prompt=login and max_age in a browser that is logged in",
+    fix="Ask for credentials again where prompt=login comes, or the login is older than max_age.",
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.MEDIUM,
+    rfc9700_attackers=("A1",),
+    cwe="CWE-613",
+    owasp="API2:2023",
+)
+def old_sessions_do_not_do(trial: Trial) -> Outcome:
+    """A client asks so before something that matters; an old session proves who sat there once (OpenID Connect Core 3.1.2.1).
+
+    The control is a request of the same browser without either, which goes through without a password. Where that asks
+    for one, nobody stays logged in and there is nothing to try.
+    """
+    deployment = trial.deployment
+    first = deployment.flow()
+    trial.need(first.plan.nonce, "the client does not use OpenID Connect, which defines prompt and max_age")
+    visit = first.log_in(deployment.user())
+    trial.control("A login", visit.last, good=lambda _: bool(visit.code))
+
+    def again(**changes: str) -> Reply:
+        flow = deployment.flow(browser=first.browser, changes=changes)
+        opened = flow.browser.open(flow.start_url())
+        return reply_of(flow.browser.go_on(opened, deployment.user(), until=asks_for_credentials))
+
+    stays = again()
+    trial.observe("The same browser again", stays.decisive)
+    trial.need(stays.code, "nobody stays logged in: every request asks for credentials")
+    deployment.wait(_OLDER)
+    return judge_replies(
+        trial,
+        [
+            ("prompt=login", again(prompt="login")),
+            (f"max_age=1 after {_OLDER:.0f} seconds", again(max_age="1")),
+        ],
+        failure="An old session was enough where the client asked for a new login.",
+        success="Where the client asks for a new login, the session is not enough.",
     )

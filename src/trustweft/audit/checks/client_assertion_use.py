@@ -25,6 +25,7 @@ HOUR: Final = 3600
 YEAR: Final = 31_536_000
 TOLERATED_SECONDS: Final = 8  # of the 10 that FAPI 2.0 section 5.3.2.1 has servers accept
 RACERS: Final = 8
+ROUNDS: Final = 3
 
 
 @check(
@@ -185,7 +186,7 @@ def assertion_works_once(trial: Trial) -> Outcome:
 @check(
     "CA-07-race",
     title="Of many uses of one client assertion at the same moment, one succeeds",
-    sends="eight simultaneous requests with one client assertion",
+    sends="eight simultaneous requests with one client assertion, three times",
     fix="Remember jti in one atomic step that only the first request wins.",
     requirements=("FAPI2-SP-5.3.2.1-6.2",),
     role=Role.AUTHORIZATION_SERVER,
@@ -193,21 +194,25 @@ def assertion_works_once(trial: Trial) -> Outcome:
     cwe="CWE-362",
 )
 def one_use_wins(trial: Trial) -> Outcome:
-    """Looking whether a jti is known and writing it down are two steps, between which others fit."""
+    """Looking whether a jti is known and writing it down are two steps, between which others fit.
+
+    The check races three times: whoever wins a race once may have been lucky.
+    """
     door, _ = signing_door(trial)
-    assertion = door.party.assertion()
-    requests = [showing(assertion)(door.make()) for _ in range(RACERS)]
-    answers = [each for each in trial.deployment.wire.race(requests) if isinstance(each, Exchange)]
-    for each in answers:
-        trial.attack("One of the simultaneous uses", each)
-    entered = sum(map(door.entered, answers))
-    if entered > 1:
-        return failed(
-            f"One assertion authenticated the client in {entered} of {RACERS} simultaneous requests."
-        )
-    if not entered:
-        raise Inconclusive("none of the simultaneous requests succeeded")
-    return passed("Of the simultaneous uses of one assertion, one succeeded.")
+    for _ in range(ROUNDS):
+        assertion = door.party.assertion()
+        requests = [showing(assertion)(door.make()) for _ in range(RACERS)]
+        answers = [each for each in trial.deployment.wire.race(requests) if isinstance(each, Exchange)]
+        for each in answers:
+            trial.attack("One of the simultaneous uses", each)
+        entered = sum(map(door.entered, answers))
+        if entered > 1:
+            return failed(
+                f"One assertion authenticated the client in {entered} of {RACERS} simultaneous requests."
+            )
+        if not entered:
+            raise Inconclusive("none of the simultaneous requests succeeded")
+    return passed(f"Of {RACERS} simultaneous uses of one assertion, one succeeded, {ROUNDS} times.")
 
 
 @check(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trustweft.audit.trial import Trial
 
 RACERS: Final = 8
+ROUNDS: Final = 3
 SHORTEST_NONCE: Final = 16  # characters of base64url: 96 bits
 
 
@@ -113,7 +114,7 @@ def pushed_proofs_serve_once(trial: Trial) -> Outcome:
 @check(
     "DP-07-race",
     title="A proof serves once, also where copies come at the same moment",
-    sends="one request with one proof, eight times at once, to one operation",
+    sends="one request with one proof, eight times at once, to one operation; three times",
     fix="Remember a proof in one atomic step that only one of several requests can win.",
     requirements=("FAPI2-SP-6.2-2", "RFC9449-11.1-p2"),
     role=Role.RESOURCE_SERVER,
@@ -126,7 +127,8 @@ def pushed_proofs_serve_once(trial: Trial) -> Outcome:
 def copies_at_once_serve_once(trial: Trial) -> Outcome:
     """Looking first and remembering later leaves a gap, in one process or between several.
 
-    A server that remembers no proofs at all is told so by DP-07; here only the gap counts.
+    A server that remembers no proofs at all is told so by DP-07; here only the gap counts. The check races three times:
+    whoever wins a race once may have been lucky.
     """
     deployment = trial.deployment
     place = resource_places(trial)[0]
@@ -135,16 +137,17 @@ def copies_at_once_serve_once(trial: Trial) -> Outcome:
         f"{place.name}, the same proof later", place.build().with_header("dpop", first.request.header("dpop"))
     )
     trial.need(not place.taken(repeated), "proofs are not remembered here at all")
-    request = place.build().with_header("dpop", good_parts(deployment, place).signed())
-    answers = [each for each in deployment.wire.race([request] * RACERS) if isinstance(each, Exchange)]
-    for each in answers:
-        trial.attack(f"{place.name}, one of {RACERS} at once", each)
-    won = sum(place.taken(each) for each in answers)
-    if won > 1:
-        return failed(f"{won} of {RACERS} requests with one proof went through at the same moment.")
-    if won == 0:
-        raise Inconclusive(f"none of {RACERS} requests at once went through")
-    return passed(f"One of {RACERS} requests with one proof went through.")
+    for _ in range(ROUNDS):
+        request = place.build().with_header("dpop", good_parts(deployment, place).signed())
+        answers = [each for each in deployment.wire.race([request] * RACERS) if isinstance(each, Exchange)]
+        for each in answers:
+            trial.attack(f"{place.name}, one of {RACERS} at once", each)
+        won = sum(place.taken(each) for each in answers)
+        if won > 1:
+            return failed(f"{won} of {RACERS} requests with one proof went through at the same moment.")
+        if won == 0:
+            raise Inconclusive(f"none of {RACERS} requests at once went through")
+    return passed(f"One of {RACERS} requests with one proof went through, {ROUNDS} times.")
 
 
 @check(

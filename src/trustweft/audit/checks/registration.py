@@ -38,7 +38,7 @@ def register(trial: Trial, label: str, **metadata: object) -> Exchange:
         "response_types": ["code"],
         **metadata,
     }
-    exchange = trial.attack(label, _send(trial, "POST", url, wanted))
+    exchange = trial.attack(label, send(trial, "POST", url, wanted))
     if registered(exchange):
         _take_back(trial, exchange)
     return exchange
@@ -52,12 +52,13 @@ def registered(exchange: Exchange) -> bool:
 def _take_back(trial: Trial, exchange: Exchange) -> None:
     url, token = exchange.text("registration_client_uri"), exchange.text("registration_access_token")
     if url and token:
-        trial.observe("The registration is taken back", _send(trial, "DELETE", url, None, token))
+        trial.observe("The registration is taken back", send(trial, "DELETE", url, None, token))
 
 
-def _send(
+def send(
     trial: Trial, method: str, url: str, document: dict[str, object] | None, token: str | None = None
 ) -> Exchange:
+    """Send a request about a registration, with its metadata and its own token where there are any."""
     headers = [("accept", "application/json")]
     if document is not None:
         headers.append(("content-type", "application/json"))
@@ -230,7 +231,7 @@ def registrations_are_guarded(trial: Trial) -> Outcome:
             "client_name": f"trustweft check {number}",
             "redirect_uris": [CALLBACK],
         }
-        exchange = _send(trial, "POST", url, document)
+        exchange = send(trial, "POST", url, document)
         trial.need(registered(exchange), "registration is not open to everybody")
         made.append(
             Registered(
@@ -243,10 +244,10 @@ def registrations_are_guarded(trial: Trial) -> Outcome:
         trial.need(
             all(each.management and each.token for each in made), "registrations cannot be managed (RFC 7592)"
         )
-        trial.control("Its own token", _send(trial, "GET", made[0].management, None, made[0].token))
+        trial.control("Its own token", send(trial, "GET", made[0].management, None, made[0].token))
         attacks = [
-            trial.attack("No token", _send(trial, "GET", made[0].management, None)),
-            trial.attack("Another's token", _send(trial, "GET", made[0].management, None, made[1].token)),
+            trial.attack("No token", send(trial, "GET", made[0].management, None)),
+            trial.attack("Another's token", send(trial, "GET", made[0].management, None, made[1].token)),
         ]
         return trial.access_refused(
             attacks,
@@ -256,4 +257,4 @@ def registrations_are_guarded(trial: Trial) -> Outcome:
     finally:
         for each in made:
             if each.management and each.token:
-                _send(trial, "DELETE", each.management, None, each.token)
+                send(trial, "DELETE", each.management, None, each.token)
