@@ -177,9 +177,9 @@ class Deployment:
         """Send a request for tokens, once more where the server asks for its nonce (RFC 9449 section 8)."""
         exchange = self.wire.send(request)
         if exchange.text("error") == "use_dpop_nonce" and request.header("dpop") is not None:
-            again = bound(
-                party.authenticate(request), party=party, wire=self.wire, plan=self.plan(party), signer=signer
-            )
+            # Only an assertion is good for one time alone; what came without credentials is meant to be without.
+            anew = party.authenticate(request) if request.parameter("client_assertion") else request
+            again = bound(anew, party=party, wire=self.wire, plan=self.plan(party), signer=signer)
             return self.wire.send(again)
         return exchange
 

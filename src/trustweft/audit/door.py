@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trustweft.audit.check import Inconclusive
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import bound
-from trustweft.audit.parties import assertion_parameters
+from trustweft.audit.parties import assertion_parameters, unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trustweft.audit.parties import Party
     from trustweft.audit.trial import Trial
 
-__all__ = ["Door", "open_door", "unauthenticated", "with_assertion"]
+__all__ = ["Door", "open_door", "with_assertion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,6 @@ def with_assertion(party: Party, **changes: object) -> Callable[[Request], Reque
     return lambda request: request.with_parameters(*assertion_parameters(party.assertion(**changes)))
 
 
-def unauthenticated(request: Request) -> Request:
-    """Return a request without any client authentication, its ``client_id`` included."""
-    bare = request.without_parameters(
-        "client_id", "client_secret", "client_assertion", "client_assertion_type"
-    )
-    return bare.with_header("authorization", None)
-
-
 def _own_token(trial: Trial, party: Party) -> Door:
     plan = trial.deployment.plan(party)
     scope = party.entry.narrow_scope or party.entry.scope
@@ -111,7 +103,7 @@ def _pushed_request(trial: Trial, party: Party) -> Door:
         trial,
         party,
         "a pushed authorization request",
-        lambda: unauthenticated(flow.pushed_request()).with_parameters(*flow.parameters.items()),
+        lambda: unauthenticated(flow.pushed_request(), party).with_parameters(*flow.parameters.items()),
         lambda answer: answer.ok and bool(answer.text("request_uri")),
     )
 
@@ -121,7 +113,7 @@ def _code(trial: Trial, party: Party) -> Door:
 
     def make() -> Request:
         flow = deployment.flow(party)
-        return unauthenticated(flow.token_request(deployment.code(flow)))
+        return unauthenticated(flow.token_request(deployment.code(flow)), party)
 
     if "authorization_code" not in party.entry.grant_types:
         raise Inconclusive(f"client {party.client_id} has no grant to authenticate for")

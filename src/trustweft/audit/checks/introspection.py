@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
-from trustweft.audit.door import unauthenticated
 from trustweft.audit.exchange import form_request
 from trustweft.audit.forging import read_parts, with_claims, without_signature
+from trustweft.audit.parties import unauthenticated
 from trustweft.audit.target import ResourceServerEntry
 from trustweft.audit.token_reading import audience_of, introspect, introspecting, introspector
 from trustweft.audit.verdict import Reach, Role, Severity
@@ -62,7 +62,7 @@ def asking_needs_credentials(trial: Trial) -> Outcome:
     access = known_active(trial)
     deployment = trial.deployment
     party = introspector(deployment)
-    bare = unauthenticated(introspecting(deployment, party, access.token))
+    bare = unauthenticated(introspecting(deployment, party, access.token), party)
     attacks = [
         trial.attack("No credentials", bare),
         trial.attack("client_id alone", bare.with_parameters(("client_id", party.client_id))),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from trustweft.audit.answers import served
-from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.answers import served, values_of
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
 from trustweft.audit.exchange import form_request
 from trustweft.audit.protected import EVERY, SAMPLE, protected
-from trustweft.audit.verdict import Reach, Role, Severity
+from trustweft.audit.verdict import Reach, Role, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,38 +183,49 @@ def _token_for(trial: Trial, resource: str) -> Access:
 def client_tokens_open_no_user_data(trial: Trial) -> Outcome:
     """A token from ``client_credentials`` stands for no person; with it nobody's data may be had (RFC 9700 section 4.15).
 
-    It fails where the client's own token gets what the user's token got.
+    It fails where the client's own token gets what the user's token got, at an address that tells two users different
+    things. An object that the other user is refused may still be one that the client serves for everybody: where its
+    own token opens that, it is suspected.
     """
     deployment = trial.deployment
     own = deployment.own_access()
+    deployment.user(1)  # without a second user nothing shows what is anybody's own
     attempts: list[tuple[Exchange, Exchange]] = []
-    operations = protected(trial, EVERY)
-    personal = 0
-    for operation in operations:
+    objects: set[int] = set()
+    for operation in protected(trial, EVERY):
         control = trial.keep(
             "control", f"{operation.name}, with a user's token", _call(trial, operation, deployment.access())
         )
-        if not control.ok or not _differs_by_user(trial, operation, control):
+        whose = _whose(trial, operation, control) if control.ok else None
+        if whose is None:
             continue
-        personal += 1
-        attempts.append(
-            (trial.attack(f"{operation.name}, with the client's own", _call(trial, operation, own)), control)
-        )
+        attack = trial.attack(f"{operation.name}, with the client's own", _call(trial, operation, own))
+        attempts.append((attack, control))
+        if whose == "object":
+            objects.add(id(attack))
     trial.need(attempts, "no operation is known that tells two users different things")
     controls = {id(attack): control for attack, control in attempts}
-    return trial.judge(
+    outcome = trial.judge(
         [attack for attack, _ in attempts],
-        accepted=lambda each: served(each, controls[id(each)]),
+        accepted=lambda each: id(each) not in objects and served(each, controls[id(each)]),
         failure="A client's own token opened a user's data.",
-        success=f"A client's own token got none of what the user's got ({personal} operations).",
+        success=f"A client's own token got none of what the user's got ({len(attempts)} operations).",
     )
+    opened = any(id(each) in objects and served(each, controls[id(each)]) for each, _ in attempts)
+    if outcome.verdict is Verdict.PASS and opened:
+        return suspected("A client's own token opened an object of one user that another user is refused.")
+    return outcome
 
 
-def _differs_by_user(trial: Trial, operation: Operation, control: Exchange) -> bool:
+def _whose(trial: Trial, operation: Operation, control: Exchange) -> Literal["own", "object"] | None:
+    """Tell what an operation shows: each user their own, one user's object, or nothing that is anybody's."""
     deployment = trial.deployment
-    if len(deployment.users) < 2:  # noqa: PLR2004  # to tell two users apart
-        return True
-    return not served(_call(trial, operation, deployment.access(None, deployment.user(1))), control)
+    other = _call(trial, operation, deployment.access(None, deployment.user(1)))
+    if served(other, control):
+        return None
+    if other.ok and values_of(other):
+        return "own"
+    return "object" if operation.places else None
 
 
 @check(
