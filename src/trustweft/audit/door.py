@@ -59,7 +59,7 @@ class Door:
 def open_door(trial: Trial, party: Party | None = None) -> Door:
     """Return the cheapest request of a client that needs authentication, and make sure that the client is let in.
 
-    Its own token (RFC 6749 section 4.4), else a pushed request (RFC 9126), else a refresh token, else a code.
+    Its own token (RFC 6749 section 4.4), else a pushed request (RFC 9126), else a user's password, else a code.
 
     Raises:
         Inconclusive: the client is not let in.
@@ -72,6 +72,8 @@ def open_door(trial: Trial, party: Party | None = None) -> Door:
         door = _own_token(trial, party)
     elif plan.pushes:
         door = _pushed_request(trial, party)
+    elif trial.deployment.logs_in_by_password(party):
+        door = _password(trial, party)
     else:
         door = _code(trial, party)
     door.control()
@@ -106,6 +108,15 @@ def _pushed_request(trial: Trial, party: Party) -> Door:
         lambda: unauthenticated(flow.pushed_request(), party).with_parameters(*flow.parameters.items()),
         lambda answer: answer.ok and bool(answer.text("request_uri")),
     )
+
+
+def _password(trial: Trial, party: Party) -> Door:
+    deployment = trial.deployment
+
+    def make() -> Request:
+        return unauthenticated(deployment.password_request(party, deployment.user()), party)
+
+    return Door(trial, party, "the password grant", make, lambda answer: answer.issued)
 
 
 def _code(trial: Trial, party: Party) -> Door:

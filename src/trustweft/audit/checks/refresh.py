@@ -340,7 +340,8 @@ def refreshable(trial: Trial, party: Party | None = None, *, scope: str | None =
         NotApplicable: the client may not use codes, or the server gives no refresh tokens.
     """
     party = party or trial.deployment.party()
-    trial.need("authorization_code" in party.entry.grant_types, "the client may not use codes")
+    logs_in = "authorization_code" in party.entry.grant_types or trial.deployment.logs_in_by_password(party)
+    trial.need(logs_in, "no user logs in with this client")
     shared = trial.deployment.access(party)
     trial.need(shared.refresh_token, "the server gave no refresh token")
     access = trial.deployment.fresh_access(party, scope=scope)

@@ -278,6 +278,8 @@ def tokens_have_an_audience(trial: Trial) -> Outcome:
     if not claims:
         raise Inconclusive("the token is opaque, and nothing tells what is behind it")
     audience = audience_of(claims)
+    if not audience and not read_parts(access.token)[1]:
+        raise Inconclusive("the token is opaque, and introspection need not tell whom it is for")
     if not audience:
         return failed("The access token has no audience.")
     if "*" in audience or set(audience) <= {access.party.client_id}:
