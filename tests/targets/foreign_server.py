@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 from urllib.request import urlopen
 
-from trustweft.audit.forging import read_parts
+from trustweft.audit.forging import forge, read_parts
 from trustweft.audit.target import Api, ClientEntry, OperationEntry, Target, User
 from trustweft.audit.verifying import can_verify, verifies
+from trustweft.crypto.keys import generate_private_key
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ForeignServer"]
 
 SECRET = "p+ss w%rd/=é-0123456789abcdef0123456789abcdef"
+KEY = generate_private_key("ES256")
 OTHER_SECRET = "known-to-nobody-0123456789abcdef0123456789"
 PEOPLE = {"ann": ("ann-secret-1", "5f1"), "ben": ("ben-secret-2", "7c2")}
 CLIENTS = {
@@ -111,6 +113,7 @@ class ForeignServer:
         return Target(
             issuer=self.issuer,
             profile="oauth2-plain",
+            canary_host="localhost",
             rate=1000.0,
             clients=tuple(clients),
             users=tuple(User(username=name, password=word) for name, (word, _) in PEOPLE.items()),
@@ -334,6 +337,9 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 raise RefusedError(400, "unsupported_grant_type" if kind else "invalid_request")
         token, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        if "signed" in self.traits:
+            claims = {"sub": grant.user or client, "jti": token, "client_id": client}
+            token = forge({"alg": "ES256", "typ": "JWT", "kid": "1"}, claims, key=KEY)
         self.server_of.access[token] = grant
         answer = {"access_token": token, "token_type": "bearer", "expires_in": 600, "scope": grant.scope}
         if grant.user:
@@ -403,7 +409,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _grant(self, scope: str) -> Grant:
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         grant = self.server_of.access.get(token) if scheme.lower() == "bearer" else None
-        if grant is None and "follows-jku" in self.traits:
+        if grant is None and self.traits & {"follows-jku", "fetches-jku"}:
             grant = self._by_header(token)
         if grant is None or not grant.alive:
             raise RefusedError(401, "invalid_token")
@@ -422,7 +428,8 @@ class _Handler(BaseHTTPRequestHandler):
             keys = json.loads(answer.read())["keys"]
         algorithm = str(header["alg"])
         good = can_verify(algorithm) and any(verifies(token, algorithm=algorithm, jwk=key) for key in keys)
-        return Grant("web app", str(claims["sub"]), "things things:write") if good else None
+        believed = good and "follows-jku" in self.traits
+        return Grant("web app", str(claims["sub"]), "things things:write") if believed else None
 
     def _api(self, path: str) -> None:
         grant = self._grant("things:write" if self.command == "POST" else "things")

@@ -37,6 +37,13 @@ NOTICED: Final = {
     "revoke-open": "RV-01",
     "revoke-anybody": "RV-01-client",
     "client-is-ann": "RS-09",
+    "silent-consent": "AZ-26",
+    "agrees-by-address": "AZ-26",
+    "consent-skipped-again": "AZ-26",
+    "markup-at-consent": "AZ-22-consent",
+    "writes-unscoped": "RS-08-writing",
+    "follows-jku": "RS-04-key-address",
+    "fetches-jku": "RS-04-key-address",
 }
 
 
@@ -71,7 +78,7 @@ def test_habits_of_a_correct_server_are_no_findings(foreign: ForeignServer, habi
 
 @pytest.mark.parametrize("flaw", NOTICED)
 def test_each_flaw_is_found(foreign: ForeignServer, flaw: str) -> None:
-    result = audited(foreign, flaw, checks=[NOTICED[flaw]])[NOTICED[flaw]]
+    result = audited(foreign, flaw, "signed", checks=[NOTICED[flaw]])[NOTICED[flaw]]
     assert result.verdict in FOUND, said(result)
 
 
@@ -137,3 +144,9 @@ def test_the_password_grant_of_a_server_that_says_it_has_nothing_else_is_used_un
     run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
     assert run.reached.users == ("ann", "ben")
     assert run.checks[0].verdict is Verdict.FAIL
+
+
+def test_the_new_checks_pass_where_nothing_is_wrong(foreign: ForeignServer) -> None:
+    names = ("AZ-22-consent", "AZ-26", "RS-04-key-address", "RS-08-writing")
+    results = audited(foreign, "signed", checks=names)
+    assert {name: said(each) for name, each in results.items() if each.verdict is not Verdict.PASS} == {}

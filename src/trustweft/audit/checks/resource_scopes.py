@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from trustweft.audit.answers import served, values_of
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
 from trustweft.audit.exchange import form_request
-from trustweft.audit.protected import EVERY, SAMPLE, protected
-from trustweft.audit.verdict import Reach, Role, Severity, Verdict
+from trustweft.audit.protected import EVERY, SAMPLE, harmless, protected
+from trustweft.audit.sacrifice import fresh_keys
+from trustweft.audit.verdict import Reach, Role, Safety, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.trial import Trial
 
+_NO_ACCESS = (401, 403)
 GRACE_SECONDS = 65  # what RFC 9068 section 4 allows for clocks that differ: "not more than a few minutes"
 
 
@@ -86,6 +88,66 @@ def scopes_are_compared(trial: Trial) -> Outcome:
         accepted=lambda each: served(each, controls[id(each)]),
         failure="An operation answered to a token that lacks its scope.",
         success=f"{len(attempts)} of {len(operations)} operations refused a token that lacks their scope.",
+    )
+
+
+@check(
+    "RS-08-writing",
+    title="An operation that writes is refused without the scope that it needs",
+    sends="each writing operation whose scope is known, with a token that lacks it",
+    fix="Compare the scope of the token with what the operation needs, before anything is written.",
+    requirements=("FAPI2-SP-5.3.4-4", "RFC9700-2.3-p3.2"),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.HIGH,
+    safety=Safety.WRITES,
+    cwe="CWE-863",
+    owasp="API5:2023",
+    gives=("rights-widened",),
+)
+def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
+    """Who may look need not be allowed to pay; and rules that name GET alone are easily written.
+
+    What makes something is sent whole, and makes an object of the auditor's user where the scope is not looked at. What
+    changes or deletes is sent for an identifier that nothing has. Where such a request gets the same answer with the
+    scope and without, another check came first, and the operation is only counted.
+    """
+    deployment = trial.deployment
+    operations = [
+        each
+        for each in deployment.operations
+        if not each.safe and not each.public and each.scope and (each.method == "POST" or each.places)
+    ][:EVERY]  # what the target file spells out may be somebody's own, and is neither changed nor deleted
+    trial.need(operations, "no writing operation is known with the scope that it needs")
+    attempts: list[Exchange] = []
+    untold, refusal = [], None
+    for operation in operations:
+        try:
+            lacking, holding = _without(trial, operation.scope or ""), deployment.access()
+        except NotApplicable as cause:
+            refusal = cause
+            continue
+        request = fresh_keys(trial, operation.request()) if not operation.places else harmless(operation)
+        good = deployment.send_call(deployment.using(request, holding), holding)
+        trial.keep("control", f"{operation.name}, with {operation.scope}", good)
+        if good.status in _NO_ACCESS:
+            continue
+        request = fresh_keys(trial, request)
+        answer = deployment.send_call(deployment.using(request, lacking), lacking)
+        trial.attack(f"{operation.name}, without it", answer)
+        if answer.status not in _NO_ACCESS and not answer.ok:
+            untold.append(operation.name)
+            continue
+        attempts.append(answer)
+    if refusal is not None and not attempts and not untold:
+        raise refusal
+    if not attempts:
+        raise Inconclusive("no writing operation shows whether the scope is looked at")
+    counted = f" Told nothing by: {', '.join(untold)}." if untold else ""
+    return trial.judge(
+        attempts,
+        accepted=lambda each: each.ok,
+        failure="A writing operation went through with a token that lacks its scope.",
+        success=f"{len(attempts)} of {len(operations)} writing operations refused such a token.{counted}",
     )
 
 
