@@ -117,6 +117,10 @@ def reach(deployment: Deployment) -> Reached:
     working, unreached = _probe(deployment)
     unreached |= unknown
     deployment.operations = tuple(working)
+    missing += [
+        f"pages wanted something of {host}, which the target file does not name: it was cut off"
+        for host in sorted(deployment.wire.cut_off)
+    ]
     return Reached(
         operations=tuple(each.name for each in working if each.safe),
         writing=tuple(each.name for each in working if not each.safe),

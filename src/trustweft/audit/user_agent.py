@@ -159,6 +159,7 @@ class UserAgent:
                 trust=self._trust,
                 hosts=self._wire.hosts,
             )
+            self._wire.cut_off |= walked.cut_off
             callback = self._callback_by(walked.called) if walked.called is not None else None
             return Visit(walked.exchanges or [self._shown(url)], callback)
         if user.cookies is not None:

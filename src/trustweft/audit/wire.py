@@ -71,6 +71,7 @@ class Wire:
         self._nonces: dict[str, str] = {}
         self.exchanges: deque[Exchange] = deque(maxlen=REMEMBERED)
         self.sent = 0
+        self.cut_off: set[str] = set()  # hosts that pages wanted of Chromium, and that nobody named
 
     def __enter__(self) -> Self:
         return self
