@@ -32,6 +32,13 @@ __all__ = ["ForeignServer"]
 
 SECRET = "p+ss w%rd/=é-0123456789abcdef0123456789abcdef"
 KEY = generate_private_key("ES256")
+_BUTTONS = '<input type="submit" value="Cancel"><input type="submit" name="allow" value="Authorize">'
+_CHOICE = (
+    '<input type="radio" name="decision" value="no" checked><input type="radio" name="decision" value="yes">'
+    '<select name="for"><option value="1">a day</option></select><input type="submit" value="Senden">'
+)
+_NAME = '<input name="user_login" autofocus>'
+_PASSWORD = '<input name="user_pass" type="password">'
 OTHER_SECRET = "known-to-nobody-0123456789abcdef0123456789"
 PEOPLE = {"ann": ("ann-secret-1", "5f1"), "ben": ("ben-secret-2", "7c2")}
 CLIENTS = {
@@ -221,6 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _consent(self, asked: dict[str, str], user: str, session: str, *, silent: bool) -> None:
         form = dict(parse_qsl(self.body.decode())) if self.command == "POST" else {}
         said = dict(self.query) if "agrees-by-address" in self.traits else {}
+        if form.get("decision") == "yes":
+            form["allow"] = "Authorize"
         posted = form.get("allow") == "Authorize" and secrets.compare_digest(
             form.get("csrf", ""), _csrf(session)
         )
@@ -237,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             200,
             f"<h1>Authorize {escape(asked['client_id'])}?</h1><p>{shown}</p>"
             f'<form id="authorizationForm" method="post"><input type="hidden" name="csrf" value="{_csrf(session)}">'
-            '<input type="submit" value="Cancel"><input type="submit" name="allow" value="Authorize"></form>',
+            f"{_CHOICE if 'radio-consent' in self.traits else _BUTTONS}</form>",
         )
 
     def _wrong(self, asked: dict[str, str]) -> str:
@@ -282,14 +291,23 @@ class _Handler(BaseHTTPRequestHandler):
                 session = secrets.token_urlsafe(24)
                 self.server_of.sessions[session] = name
                 return self._send(302, b"", location=onward, set_cookie=_session(session))
+            if good and "user_pass" not in form and "name-first" in self.traits:
+                name = f'<input type="hidden" name="user_login" value="{escape(name, quote=True)}">'
+                return self._page(
+                    200, self._login_form(session, onward, name, _PASSWORD), set_cookie=_session(session)
+                )
             message = "Please enter a correct name and password."
-        page = (
-            f'<form class="login" action="?{escape(urlencode({"next": onward}))}" method="POST"><p>{message}</p>'
-            f'<input type="hidden" name="csrfmiddlewaretoken" value="{_csrf(session)}">'
-            '<input name="user_login" autofocus><input name="user_pass" type="password">'
+        asked = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
+        page = f"<p>{message}</p>{self._login_form(session, onward, *asked)}"
+        return self._page(200, page, set_cookie=_session(session))
+
+    def _login_form(self, session: str, onward: str, *fields: str) -> str:
+        return (
+            '<form action="/accounts/reset/" method="POST"><input name="email"><button>Forgot password?</button></form>'
+            f'<form class="login" action="?{escape(urlencode({"next": onward}))}" method="POST">'
+            f'<input type="hidden" name="csrfmiddlewaretoken" value="{_csrf(session)}">{"".join(fields)}'
             '<input name="remember" type="checkbox"><input type="submit" value="Log in &raquo;"></form>'
         )
-        return self._page(200, page, set_cookie=_session(session))
 
     # ---- clients
 
@@ -338,7 +356,14 @@ class _Handler(BaseHTTPRequestHandler):
                 raise RefusedError(400, "unsupported_grant_type" if kind else "invalid_request")
         token, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         if "signed" in self.traits:
-            claims = {"sub": grant.user or client, "jti": token, "client_id": client}
+            claims: dict[str, object] = {
+                "sub": grant.user or client,
+                "jti": token,
+                "client_id": client,
+                "scope": grant.scope,
+            }
+            claims |= {"iss": self.server_of.issuer, "aud": f"{self.server_of.url}/api"}
+            claims |= {"iat": int(time.time()), "exp": int(time.time()) + 600}
             token = forge({"alg": "ES256", "typ": "JWT", "kid": "1"}, claims, key=KEY)
         self.server_of.access[token] = grant
         answer = {"access_token": token, "token_type": "bearer", "expires_in": 600, "scope": grant.scope}

@@ -30,7 +30,7 @@ ALSO_TRUE: Final = {
     # RFC 6749 section 5.2: 400; RFC 6750 section 3.1: 401 and 403
     "errors-are-200": {"TK-23-format", "RS-02-error", "RS-08-error"},
 }
-HABITS: Final = ((), ("introspection", "errors-are-200", "grace"))
+HABITS: Final = ((), ("introspection", "errors-are-200", "grace"), ("name-first", "radio-consent", "signed"))
 NOTICED: Final = {
     "code-of-anybody": "TK-03",
     "refresh-of-anybody": "TK-12",

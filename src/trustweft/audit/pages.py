@@ -21,6 +21,9 @@ _NO: Final = re.compile(
     r"|rifiuta|annulla|nega|weigeren|annuleren)\b",
     re.IGNORECASE,
 )
+_ELSEWHERE: Final = re.compile(
+    r"forgot|reset|recover|register|sign-?_?up|create|search|newsletter|subscribe|lang", re.IGNORECASE
+)
 _VOID_TYPES: Final = frozenset({"button", "reset", "image"})
 
 
@@ -97,6 +100,11 @@ class Form:
     def only_refuses(self) -> bool:
         """Whether it has buttons and each of them says no."""
         return bool(self.buttons) and self.agreeing_button() is None
+
+    @property
+    def for_something_else(self) -> bool:
+        """Whether it is one that stands beside a login: for who forgot the password, who is new, who searches."""
+        return self.only_refuses or _ELSEWHERE.search(self.action) is not None
 
     def filled(self, values: dict[str, str], press: Button | None) -> list[tuple[str, str]]:
         """Return the parameters that the form sends: boxes are ticked, and of radio buttons the one is that says yes."""

@@ -85,3 +85,12 @@ def test_buttons_say_yes_in_other_languages() -> None:
         assert agreeing is not None
         assert refusing is not None
         assert (agreeing.text, refusing.text) == (yes, no)
+
+
+def test_forms_beside_a_login_are_told_apart() -> None:
+    page = (
+        '<form action="/reset" method=post><input name=email><button>Send</button></form>'
+        '<form action="/x" method=post><input name=email><button>Forgot password?</button></form>'
+        '<form action="/session" method=post><input name=user><button>Next</button></form>'
+    )
+    assert [each.for_something_else for each in read_page(page).forms] == [True, True, False]

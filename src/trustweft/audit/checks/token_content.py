@@ -252,6 +252,7 @@ def jwt_is_signed(trial: Trial) -> Outcome:
 def jwt_names_its_issuer(trial: Trial) -> Outcome:
     """Resource servers find the keys by the issuer; another name leads them to other keys, or to none."""
     _, claims = _jwt(trial)
+    trial.need(claims.get("iss"), "the token names no issuer: see TK-18")
     if claims.get("iss") == trial.deployment.discovery.issuer:
         return passed("The iss is the issuer.")
     return failed(f"The iss is {claims.get('iss')!r}, not the issuer.")
