@@ -150,3 +150,28 @@ def test_the_new_checks_pass_where_nothing_is_wrong(foreign: ForeignServer) -> N
     names = ("AZ-22-consent", "AZ-26", "RS-04-key-address", "RS-08-writing")
     results = audited(foreign, "signed", checks=names)
     assert {name: said(each) for name, each in results.items() if each.verdict is not Verdict.PASS} == {}
+
+
+def test_a_grant_that_a_client_may_not_use_is_no_empty_promise(foreign: ForeignServer) -> None:
+    """This server says unsupported_grant_type to clients that are not registered for a grant."""
+    foreign.traits = frozenset()
+    target = foreign.target(others=("pocket",))
+    target = msgspec.structs.replace(target, clients=tuple(reversed(target.clients)))
+    options = Options(checks=[CHECKS["META-10-grants"]])
+    result = audit(target, options, clock=SystemClock(), entropy=SystemEntropy()).checks[0]
+    assert result.verdict is Verdict.PASS, said(result)
+
+
+def test_users_log_in_with_the_client_that_they_can_log_in_with_whichever_comes_first(
+    foreign: ForeignServer,
+) -> None:
+    foreign.traits = frozenset()
+    target = foreign.target()
+    service = msgspec.structs.replace(
+        target.clients[0], grant_types=("client_credentials",), redirect_uri=None
+    )
+    target = msgspec.structs.replace(target, clients=(service, target.clients[1]))
+    options = Options(checks=[CHECKS[each] for each in ("TK-01", "AZ-26")])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.users == ("ann", "ben")
+    assert {each.verdict for each in run.checks} == {Verdict.PASS}
