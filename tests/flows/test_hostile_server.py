@@ -8,17 +8,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ecosystem import run_trustweft
 from relying.careless import careless_application
 from tools import NODE_FOLDER, need
+from trustweft.audit.hostile.hosting import free_ports
 from trustweft.audit.registry import all_checks
 from trustweft.audit.relying.setting import Staging
 from trustweft.audit.run import Options, audit_client
 from trustweft.audit.target import RelyingParty, Target
 from trustweft.audit.verdict import Role, Verdict
-from trustweft.crypto.local_authority import load_or_create_authority
+from trustweft.crypto.local_authority import create_self_signed, load_or_create_authority
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
 
@@ -84,12 +88,40 @@ def test_a_client_with_one_issuer_meets_the_scenarios_one_by_one(tmp_path: Path)
         callback_by="stdin",
         server="https://localhost:19877",
     )
-    run = play(tmp_path, relying, {"RP-02-iss-other", "RP-06-nonce", "RP-16-self-signed"})
-    assert verdicts(run) == {
-        "RP-02-iss-other": Verdict.PASS,
-        "RP-06-nonce": Verdict.PASS,
-        "RP-16-self-signed": Verdict.INCONCLUSIVE,  # its one issuer has a good certificate
-    }
+    checks = {"RP-02-iss-other", "RP-06-nonce", "RP-16-self-signed", "RP-16-other-name", "RP-16-expired"}
+    run = play(tmp_path, relying, checks)
+    assert verdicts(run) == dict.fromkeys(checks, Verdict.PASS)
+
+
+@pytest.mark.parametrize("one_issuer", [False, True], ids=["an issuer each", "one issuer"])
+@pytest.mark.parametrize("careless", [False, True], ids=["careful", "careless"])
+def test_a_client_without_discovery_meets_certificates_too_and_its_own_is_seen(
+    tmp_path: Path, *, one_issuer: bool, careless: bool
+) -> None:
+    """Its browser, which is the auditor's, does not stop at the certificate before the client comes to it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = create_self_signed(key, common_name="by-certificate", now=SystemClock().now(), days=1)
+    pem = tmp_path / "client.pem"
+    pem.write_bytes(
+        certificate.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    arguments = [str(PROGRAMS / "certificate_client.py"), str(pem), *(["insecure"] if careless else [])]
+    relying = program(*arguments)
+    if one_issuer:
+        relying = msgspec.structs.replace(relying, server=f"https://localhost:{free_ports(1)[0]}")
+    checks = {"RP-16-self-signed", "RP-16-other-name", "RP-16-expired"}
+    staging = Staging(folder=tmp_path / "stage", authority=tmp_path / "authority")
+    run = audit_client(
+        Target(relying_party=relying, rate=1000.0, profile="fapi2-security"),
+        Options(
+            checks=[each for each in CHECKS if each.id in checks | {"RP-11-bound-token"}], staging=staging
+        ),
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+    )
+    expected = dict.fromkeys(checks, Verdict.FAIL if careless else Verdict.PASS)
+    assert verdicts(run) == {**expected, "RP-11-bound-token": Verdict.PASS}
 
 
 def test_a_careless_client_is_found_out(tmp_path: Path) -> None:

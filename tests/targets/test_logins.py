@@ -73,30 +73,50 @@ def test_steps_say_what_a_page_does_not(when: str, peers: Peers, tmp_path: Path)
         assert logged_in(msgspec.structs.replace(target, login=recipe)) == "DPoP"
 
 
+ELSEWHERE = """
+<img src="{there}/elsewhere"><img src="/here"><img src="/away"><iframe src="/away?frame"></iframe>
+<script>
+  new WebSocket("{there}/socket".replace("http", "ws"));
+  fetch("/away?fetch", {{mode: "no-cors"}}).catch(() => 0);
+  navigator.sendBeacon("{there}/beacon");
+  navigator.serviceWorker.register("/worker.js");
+  const link = document.createElement("link");
+  link.rel = "prefetch"; link.href = "{there}/prefetch"; document.head.append(link);
+</script>
+"""
+
+
 class Page(BaseHTTPRequestHandler):
-    """A page that loads something from a host that nobody named; remembers what is asked of it."""
+    """A page that wants much of a host that nobody named, by redirect too; remembers what is asked of that host."""
 
     asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:  # the library's name
-        """Answer with the page, whatever is asked."""
-        self.asked.append(self.path)
-        body = f'<img src="http://127.0.0.1:{self.server.server_port}/elsewhere"><img src="/here">'.encode()  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("content-type", "text/html")
+        """Answer with the page, a redirect away, or a worker, and write down who was asked."""
+        there = f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
+        named = self.headers.get("host", "").startswith("localhost")
+        self.asked.append(self.path if named else f"elsewhere {self.path}")
+        away = self.path.startswith("/away")
+        worker = self.path == "/worker.js"
+        body = f'fetch("{there}/worker")' if worker else ELSEWHERE.format(there=there)
+        self.send_response(302 if away else 200)
+        self.send_header("location" if away else "x-page", f"{there}/redirected")
+        self.send_header("content-type", "text/javascript" if worker else "text/html")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body.encode())
+
+    do_POST = do_GET  # noqa: N815  # the library's name
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
-def test_chromium_loads_nothing_from_hosts_that_nobody_named() -> None:
+def test_chromium_asks_no_host_that_nobody_named_and_tells_of_it() -> None:
     need("chromium", package="chromium")
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        visit_by_chromium(
+        visit = visit_by_chromium(
             f"http://localhost:{server.server_port}/",
             User(username="alice"),
             recipe=LoginRecipe(kind="browser", dev_unsafe_no_sandbox=os.geteuid() == 0),
@@ -105,8 +125,9 @@ def test_chromium_loads_nothing_from_hosts_that_nobody_named() -> None:
             hosts={"localhost"},
         )
         server.shutdown()
-    assert "/here" in Page.asked
-    assert "/elsewhere" not in Page.asked
+    assert {"/here", "/away", "/away?fetch", "/worker.js"} <= set(Page.asked)
+    assert [each for each in Page.asked if each.startswith("elsewhere")] == []
+    assert visit.cut_off == {"127.0.0.1"}
 
 
 def test_root_does_not_walk_pages_without_a_sandbox_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:

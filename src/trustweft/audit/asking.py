@@ -81,6 +81,8 @@ def good_request(trial: Trial) -> None:
         Inconclusive: they do not.
         NotApplicable: the target has no such client or user.
     """
+    named = trial.deployment.discovery.text("authorization_endpoint")
+    trial.need(named, "the server names no authorization_endpoint")
     access = trial.deployment.access()
     if access.flow is None:
         raise Inconclusive("the first client does not use the authorization code grant")

@@ -31,19 +31,26 @@ class Canary:
         self._host = host
         self._entropy = entropy
         self._seen: set[str] = set()
-        seen = self._seen
+        self._told: dict[str, tuple[str, bytes]] = {}
+        seen, told = self._seen, self._told
 
         class Handler(BaseHTTPRequestHandler):
-            """Notes the path and says nothing of interest."""
+            """Notes the path, and says what it was given for it, or nothing."""
 
             def log_message(self, *_: object) -> None:
                 """Nothing is printed."""
 
             def answer(self) -> None:
                 """Note the path."""
-                seen.add(self.path.strip("/").partition("?")[0])
-                self.send_response(204)
+                name = self.path.strip("/").partition("?")[0]
+                seen.add(name)
+                kind, body = told.get(name, ("", b""))
+                self.send_response(200 if kind else 204)
+                if kind:
+                    self.send_header("content-type", kind)
+                    self.send_header("content-length", str(len(body)))
                 self.end_headers()
+                self.wfile.write(body)
 
             do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815  # the library's names
 
@@ -60,9 +67,15 @@ class Canary:
         self._server.shutdown()
         self._server.server_close()
 
-    def url(self) -> tuple[str, str]:
-        """Return a fresh URL, and the name by which its call is recognised."""
+    def url(self, *, kind: str = "", body: bytes = b"") -> tuple[str, str]:
+        """Return a fresh URL, and the name by which its call is recognised.
+
+        Args:
+            kind: media type of what is answered there; empty for an answer without content.
+            body: what is answered.
+        """
         name = self._entropy.token()
+        self._told[name] = (kind, body)
         return f"http://{self._host}:{self._server.server_port}/{name}", name
 
     def called(self, names: set[str]) -> set[str]:

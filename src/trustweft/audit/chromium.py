@@ -28,11 +28,18 @@ MAXIMUM_STEPS: Final = 12
 
 
 class ChromiumVisit:
-    """Where Chromium went: the documents that it was shown, and the address that the client was called with."""
+    """Where Chromium went.
+
+    Attributes:
+        exchanges: the documents that it was shown.
+        called: how the client was called; None where it was not.
+        cut_off: hosts that pages wanted and nobody had named.
+    """
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
         self.called: Request | None = None
+        self.cut_off: set[str] = set()
 
 
 def visit_by_chromium(
@@ -73,12 +80,13 @@ def visit_by_chromium(
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
                 env={**os.environ, "HOME": home},
-                args=["--no-sandbox"] if root else [],
+                args=[*_confined(hosts), *(["--no-sandbox"] if root else [])],
             )
             context = browser.new_context(storage_state=user.cookies)
             page = context.new_page()
             page.set_default_timeout(PAGE_MILLISECONDS)
             page.on("response", lambda answer: _keep(visit, answer))
+            context.on("requestfailed", lambda failed: _tell(visit, failed.url, redirect_uri, hosts))
             context.route("**/*", lambda route: _direct(visit, route, redirect_uri, hosts))
             _walk(page, visit, url, user, recipe)
             browser.close()
@@ -152,7 +160,24 @@ def _direct(visit: ChromiumVisit, route: Any, redirect_uri: str, hosts: Collecti
     elif (urlsplit(address).hostname or "").lower() in hosts:
         route.continue_()
     else:
+        _tell(visit, address, redirect_uri, hosts)
         route.abort("blockedbyclient")
+
+
+def _confined(hosts: Collection[str]) -> list[str]:
+    """Return the arguments that keep Chromium to the hosts, whatever asks: redirects, workers and sockets are not routed."""
+    allowed = ", ".join(f"EXCLUDE {host}" for host in sorted(hosts))
+    return [
+        f"--host-resolver-rules=MAP * ~NOTFOUND{', ' if allowed else ''}{allowed}",
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+        "--no-proxy-server",  # one of the system's would resolve names itself
+    ]
+
+
+def _tell(visit: ChromiumVisit, address: str, redirect_uri: str, hosts: Collection[str]) -> None:
+    host = (urlsplit(address).hostname or "").lower()
+    if host and host not in hosts and host != (urlsplit(redirect_uri).hostname or "").lower():
+        visit.cut_off.add(host)
 
 
 def _call(visit: ChromiumVisit, route: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trustweft.audit.check import Inconclusive
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import bound
-from trustweft.audit.parties import assertion_parameters
+from trustweft.audit.parties import assertion_parameters, unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trustweft.audit.parties import Party
     from trustweft.audit.trial import Trial
 
-__all__ = ["Door", "open_door", "unauthenticated", "with_assertion"]
+__all__ = ["Door", "open_door", "with_assertion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Door:
 def open_door(trial: Trial, party: Party | None = None) -> Door:
     """Return the cheapest request of a client that needs authentication, and make sure that the client is let in.
 
-    Its own token (RFC 6749 section 4.4), else a pushed request (RFC 9126), else a refresh token, else a code.
+    Its own token (RFC 6749 section 4.4), else a pushed request (RFC 9126), else a user's password, else a code.
 
     Raises:
         Inconclusive: the client is not let in.
@@ -72,6 +72,8 @@ def open_door(trial: Trial, party: Party | None = None) -> Door:
         door = _own_token(trial, party)
     elif plan.pushes:
         door = _pushed_request(trial, party)
+    elif trial.deployment.logs_in_by_password(party):
+        door = _password(trial, party)
     else:
         door = _code(trial, party)
     door.control()
@@ -81,14 +83,6 @@ def open_door(trial: Trial, party: Party | None = None) -> Door:
 def with_assertion(party: Party, **changes: object) -> Callable[[Request], Request]:
     """Return what adds an assertion of the client with claims changed or (None) left out."""
     return lambda request: request.with_parameters(*assertion_parameters(party.assertion(**changes)))
-
-
-def unauthenticated(request: Request) -> Request:
-    """Return a request without any client authentication, its ``client_id`` included."""
-    bare = request.without_parameters(
-        "client_id", "client_secret", "client_assertion", "client_assertion_type"
-    )
-    return bare.with_header("authorization", None)
 
 
 def _own_token(trial: Trial, party: Party) -> Door:
@@ -111,9 +105,18 @@ def _pushed_request(trial: Trial, party: Party) -> Door:
         trial,
         party,
         "a pushed authorization request",
-        lambda: unauthenticated(flow.pushed_request()).with_parameters(*flow.parameters.items()),
+        lambda: unauthenticated(flow.pushed_request(), party).with_parameters(*flow.parameters.items()),
         lambda answer: answer.ok and bool(answer.text("request_uri")),
     )
+
+
+def _password(trial: Trial, party: Party) -> Door:
+    deployment = trial.deployment
+
+    def make() -> Request:
+        return unauthenticated(deployment.password_request(party, deployment.user()), party)
+
+    return Door(trial, party, "the password grant", make, lambda answer: answer.issued)
 
 
 def _code(trial: Trial, party: Party) -> Door:
@@ -121,7 +124,7 @@ def _code(trial: Trial, party: Party) -> Door:
 
     def make() -> Request:
         flow = deployment.flow(party)
-        return unauthenticated(flow.token_request(deployment.code(flow)))
+        return unauthenticated(flow.token_request(deployment.code(flow)), party)
 
     if "authorization_code" not in party.entry.grant_types:
         raise Inconclusive(f"client {party.client_id} has no grant to authenticate for")

@@ -84,13 +84,25 @@ class Exchange:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004  # RFC 9110 section 15.3
+        """Whether the status is 2xx, and the body does not say that this was an error all the same."""
+        return 200 <= self.status < 300 and not self.tells_error  # noqa: PLR2004  # RFC 9110 section 15.3
 
     @property
     def refused(self) -> bool:
-        """Whether the status is 4xx."""
-        return 400 <= self.status < 500  # noqa: PLR2004  # RFC 9110 section 15.5
+        """Whether the status is 4xx, or an error comes with 2xx."""
+        refusing = 400 <= self.status < 500  # noqa: PLR2004  # RFC 9110 section 15.5
+        return refusing or (self.tells_error and not self.broke)
+
+    @property
+    def tells_error(self) -> bool:
+        """Whether the JSON object of the answer is an error by its own account: there are APIs that know only 200."""
+        document = self.document()
+        error, errors = document.get("error"), document.get("errors")
+        told = (isinstance(error, str | dict) and bool(error)) or (
+            isinstance(errors, list) and bool(errors) and not document.get("data")
+        )
+        denied = document.get("success") is False or document.get("ok") is False
+        return told or denied or document.get("status") == "error"
 
     @property
     def broke(self) -> bool:

@@ -10,24 +10,36 @@ from typing import Final
 __all__ = ["Button", "Field", "Form", "Page", "read_page"]
 
 _YES: Final = re.compile(
-    r"\b(allow|approve|authori[sz]e|accept|agree|consent|confirm|grant|continue|yes|next|ok|submit|share|log ?in|sign ?in)\b",
+    r"\b(allow|approve|authori[sz]e|accept|agree|consent|confirm|grant|continue|yes|next|ok|submit|share|log ?in|sign ?in"
+    r"|true|erlauben|zulassen|zustimmen|akzeptieren|genehmigen|weiter|anmelden|einloggen|ja|autoriser|accepter|continuer"
+    r"|connexion|oui|permitir|aceptar|autorizar|continuar|consenti|accetta|autorizza|accedi|toestaan|akkoord|inloggen)\b",
     re.IGNORECASE,
 )
 _NO: Final = re.compile(
-    r"\b(deny|decline|cancel|reject|no|abort|back|refuse|disagree|forgot|register|sign ?up|passkey|log ?out|sign ?out)\b",
+    r"\b(deny|denied|decline|cancel|reject|no|abort|back|refuse|disagree|forgot|register|sign ?up|passkey|log ?out|sign ?out"
+    r"|false|ablehnen|abbrechen|verweigern|nein|abmelden|registrieren|annuler|refuser|non|rechazar|denegar|cancelar"
+    r"|rifiuta|annulla|nega|weigeren|annuleren)\b",
     re.IGNORECASE,
+)
+_ELSEWHERE: Final = re.compile(
+    r"forgot|reset|recover|register|sign-?_?up|create|search|newsletter|subscribe|lang", re.IGNORECASE
 )
 _VOID_TYPES: Final = frozenset({"button", "reset", "image"})
 
 
 @dataclass(slots=True)
 class Field:
-    """An input: its name, kind (``text``, ``hidden``, ``checkbox`` ...), value, and whether it is ticked."""
+    """An input: its name, kind (``text``, ``hidden``, ``checkbox`` ...), value, and whether it is ticked.
+
+    Attributes:
+        options: of a ``select``: whether each was begun, so that the first counts unless another is selected.
+    """
 
     name: str
     kind: str
     value: str
     ticked: bool = False
+    options: int = 0
 
 
 @dataclass(slots=True)
@@ -89,20 +101,36 @@ class Form:
         """Whether it has buttons and each of them says no."""
         return bool(self.buttons) and self.agreeing_button() is None
 
+    @property
+    def for_something_else(self) -> bool:
+        """Whether it is one that stands beside a login: for who forgot the password, who is new, who searches."""
+        return self.only_refuses or _ELSEWHERE.search(self.action) is not None
+
     def filled(self, values: dict[str, str], press: Button | None) -> list[tuple[str, str]]:
-        """Return the parameters that the form sends: boxes are ticked, and of radio buttons the first is chosen."""
+        """Return the parameters that the form sends: boxes are ticked, and of radio buttons the one is that says yes."""
         sent: list[tuple[str, str]] = []
-        chosen: set[str] = {each.name for each in self.fields if each.kind == "radio" and each.ticked}
+        chosen = self._chosen()
         for each in self.fields:
             if not each.name or each.kind in _VOID_TYPES:
                 continue
-            if each.kind == "radio" and not each.ticked and each.name in chosen:
+            if each.kind == "radio" and each is not chosen[each.name]:
                 continue
-            chosen.add(each.name)
             sent.append((each.name, values.get(each.name, each.value)))
         if press is not None and press.name:
             sent.append((press.name, press.value))
         return sent
+
+    def _chosen(self) -> dict[str, Field]:
+        """Return of each group of radio buttons the one that says yes, else the one that is ticked, else the first."""
+        chosen: dict[str, Field] = {}
+        ranks: dict[str, int] = {}
+        for each in self.fields:
+            if each.kind == "radio":
+                willing = bool(_YES.search(each.value)) and not _NO.search(each.value)
+                rank = 2 if willing else 1 if each.ticked and not _NO.search(each.value) else 0
+                if each.name not in chosen or rank > ranks[each.name]:
+                    chosen[each.name], ranks[each.name] = each, rank
+        return chosen
 
 
 @dataclass(slots=True)
@@ -152,6 +180,8 @@ class _Reader(HTMLParser):
                 self.page.forms.append(self._form)
             case "input" | "select" | "textarea":
                 self._add_field(tag, values, names)
+            case "option":
+                self._add_option(values, names)
             case "button":
                 self._add_button(values)
             case "a":
@@ -189,7 +219,7 @@ class _Reader(HTMLParser):
             self.page.links[-1] = (address, text + data)
 
     def _add_field(self, tag: str, values: dict[str, str], names: set[str]) -> None:
-        if self._form is None:
+        if self._form is None or "disabled" in names:
             return
         kind = values.get("type", "text" if tag == "input" else tag).lower()
         if kind == "submit":
@@ -199,6 +229,14 @@ class _Reader(HTMLParser):
             return
         value = values.get("value", "on" if kind in ("checkbox", "radio") else "")
         self._form.fields.append(Field(values.get("name", ""), kind, value, "checked" in names))
+
+    def _add_option(self, values: dict[str, str], names: set[str]) -> None:
+        """Take the first option of a ``select`` for its value, or the one that is selected."""
+        field = self._form.fields[-1] if self._form is not None and self._form.fields else None
+        if field is not None and field.kind == "select":
+            if not field.options or "selected" in names:
+                field.value = values.get("value", "")
+            field.options += 1
 
     def _add_button(self, values: dict[str, str]) -> None:
         if self._form is not None and values.get("type", "submit").lower() == "submit":

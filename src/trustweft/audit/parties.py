@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
-__all__ = ["Party", "assertion_parameters", "basic", "client_context", "load_party"]
+__all__ = [
+    "Party",
+    "assertion_parameters",
+    "basic",
+    "client_context",
+    "load_party",
+    "unauthenticated",
+]
 
 ASSERTION_SECONDS: Final = 60
 _BASIC: Final = "client_secret_basic"
@@ -96,7 +103,14 @@ class Party:
         return forge(self.assertion_header(), claims, key=self.key)
 
     def authenticate(self, request: Request) -> Request:
-        """Return the request with this client's fresh authentication."""
+        """Return the request with this client's fresh authentication, and with nothing left of anybody else's.
+
+        What is to come from a stranger was often built as its owner's: a header or certificate of the owner that stayed
+        would let the attack in, or have it refused for the contradiction.
+        """
+        request = _without_credentials(request)
+        if request.certificate != self.certificate:
+            request = replace(request, certificate=None)
         method = self.entry.authentication
         if method in ("private_key_jwt", "client_secret_jwt"):
             return request.with_parameters(*assertion_parameters(self.assertion()))
@@ -130,6 +144,20 @@ class Party:
             access_token=access_token,
             nonce=nonce,
         )
+
+
+def unauthenticated(request: Request, party: Party) -> Request:
+    """Return a request of ``party`` without any client authentication, its ``client_id`` included.
+
+    A certificate goes where it is what authenticates the client, and stays where it only binds tokens.
+    """
+    bare = _without_credentials(request).without_parameters("client_id")
+    return replace(bare, certificate=None) if "tls_client_auth" in party.entry.authentication else bare
+
+
+def _without_credentials(request: Request) -> Request:
+    bare = request.without_parameters("client_secret", "client_assertion", "client_assertion_type")
+    return bare.with_header("authorization", None)
 
 
 def assertion_parameters(assertion: str) -> Pairs:

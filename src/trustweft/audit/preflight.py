@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from trustweft.audit.api import Operation, named_operations
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from trustweft.runtime.entropy import Entropy
 
 __all__ = ["open_wire", "prepare", "reach"]
+
+_USERS: Final = frozenset({"authorization_code", "password"})
 
 
 def open_wire(target: Target) -> Wire:
@@ -74,7 +76,8 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
         target=target,
         wire=wire,
         discovery=discovery,
-        parties=parties,
+        # The first is whom users log in with; a client that acts for itself alone can be any other.
+        parties=tuple(sorted(parties, key=lambda each: not _USERS & set(each.entry.grant_types))),
         resource_servers=resource_servers,
         users=target.users,
         operations=(),
@@ -117,6 +120,10 @@ def reach(deployment: Deployment) -> Reached:
     working, unreached = _probe(deployment)
     unreached |= unknown
     deployment.operations = tuple(working)
+    missing += [
+        f"pages wanted something of {host}, which the target file does not name: it was cut off"
+        for host in sorted(deployment.wire.cut_off)
+    ]
     return Reached(
         operations=tuple(each.name for each in working if each.safe),
         writing=tuple(each.name for each in working if not each.safe),

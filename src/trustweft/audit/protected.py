@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from trustweft.audit.answers import served
 from trustweft.audit.api import Operation
@@ -27,6 +27,7 @@ __all__ = [
     "Attack",
     "as_it_is",
     "attack_each",
+    "harmless",
     "protected",
     "send_fresh",
     "userinfo",
@@ -66,6 +67,21 @@ def _spread(operations: Sequence[Operation]) -> list[Operation]:
         ranks[key] = ranks.get(key, -1) + 1
         ranked.append((ranks[key], each))
     return [each for _, each in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def harmless(operation: Operation) -> Request:
+    """Return the request with an empty body, and identifiers that nothing has."""
+    url = operation.url
+    for _, value in operation.places:
+        url = (
+            url.replace(f"/{quote(value, safe='')}", "/0", 1)
+            if value.isdigit()
+            else url.replace(f"/{quote(value, safe='')}", "/trustweft-nothing", 1)
+        )
+    body = b"{}" if operation.method in ("POST", "PUT", "PATCH") else b""
+    headers = tuple(pair for pair in operation.headers if pair[0].lower() != "content-type")
+    typed = (*headers, ("content-type", "application/json")) if body else headers
+    return replace(operation.request(), url=url, body=body, headers=typed)
 
 
 def _answers_anybody(deployment: Deployment, operation: Operation) -> bool:

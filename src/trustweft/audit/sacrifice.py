@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trustweft.audit.api import Operation
-    from trustweft.audit.exchange import Exchange
+    from trustweft.audit.exchange import Exchange, Request
     from trustweft.audit.openapi import Template
     from trustweft.audit.trial import Trial
 
-__all__ = ["Made", "Sacrifice", "create", "own_body", "sacrificial"]
+__all__ = ["Made", "Sacrifice", "create", "fresh_keys", "own_body", "sacrificial"]
 
 FEW = 4
 
@@ -94,7 +94,7 @@ def create(trial: Trial, place: Sacrifice, further: Mapping[str, object]) -> Mad
     """Make an object as the first user, with further members in its body; None where that was refused."""
     body = {**own_body(trial, place), **further}
     request = replace(place.creating.request(), body=msgspec.json.encode(body))
-    request = _fresh_keys(trial, request)
+    request = fresh_keys(trial, request)
     deployment = trial.deployment
     access = deployment.access()
     answer = deployment.send_call(deployment.using(request, access), access)
@@ -123,7 +123,7 @@ def _as_owner(trial: Trial, operation: Operation) -> Exchange:
     return trial.deployment.send_call(trial.deployment.calling(operation, access), access)
 
 
-def _fresh_keys(trial: Trial, request: Any) -> Any:
+def fresh_keys(trial: Trial, request: Request) -> Request:
     """Return the request with a fresh idempotency key, where it has one: each object is meant to be another."""
     if request.header("idempotency-key") is None:
         return request

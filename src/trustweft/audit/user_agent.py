@@ -159,6 +159,7 @@ class UserAgent:
                 trust=self._trust,
                 hosts=self._wire.hosts,
             )
+            self._wire.cut_off |= walked.cut_off
             callback = self._callback_by(walked.called) if walked.called is not None else None
             return Visit(walked.exchanges or [self._shown(url)], callback)
         if user.cookies is not None:
@@ -281,14 +282,15 @@ _NAVIGATION: Final = (("accept", "text/html,application/xhtml+xml"), ("sec-fetch
 
 
 def _log_in(page: Exchange, read: Page, user: User) -> Request | None:
-    for form in read.forms:
+    forms = sorted(read.forms, key=lambda each: each.for_something_else)
+    for form in forms:
         named, password = form.username, form.password
         if password is not None:
             values = {**user.fields, password.name: user.password}
             if named is not None:
                 values[named.name] = user.username
             return form_submission(page, form, values, form.agreeing_button())
-    for form in read.forms:  # a name first, the password on the next page
+    for form in forms:  # a name first, the password on the next page
         if form.username is not None:
             values = {**user.fields, form.username.name: user.username}
             return form_submission(page, form, values, form.agreeing_button())
@@ -296,7 +298,7 @@ def _log_in(page: Exchange, read: Page, user: User) -> Request | None:
 
 
 def _agree(page: Exchange, read: Page, user: User) -> Request | None:
-    for form in read.forms:
+    for form in sorted(read.forms, key=lambda each: each.for_something_else):
         if form.method == "POST" and not form.only_refuses:
             return form_submission(page, form, dict(user.fields), form.agreeing_button())
     return None

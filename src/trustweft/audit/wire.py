@@ -29,6 +29,7 @@ TIMEOUT_SECONDS: Final = 15.0
 MAXIMUM_ANSWER: Final = 4_194_304  # what a check reads of an answer
 DEFAULT_RATE: Final = 100.0  # our choice: requests in a second, over all checks
 REMEMBERED: Final = 20_000  # exchanges, for the checks that only read
+_OWN: Final = "the auditor's own"
 NONCE_HEADER: Final = "dpop-nonce"
 
 
@@ -48,6 +49,7 @@ class Wire:
         certificates: by name, for connections with one.
         hosts: host names that may be asked; a name of any port.
         rate: requests in a second, over everything.
+        own: origins of the auditor's own server, whose certificate is somebody else's to judge: it is not verified.
         sleep: waits.
     """
 
@@ -58,6 +60,7 @@ class Wire:
         certificates: Mapping[str, ssl.SSLContext],
         hosts: Collection[str],
         rate: float = DEFAULT_RATE,
+        own: Collection[str] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.hosts = {host.lower() for host in hosts}
@@ -66,11 +69,14 @@ class Wire:
         self._http: dict[str | None, httpx2.Client] = {
             name: _client(context) for name, context in self._contexts.items()
         }
+        self._own = frozenset(own)
+        self._http[_OWN] = _client(_unverified()) if own else self._http[None]
         self._pace = _Pace(rate, sleep)
         self._lock = threading.Lock()
         self._nonces: dict[str, str] = {}
         self.exchanges: deque[Exchange] = deque(maxlen=REMEMBERED)
         self.sent = 0
+        self.cut_off: set[str] = set()  # hosts that pages wanted of Chromium, and that nobody named
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +123,8 @@ class Wire:
         extensions = {} if request.target is None else {"target": request.target.encode()}
         began = time.monotonic()
         try:
-            with self._http[request.certificate].stream(
+            own = origin_of(request.url) in self._own
+            with self._http[_OWN if own else request.certificate].stream(
                 request.method,
                 request.url,
                 headers=headers,
@@ -217,6 +224,13 @@ class _Pace:
             self._next = turn + self._interval
         if turn > now:
             self._sleep(turn - now)
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _client(context: ssl.SSLContext) -> httpx2.Client:

@@ -50,6 +50,7 @@ class Listener:
         client_authorities: where set, the listener asks for client certificates: a file of the authorities that may
             have issued them. It bounds nothing where any certificate may reach the application, as it should.
         policy: what narrows TLS further than it is by itself.
+        prepare: has the last word on the TLS context before it is used.
         sockets: bound to the address already, by somebody who shares them with others; serving closes them.
     """
 
@@ -61,6 +62,7 @@ class Listener:
     private_key: Path
     client_authorities: Path | None = None
     policy: TlsPolicy | None = None
+    prepare: Callable[[ssl.SSLContext], None] | None = None
     sockets: tuple[socket.socket, ...] = ()
 
 
@@ -180,6 +182,8 @@ def _configure(listener: Listener) -> uvicorn.Config:
         config.load()
         if listener.policy is not None and config.ssl is not None:
             listener.policy.narrow(config.ssl)
+        if listener.prepare is not None and config.ssl is not None:
+            listener.prepare(config.ssl)
     except (OSError, ValueError) as cause:  # ssl.SSLError is an OSError
         raise ServingError(
             f"{listener.name} cannot use {listener.certificate} with {listener.private_key}: {cause}"

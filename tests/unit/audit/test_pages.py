@@ -53,3 +53,44 @@ def test_boxes_are_ticked_and_of_radio_buttons_one_is_sent() -> None:
         'value="b"><input type="radio" name="r" value="1"><input type="radio" name="r" value="2" checked></form>'
     ).forms
     assert form.filled({}, None) == [("scope", "a"), ("scope", "b"), ("r", "2")]
+
+
+def test_the_choice_that_says_yes_is_taken_whichever_is_ticked() -> None:
+    form = read_page(
+        "<form method=post><input type=radio name=decision value=deny checked>"
+        "<input type=radio name=decision value=allow><input type=radio name=color value=red>"
+        "<input type=radio name=color value=blue checked><button>Send</button></form>"
+    ).forms[0]
+    assert form.filled({}, None) == [("decision", "allow"), ("color", "blue")]
+
+
+def test_what_is_selected_is_sent_and_what_is_disabled_is_not() -> None:
+    form = read_page(
+        "<form method=post><select name=days><option value=1>one<option value=30 selected>many</select>"
+        "<select name=kind><option value=all>all<option value=none>none</select>"
+        "<input name=gone value=x disabled></form>"
+    ).forms[0]
+    assert form.filled({}, None) == [("days", "30"), ("kind", "all")]
+
+
+def test_buttons_say_yes_in_other_languages() -> None:
+    for no, yes in (
+        ("Ablehnen", "Zulassen"),
+        ("Refuser", "Autoriser"),
+        ("Denegar", "Permitir"),
+        ("Rifiuta", "Accetta"),
+    ):
+        form = read_page(f"<form method=post><button>{no}</button><button>{yes}</button></form>").forms[0]
+        agreeing, refusing = form.agreeing_button(), form.refusing_button()
+        assert agreeing is not None
+        assert refusing is not None
+        assert (agreeing.text, refusing.text) == (yes, no)
+
+
+def test_forms_beside_a_login_are_told_apart() -> None:
+    page = (
+        '<form action="/reset" method=post><input name=email><button>Send</button></form>'
+        '<form action="/x" method=post><input name=email><button>Forgot password?</button></form>'
+        '<form action="/session" method=post><input name=user><button>Next</button></form>'
+    )
+    assert [each.for_something_else for each in read_page(page).forms] == [True, True, False]

@@ -120,6 +120,7 @@ def depth_has_a_bound(trial: Trial) -> Outcome:
     """A reader that calls itself for each level runs out of stack; with luck that is a 500, without it the process ends."""
     body = b"[" * NESTED + b"]" * NESTED
     operations = writing_operations(trial)
+    unread = 0
     for operation in operations:
         request = replace(operation.request(), body=body).with_header("content-type", "application/json")
         try:
@@ -128,9 +129,12 @@ def depth_has_a_bound(trial: Trial) -> Outcome:
             return failed(f"{operation.name} broke off the connection on a nested body: {cause}")
         if answer.broke:
             return failed(f"{operation.name} answered a nested body with {answer.status}.")
-        if answer.ok:
-            return failed(f"{operation.name} took a body of {NESTED} levels.")
-    return passed(f"{len(operations)} operations refused a body of {NESTED} levels.")
+        unread += answer.ok
+    if unread == len(operations):
+        raise Inconclusive(
+            f"each of {unread} operations takes such a body, and nothing shows that it is read"
+        )
+    return passed(f"{len(operations) - unread} operations refused a body of {NESTED} levels.")
 
 
 @check(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from trustweft.audit.check import check, failed, passed
 from trustweft.audit.checks.client_assertion_forged import signing_door
-from trustweft.audit.door import open_door, unauthenticated, with_assertion
+from trustweft.audit.door import open_door, with_assertion
 from trustweft.audit.exchange import form_request
-from trustweft.audit.parties import basic
+from trustweft.audit.parties import basic, unauthenticated
 from trustweft.audit.token_reading import introspector
 from trustweft.audit.verdict import Reach, Role, Severity
 
@@ -52,12 +51,16 @@ def credentials_are_demanded(trial: Trial) -> Outcome:
     """
     door = open_door(trial)
     named = ("client_id", door.party.client_id)
+
+    def bare(request: Request) -> Request:
+        return unauthenticated(request, door.party)
+
     attacks = [
-        door.knock("client_id alone", lambda request: _bare(request).with_parameters(named)),
-        door.knock("No client at all", _bare),
+        door.knock("client_id alone", lambda request: bare(request).with_parameters(named)),
+        door.knock("No client at all", bare),
         door.knock(
             "An empty assertion",
-            lambda request: _bare(request).with_parameters(
+            lambda request: bare(request).with_parameters(
                 named, ("client_assertion", ""), ("client_assertion_type", "")
             ),
         ),
@@ -340,10 +343,12 @@ def _guess(trial: Trial, party: Party, secrets: tuple[str, ...]) -> Outcome:
     door = open_door(trial, party)
 
     def in_header(secret: str) -> Callable[[Request], Request]:
-        return lambda request: _bare(request).with_header("authorization", basic(party.client_id, secret))
+        return lambda request: unauthenticated(request, party).with_header(
+            "authorization", basic(party.client_id, secret)
+        )
 
     def in_form(secret: str) -> Callable[[Request], Request]:
-        return lambda request: _bare(request).with_parameters(
+        return lambda request: unauthenticated(request, party).with_parameters(
             ("client_id", party.client_id), ("client_secret", secret)
         )
 
@@ -358,8 +363,3 @@ def _guess(trial: Trial, party: Party, secrets: tuple[str, ...]) -> Outcome:
         failure="A wrong secret authenticated the client.",
         success="Wrong secrets were refused.",
     )
-
-
-def _bare(request: Request) -> Request:
-    """Return the request without credentials and, where the certificate is one, on a connection without."""
-    return replace(unauthenticated(request), certificate=None)

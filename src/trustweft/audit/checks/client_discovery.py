@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.forging import read_parts
+from trustweft.audit.hostile.scenario import HONEST
 from trustweft.audit.relying.playing import client_of, control, must_not_send, need_discovery, play
 from trustweft.audit.verdict import Role, Severity
+from trustweft.audit.wire import Unreachable
 
 if TYPE_CHECKING:
     from trustweft.audit.check import Outcome
@@ -193,13 +195,19 @@ def expired_is_refused(trial: Trial) -> Outcome:
 def _judge_tls(trial: Trial, scenario: str, *, what: str) -> Outcome:
     control(trial)
     client = client_of(trial)
-    if not client.tells_issuer:
-        raise Inconclusive("the client's one issuer is served with a good certificate; name `{issuer}`")
     if client.stage.scenarios[scenario].place not in client.stage.addresses.places:
         raise Inconclusive("no such certificate can be made for the host of `server`")
-    flow = client.play(scenario)
-    for each in flow.arrivals:
+    mark = client.stage.journal.mark()
+    try:
+        client.play(scenario)
+    except Unreachable:
+        # An application that breaks off has refused as well, where it goes on with a good certificate.
+        if not client.play(HONEST).redeemed:
+            raise
+    # The browser is the auditor's and goes on in any case, so that a client without discovery comes to its turn too.
+    sent = [each for each in client.stage.journal.of(scenario, since=mark) if each.endpoint != "authorize"]
+    for each in sent:
         trial.attack(f"A request over {what}", each.exchange)
-    if flow.arrivals:
+    if sent:
         return failed(f"The client sent requests over a connection with {what}.")
     return passed(f"The client refused {what}.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.checks.token_content import ENTROPY_BITS, entropy_bits
 from trustweft.audit.checks.token_grants import ask
-from trustweft.audit.door import unauthenticated
 from trustweft.audit.exchange import form_request
+from trustweft.audit.parties import unauthenticated
 from trustweft.audit.verdict import Reach, Role, Safety, Severity
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def backchannel_needs_credentials(trial: Trial) -> Outcome:
     """Each request makes somebody's telephone ring; who may do that must be known (CIBA section 7.1)."""
     party = trial.deployment.party()
     good = _ciba_request(trial, party)
-    bare = unauthenticated(good)
+    bare = unauthenticated(good, party)
     attacks = [
         trial.attack("No credentials", bare),
         trial.attack("client_id alone", bare.with_parameters(("client_id", party.client_id))),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
-from trustweft.audit.door import unauthenticated
 from trustweft.audit.exchange import form_request
 from trustweft.audit.forging import read_parts, with_claims, without_signature
+from trustweft.audit.parties import unauthenticated
 from trustweft.audit.target import ResourceServerEntry
 from trustweft.audit.token_reading import audience_of, introspect, introspecting, introspector
 from trustweft.audit.verdict import Reach, Role, Severity
@@ -62,7 +62,7 @@ def asking_needs_credentials(trial: Trial) -> Outcome:
     access = known_active(trial)
     deployment = trial.deployment
     party = introspector(deployment)
-    bare = unauthenticated(introspecting(deployment, party, access.token))
+    bare = unauthenticated(introspecting(deployment, party, access.token), party)
     attacks = [
         trial.attack("No credentials", bare),
         trial.attack("client_id alone", bare.with_parameters(("client_id", party.client_id))),
@@ -303,7 +303,13 @@ def revoked_is_not_active(trial: Trial) -> Outcome:
     trial.control("A token before its revocation", introspect(deployment, access.token), good=active)
     url = deployment.plan(access.party).endpoint("revocation_endpoint", access.party)
     revoked = deployment.wire.send(
-        access.party.authenticate(form_request(url, ("token", access.refresh_token or access.token)))
+        access.party.authenticate(
+            form_request(url, ("token", access.token), ("token_type_hint", "access_token"))
+        )
+    )
+    trial.need(
+        revoked.text("error") != "unsupported_token_type",
+        "the server says that it cannot revoke access tokens",
     )
     trial.control("Its revocation", revoked)
     attack = trial.attack(
@@ -343,8 +349,9 @@ def answer_is_enough(trial: Trial) -> Outcome:
             return failed("The answer names another key than the token.")
         if str(told.get("token_type", "DPoP")).lower() != "dpop":
             return failed(f"The token_type of a DPoP-bound token is {told.get('token_type')}.")
-    missing = [name for name in ("exp", "client_id") if name not in told]
-    missing += [name for name in ("scope", "aud", "sub") if name in claims and name not in told]
+    # RFC 7662 section 2.2 demands none of them; what the token itself says is what its introspection must not hide.
+    expected = ("exp", "client_id", "scope", "aud", "sub")
+    missing = [name for name in expected if name in claims and name not in told]
     if missing:
         return failed(f"The answer lacks {', '.join(missing)}.")
     return passed("The answer says what the token is for and what it is bound to.")

@@ -1,15 +1,20 @@
-"""Whether people are asked before a client gets access."""
+"""Whether people are asked before a client gets access, and whether the answer is theirs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from trustweft.audit.asking import reply_of
 from trustweft.audit.check import NotApplicable, check, failed, passed
-from trustweft.audit.interaction import stop_at_consent
+from trustweft.audit.interaction import agreement, stop_at_consent
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trustweft.audit.check import Outcome
+    from trustweft.audit.exchange import Exchange
+    from trustweft.audit.flow import Flow
     from trustweft.audit.trial import Trial
 
 
@@ -41,3 +46,63 @@ def people_are_asked(trial: Trial) -> Outcome:
         return failed("After the login the client was called at once: nobody was asked.")
     trial.observe("The page that asks", visit.last)
     return passed("After the login a page asks.")
+
+
+@check(
+    "AZ-26",
+    title="Nobody agrees but the person who is asked",
+    sends="to a browser that is asked for consent: the same page again, the request again, silently, and with the answer in it",
+    fix="Give a code only in answer to the form that the person sent, or to a yes that was kept from an earlier time.",
+    requirements=("FAPI2-SP-5.3.2.2-13",),
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.HIGH,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-862",
+    owasp="API6:2023",
+    gives=("rights-widened",),
+)
+def consent_is_not_skipped(trial: Trial) -> Outcome:
+    """A link can open a page and repeat a request; if that gives a code, the page that asks is for show.
+
+    RFC 6749 section 10.2 and OpenID Connect Core section 3.1.2.4 have the person decide. The check logs in up to the
+    page that asks, so that no earlier yes is kept, and agrees to nothing: it opens the page and the request once more,
+    with ``prompt=none`` too, and puts what the form would send into the address. A code that comes is nobody's will.
+    """
+    deployment = trial.deployment
+    user = deployment.user()
+    attempts: list[tuple[Exchange, bool]] = []
+    for label, attack in _WAYS.items():
+        flow = deployment.flow()
+        asked = stop_at_consent(flow.browser, flow.start_url(), user).last
+        trial.observe("The page that asks", asked)
+        reply = reply_of(flow.browser.open(attack(deployment.flow(browser=flow.browser), asked)))
+        attempts.append((trial.attack(label, reply.decisive), bool(reply.code)))
+    came = {id(answer) for answer, code in attempts if code}
+    return trial.judge(
+        [answer for answer, _ in attempts],
+        accepted=lambda each: id(each) in came,
+        failure="A code came though nobody had agreed.",
+        success="No code came before somebody agreed.",
+    )
+
+
+def _silently(flow: Flow, _asked: Exchange) -> str:
+    return flow.with_parameters({"prompt": "none"}).start_url()
+
+
+def _with_answer(flow: Flow, asked: Exchange) -> str:
+    """Return the request with what the agreeing form would send, none of which is the request's own."""
+    sent = {name: value for name, value in agreement(asked).form or () if name not in flow.parameters}
+    if not flow.plan.pushes:
+        return flow.authorization_url({**flow.parameters, **sent})
+    pushed = flow.plan.expect(flow.push(), "request_uri", "the pushed authorization request")
+    return flow.authorization_url({"client_id": flow.party.client_id, "request_uri": pushed, **sent})
+
+
+_WAYS: Final[dict[str, Callable[[Flow, Exchange], str]]] = {
+    "The page that asks, opened again": lambda _flow, asked: asked.request.url,
+    "The request again": lambda flow, _asked: flow.start_url(),
+    "The request again, with prompt=none": _silently,
+    "The request again, with the answer in its address": _with_answer,
+}

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from trustweft.audit.asking import good_request
 from trustweft.audit.check import check
 from trustweft.audit.exchange import Request, form_request
-from trustweft.audit.interaction import try_password
+from trustweft.audit.interaction import consent_form, try_password
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _PARAMETERS: Final = (
     "login_hint",
     "prompt",
 )
+_FREE: Final = ("state", "login_hint", "ui_locales")  # which may say anything in a good request
 
 
 def is_markup(answer: Exchange) -> bool:
@@ -112,6 +113,51 @@ def typed_names_stay_text(trial: Trial) -> Outcome:
         accepted=is_markup,
         failure="The name that was typed became markup of the page.",
         success="The name that was typed stayed text, or was not shown.",
+    )
+
+
+@check(
+    "AZ-22-consent",
+    title="What a request says stays text on the page that asks for consent",
+    sends="good authorization requests with markup in parameters that may be anything, up to the page that asks",
+    fix="Escape everything that a page shows, in the template, by default.",
+    role=Role.AUTHORIZATION_SERVER,
+    severity=Severity.HIGH,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-79",
+    owasp="API8:2023",
+    gives=("page-abused",),
+)
+def requests_stay_text_at_consent(trial: Trial) -> Outcome:
+    """A script on this page agrees in the person's name, and whoever makes the link writes the request.
+
+    AZ-22-address sees what is shown to anybody; this page is shown after the login only. The check logs in, and agrees
+    to nothing. A server that refuses such a parameter has closed this already.
+    """
+    deployment = trial.deployment
+    good_request(trial)
+    attempts = []
+    for name in _FREE:
+        flow = deployment.flow(changes={name: _PAYLOAD})
+        if flow.plan.pushes:
+            pushed = flow.push()
+            if not pushed.ok:
+                attempts.append(trial.attack(f"A pushed request with markup in {name}", pushed))
+                continue
+            url = flow.pushed_url(pushed.text("request_uri"))
+        else:
+            url = flow.authorization_url()
+        browser = flow.browser
+        visit = browser.go_on(
+            browser.open(url), deployment.user(), until=lambda page: consent_form(page) is not None
+        )
+        attempts.append(trial.attack(f"The page after a login with markup in {name}", visit.last))
+    return trial.judge(
+        [each for each in attempts if is_markup(each) or not each.broke],
+        accepted=is_markup,
+        failure="A parameter became markup of the page that asks for consent.",
+        success=f"Markup in {len(attempts)} parameters stayed text, or was refused.",
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
 from trustweft.audit.checks.token_grants import granted_scope
-from trustweft.audit.door import unauthenticated
+from trustweft.audit.clients import other_client
 from trustweft.audit.forging import read_parts, with_claims, without_signature
+from trustweft.audit.parties import unauthenticated
 from trustweft.audit.verdict import Reach, Role, Severity, Verdict
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def refresh_token_belongs_to_client(trial: Trial) -> Outcome:
     as a second client with that client's own authentication and proof.
     """
     deployment = trial.deployment
-    stranger = deployment.party(1)
+    stranger = other_client(trial)
     access = refreshable(trial)
     attack = trial.attack(
         "The refresh token used by another client",
@@ -76,7 +77,7 @@ def refreshing_is_authenticated(trial: Trial) -> Outcome:
     deployment = trial.deployment
     trial.need(deployment.party().entry.authentication != "none", "the client has no credentials")
     access = refreshable(trial)
-    bare = unauthenticated(deployment.refreshing(access)).with_parameters(
+    bare = unauthenticated(deployment.refreshing(access), access.party).with_parameters(
         ("client_id", access.party.client_id)
     )
     attack = trial.attack("The refresh token without client authentication", bare)
@@ -269,6 +270,10 @@ def public_refresh_tokens_are_noticed(trial: Trial) -> Outcome:
     trial.control("The refresh token used once", first, good=lambda each: each.issued)
     again = trial.attack("The same refresh token again", _refresh(trial, access))
     trial.need_clear([again])
+    if again.issued and first.text("refresh_token") not in ("", access.refresh_token):
+        return suspected(
+            "A refresh token of a public client works beside the one that replaced it: for a moment, or for ever."
+        )
     if again.issued:
         return failed("A public client's refresh token works again and again, for whoever has it.")
     if not first.text("refresh_token"):
@@ -335,7 +340,8 @@ def refreshable(trial: Trial, party: Party | None = None, *, scope: str | None =
         NotApplicable: the client may not use codes, or the server gives no refresh tokens.
     """
     party = party or trial.deployment.party()
-    trial.need("authorization_code" in party.entry.grant_types, "the client may not use codes")
+    logs_in = "authorization_code" in party.entry.grant_types or trial.deployment.logs_in_by_password(party)
+    trial.need(logs_in, "no user logs in with this client")
     shared = trial.deployment.access(party)
     trial.need(shared.refresh_token, "the server gave no refresh token")
     access = trial.deployment.fresh_access(party, scope=scope)

@@ -8,7 +8,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from trustweft.audit.canary import Canary
 from trustweft.audit.check import check, failed, passed
 from trustweft.audit.forging import (
     forge,
@@ -19,9 +22,10 @@ from trustweft.audit.forging import (
     without_signature,
 )
 from trustweft.audit.protected import EVERY, SAMPLE, attack_each, protected, with_token
-from trustweft.audit.verdict import Role, Severity
+from trustweft.audit.verdict import Role, Severity, Verdict
 from trustweft.audit.verifying import read_key
 from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
+from trustweft.crypto.local_authority import create_self_signed
 from trustweft.runtime.encoding import decode_base64url
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 NONES: Final = ("none", "None", "NONE", "nOnE")
 DAY: Final = 86_400
+_STRANGE: Final = "trustweft"
 _EC: Final = LocalSigner("ES256", generate_private_key("ES256"))
 _RSA: Final = LocalSigner("PS256", generate_private_key("PS256"))
 # What people leave in tutorials, sample configurations and container images.
@@ -247,6 +252,60 @@ def embedded_keys_are_not_believed(trial: Trial) -> Outcome:
         failure="A token was verified with the key that it brought along.",
         success="Keys that came with tokens were not believed",
     )
+
+
+@check(
+    "RS-04-key-address",
+    title="A token does not say where its key is",
+    sends="a token by a stranger whose jku or x5u is an address of the auditor's, where that key lies",
+    fix="Take keys from the address that the issuer's metadata names; pass over jku and x5u, and fetch neither.",
+    requirements=("RFC9068-4-5",),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.CRITICAL,
+    rfc9700_attackers=("A1",),
+    fapi_attackers=("A1",),
+    cwe="CWE-347",
+    owasp="API2:2023",
+    gives=("forged-token-accepted",),
+)
+def key_addresses_are_not_followed(trial: Trial) -> Outcome:
+    """Whoever may name the address of the key names the key; and an API that fetches it calls whom a stranger likes.
+
+    RFC 8725 section 3.10 warns of both. It fails where the token is taken, and where the address is called: nobody
+    else knows it. Where the target file names no ``canary_host``, a call cannot be seen, and the check is not done.
+    """
+    header, claims = _parts(trial)
+    host = trial.deployment.target.canary_host
+    trial.need(host, "the target file names no canary_host that the deployment could call")
+    signer, algorithm = _signer(header)
+    jwk: dict[str, Any] = {**public_jwk(signer.public_key), "kid": _STRANGE, "alg": algorithm, "use": "sig"}
+    with Canary(str(host), trial.deployment.entropy) as canary:
+        answers = {
+            "jku": ("application/json", msgspec.json.encode({"keys": [jwk]})),
+            "x5u": ("application/pem-certificate-chain", _certificate_of(signer)),
+        }
+        tokens, names = {}, set()
+        for member, (kind, body) in answers.items():
+            url, name = canary.url(kind=kind, body=body)
+            names.add(name)
+            brought = {**header, "alg": algorithm, "kid": _STRANGE, member: url}
+            tokens[f"a token with {member}"] = forge(brought, claims, key=signer.private_key)
+        outcome = _try(
+            trial,
+            tokens,
+            failure="A token was verified with a key from an address that the token itself named.",
+            success="Addresses of keys in tokens were not followed",
+        )
+        if outcome.verdict is not Verdict.FAIL and canary.called(names):
+            return failed("The API called an address that a token of a stranger named as that of its key.")
+        return outcome
+
+
+def _certificate_of(signer: LocalSigner) -> bytes:
+    key = signer.private_key
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        return public_pem(signer.public_key)
+    return create_self_signed(key, common_name=_STRANGE, now=0.0, days=36_500).public_bytes(Encoding.PEM)
 
 
 @check(

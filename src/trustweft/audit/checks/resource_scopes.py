@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from trustweft.audit.answers import served
-from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.answers import served, values_of
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
 from trustweft.audit.exchange import form_request
-from trustweft.audit.protected import EVERY, SAMPLE, protected
-from trustweft.audit.verdict import Reach, Role, Severity
+from trustweft.audit.protected import EVERY, SAMPLE, harmless, protected
+from trustweft.audit.sacrifice import fresh_keys
+from trustweft.audit.verdict import Reach, Role, Safety, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.trial import Trial
 
+_NO_ACCESS = (401, 403)
 GRACE_SECONDS = 65  # what RFC 9068 section 4 allows for clocks that differ: "not more than a few minutes"
 
 
@@ -86,6 +88,66 @@ def scopes_are_compared(trial: Trial) -> Outcome:
         accepted=lambda each: served(each, controls[id(each)]),
         failure="An operation answered to a token that lacks its scope.",
         success=f"{len(attempts)} of {len(operations)} operations refused a token that lacks their scope.",
+    )
+
+
+@check(
+    "RS-08-writing",
+    title="An operation that writes is refused without the scope that it needs",
+    sends="each writing operation whose scope is known, with a token that lacks it",
+    fix="Compare the scope of the token with what the operation needs, before anything is written.",
+    requirements=("FAPI2-SP-5.3.4-4", "RFC9700-2.3-p3.2"),
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.HIGH,
+    safety=Safety.WRITES,
+    cwe="CWE-863",
+    owasp="API5:2023",
+    gives=("rights-widened",),
+)
+def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
+    """Who may look need not be allowed to pay; and rules that name GET alone are easily written.
+
+    What makes something is sent whole, and makes an object of the auditor's user where the scope is not looked at. What
+    changes or deletes is sent for an identifier that nothing has. Where such a request gets the same answer with the
+    scope and without, another check came first, and the operation is only counted.
+    """
+    deployment = trial.deployment
+    operations = [
+        each
+        for each in deployment.operations
+        if not each.safe and not each.public and each.scope and (each.method == "POST" or each.places)
+    ][:EVERY]  # what the target file spells out may be somebody's own, and is neither changed nor deleted
+    trial.need(operations, "no writing operation is known with the scope that it needs")
+    attempts: list[Exchange] = []
+    untold, refusal = [], None
+    for operation in operations:
+        try:
+            lacking, holding = _without(trial, operation.scope or ""), deployment.access()
+        except NotApplicable as cause:
+            refusal = cause
+            continue
+        request = fresh_keys(trial, operation.request()) if not operation.places else harmless(operation)
+        good = deployment.send_call(deployment.using(request, holding), holding)
+        trial.keep("control", f"{operation.name}, with {operation.scope}", good)
+        if good.status in _NO_ACCESS:
+            continue
+        request = fresh_keys(trial, request)
+        answer = deployment.send_call(deployment.using(request, lacking), lacking)
+        trial.attack(f"{operation.name}, without it", answer)
+        if answer.status not in _NO_ACCESS and not answer.ok:
+            untold.append(operation.name)
+            continue
+        attempts.append(answer)
+    if refusal is not None and not attempts and not untold:
+        raise refusal
+    if not attempts:
+        raise Inconclusive("no writing operation shows whether the scope is looked at")
+    counted = f" Told nothing by: {', '.join(untold)}." if untold else ""
+    return trial.judge(
+        attempts,
+        accepted=lambda each: each.ok,
+        failure="A writing operation went through with a token that lacks its scope.",
+        success=f"{len(attempts)} of {len(operations)} writing operations refused such a token.{counted}",
     )
 
 
@@ -183,38 +245,49 @@ def _token_for(trial: Trial, resource: str) -> Access:
 def client_tokens_open_no_user_data(trial: Trial) -> Outcome:
     """A token from ``client_credentials`` stands for no person; with it nobody's data may be had (RFC 9700 section 4.15).
 
-    It fails where the client's own token gets what the user's token got.
+    It fails where the client's own token gets what the user's token got, at an address that tells two users different
+    things. An object that the other user is refused may still be one that the client serves for everybody: where its
+    own token opens that, it is suspected.
     """
     deployment = trial.deployment
     own = deployment.own_access()
+    deployment.user(1)  # without a second user nothing shows what is anybody's own
     attempts: list[tuple[Exchange, Exchange]] = []
-    operations = protected(trial, EVERY)
-    personal = 0
-    for operation in operations:
+    objects: set[int] = set()
+    for operation in protected(trial, EVERY):
         control = trial.keep(
             "control", f"{operation.name}, with a user's token", _call(trial, operation, deployment.access())
         )
-        if not control.ok or not _differs_by_user(trial, operation, control):
+        whose = _whose(trial, operation, control) if control.ok else None
+        if whose is None:
             continue
-        personal += 1
-        attempts.append(
-            (trial.attack(f"{operation.name}, with the client's own", _call(trial, operation, own)), control)
-        )
+        attack = trial.attack(f"{operation.name}, with the client's own", _call(trial, operation, own))
+        attempts.append((attack, control))
+        if whose == "object":
+            objects.add(id(attack))
     trial.need(attempts, "no operation is known that tells two users different things")
     controls = {id(attack): control for attack, control in attempts}
-    return trial.judge(
+    outcome = trial.judge(
         [attack for attack, _ in attempts],
-        accepted=lambda each: served(each, controls[id(each)]),
+        accepted=lambda each: id(each) not in objects and served(each, controls[id(each)]),
         failure="A client's own token opened a user's data.",
-        success=f"A client's own token got none of what the user's got ({personal} operations).",
+        success=f"A client's own token got none of what the user's got ({len(attempts)} operations).",
     )
+    opened = any(id(each) in objects and served(each, controls[id(each)]) for each, _ in attempts)
+    if outcome.verdict is Verdict.PASS and opened:
+        return suspected("A client's own token opened an object of one user that another user is refused.")
+    return outcome
 
 
-def _differs_by_user(trial: Trial, operation: Operation, control: Exchange) -> bool:
+def _whose(trial: Trial, operation: Operation, control: Exchange) -> Literal["own", "object"] | None:
+    """Tell what an operation shows: each user their own, one user's object, or nothing that is anybody's."""
     deployment = trial.deployment
-    if len(deployment.users) < 2:  # noqa: PLR2004  # to tell two users apart
-        return True
-    return not served(_call(trial, operation, deployment.access(None, deployment.user(1))), control)
+    other = _call(trial, operation, deployment.access(None, deployment.user(1)))
+    if served(other, control):
+        return None
+    if other.ok and values_of(other):
+        return "own"
+    return "object" if operation.places else None
 
 
 @check(

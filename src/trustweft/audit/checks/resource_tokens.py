@@ -9,7 +9,7 @@ from urllib.parse import quote
 from trustweft.audit.answers import served
 from trustweft.audit.check import Inconclusive, check
 from trustweft.audit.exchange import FORM_TYPE
-from trustweft.audit.protected import SAMPLE, as_it_is, attack_each, protected, userinfo, with_token
+from trustweft.audit.protected import SAMPLE, as_it_is, attack_each, harmless, protected, userinfo, with_token
 from trustweft.audit.verdict import Reach, Role, Severity
 
 if TYPE_CHECKING:
@@ -116,10 +116,10 @@ def nobody_writes_without_a_token(trial: Trial) -> Outcome:
     access = deployment.access()
     attempts, unclear = [], []
     for operation in operations:
-        harmless = _harmless(operation)
-        control = deployment.send_call(deployment.using(harmless, access), access)
+        request = harmless(operation)
+        control = deployment.send_call(deployment.using(request, access), access)
         trial.keep("control", f"{operation.name}, empty, with a token", control)
-        attack = trial.attack(f"{operation.name}, empty, without a token", harmless)
+        attack = trial.attack(f"{operation.name}, empty, without a token", request)
         if attack.status not in (401, 403) and not attack.ok:
             unclear.append(operation.name)
             continue
@@ -135,21 +135,6 @@ def nobody_writes_without_a_token(trial: Trial) -> Outcome:
         failure="A writing operation went through without a token.",
         success=f"{len(attempts)} of {len(operations)} writing operations refused to begin without a token.{counted}",
     )
-
-
-def _harmless(operation: Operation) -> Request:
-    """Return the request with an empty body, and identifiers that nothing has."""
-    url = operation.url
-    for _, value in operation.places:
-        url = (
-            url.replace(f"/{quote(value, safe='')}", "/0", 1)
-            if value.isdigit()
-            else url.replace(f"/{quote(value, safe='')}", "/trustweft-nothing", 1)
-        )
-    body = b"{}" if operation.method in ("POST", "PUT", "PATCH") else b""
-    headers = tuple(pair for pair in operation.headers if pair[0].lower() != "content-type")
-    typed = (*headers, ("content-type", "application/json")) if body else headers
-    return replace(operation.request(), url=url, body=body, headers=typed)
 
 
 @check(

@@ -6,22 +6,33 @@ one token, so that these checks run after the others, one by one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+from trustweft.audit.access import read_access
+from trustweft.audit.answers import served
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
 from trustweft.audit.checks.introspection import active
 from trustweft.audit.checks.refresh import refreshable
-from trustweft.audit.door import unauthenticated
+from trustweft.audit.clients import other_client
 from trustweft.audit.exchange import Request, form_request
+from trustweft.audit.parties import unauthenticated
+from trustweft.audit.protected import protected
 from trustweft.audit.token_reading import introspecting, introspector
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from trustweft.audit.access import Access
     from trustweft.audit.check import Outcome
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.parties import Party
     from trustweft.audit.trial import Trial
+
+_REFUSALS: Final = frozenset({400, 401, 403})  # a token that is at its end; anything else says something else
 
 
 def revoking(trial: Trial, party: Party, token: str, hint: str | None = None) -> Request:
@@ -63,12 +74,14 @@ def revoking_needs_credentials(trial: Trial) -> Outcome:
     """
     _offered(trial)
     trial.need(trial.deployment.party().entry.authentication != "none", "the client has no credentials")
-    access = refreshable(trial)
-    alive = _dead_at(trial, access) is False
-    bare = unauthenticated(revoking(trial, access.party, access.refresh_token))
+    access = _proven(trial)
+    sight = _sight(trial, access)
+    bare = unauthenticated(revoking(trial, access.party, access.refresh_token), access.party)
     trial.attack("No credentials", bare)
-    trial.attack("client_id alone", bare.with_parameters(("client_id", access.party.client_id)))
-    return _survives(trial, access, alive, "A token was revoked without its client's credentials.")
+    named = bare.with_parameters(("client_id", access.party.client_id))
+    trial.attack("client_id alone", named)
+    trial.attack("client_id alone, for the access token", named.with_parameters(("token", access.token)))
+    return _survives(trial, access, sight, "A token was revoked without its client's credentials.")
 
 
 @check(
@@ -84,24 +97,52 @@ def revoking_needs_credentials(trial: Trial) -> Outcome:
     alone=True,
 )
 def clients_end_their_own(trial: Trial) -> Outcome:
-    """RFC 7009 section 2.1: a token of another client is not revoked. The check then uses the refresh token."""
+    """RFC 7009 section 2.1: a token of another client is not revoked. The check then uses the tokens.
+
+    What the endpoint answers does not count: it says 200 to tokens that are none as well (section 2.2).
+    """
     _offered(trial)
-    stranger = trial.deployment.party(1)
-    access = refreshable(trial)
-    alive = _dead_at(trial, access) is False
+    stranger = other_client(trial)
+    access = _proven(trial)
+    sight = _sight(trial, access)
     trial.attack("Another client revokes the refresh token", revoking(trial, stranger, access.refresh_token))
     trial.attack("Another client revokes the access token", revoking(trial, stranger, access.token))
-    return _survives(trial, access, alive, "Another client ended the client's token.")
+    return _survives(trial, access, sight, "Another client ended the client's token.")
 
 
-def _survives(trial: Trial, access: Access, alive: bool, failure: str) -> Outcome:  # noqa: FBT001  # of the two
-    """Say whether tokens work as before; ``alive`` is whether the access token could be seen to."""
+def _proven(trial: Trial) -> Access:
+    """Return tokens whose refresh token is known to work: it was used once, and is the one that came for it.
+
+    Raises:
+        Inconclusive: the client's refresh tokens do not work.
+        NotApplicable: it gets none.
+    """
+    access = refreshable(trial)
+    answer = trial.control(
+        "A refresh token used by its client", _refreshed(trial, access), good=lambda each: each.issued
+    )
+    renewed = read_access(
+        answer, party=access.party, user=access.user, flow=access.flow, now=trial.deployment.clock.now()
+    )
+    return replace(
+        renewed,
+        refresh_token=renewed.refresh_token or access.refresh_token,  # it may not have been replaced
+        id_token=renewed.id_token or access.id_token,
+    )
+
+
+def _survives(trial: Trial, access: Access, sight: _Sight | None, failure: str) -> Outcome:
+    """Say whether tokens work as before; without ``sight`` the refresh token alone tells.
+
+    The access token is looked at before its refresh token is used: there are servers that end it with that.
+    """
     trial.need_clear([each.exchange for each in trial.evidence if each.kind == "attack"])
+    ended = sight is not None and sight.ended(trial)
     after = trial.observe("The refresh token afterwards", _refreshed(trial, access))
     trial.need_clear([after])
-    if not after.issued or (alive and _dead_at(trial, access)):
+    if not after.issued or ended:
         return failed(failure)
-    token = after.text("refresh_token") or access.refresh_token  # it may have been replaced
+    token = after.text("refresh_token") or access.refresh_token
     trial.control(
         "The client revokes it itself",
         trial.deployment.wire.send(revoking(trial, access.party, token, "refresh_token")),
@@ -128,9 +169,12 @@ def _survives(trial: Trial, access: Access, alive: bool, failure: str) -> Outcom
     alone=True,
 )
 def revoked_refresh_token(trial: Trial) -> Outcome:
-    """A person who disconnects a client believes that it is over (RFC 7009 section 2)."""
+    """A person who disconnects a client believes that it is over (RFC 7009 section 2).
+
+    The refresh token has worked before, so that a refusal is for the revocation.
+    """
     _offered(trial)
-    access = refreshable(trial)
+    access = _proven(trial)
     revoked = trial.deployment.wire.send(revoking(trial, access.party, access.refresh_token, "refresh_token"))
     trial.control("The revocation", revoked)
     attack = trial.attack("The refresh token after its revocation", _refreshed(trial, access))
@@ -157,18 +201,19 @@ def revoked_access_token(trial: Trial) -> Outcome:
     """A server that answers 200 has said that the token is dead; a client relies on it (RFC 7009 section 2.2).
 
     The check asks introspection, or else userinfo. A server that cannot revoke access tokens says
-    ``unsupported_token_type``.
+    ``unsupported_token_type``. Whether APIs hear of it is another question (RS-10): their refusal proves that the token
+    ended, and that they serve it proves nothing of the server.
     """
     _offered(trial)
     access = trial.deployment.fresh_access()
-    if _dead_at(trial, access) is not False:
-        raise Inconclusive("a good access token is refused before its revocation, or nothing can tell")
+    sight = _sight_before(trial, access)
     revoked = trial.deployment.wire.send(revoking(trial, access.party, access.token, "access_token"))
     if revoked.text("error") == "unsupported_token_type":
         raise NotApplicable("the server says that it cannot revoke access tokens")
     trial.control("The revocation", revoked)
-    if _dead_at(trial, access):
+    if sight.ended(trial):
         return passed("The access token was refused after its revocation.")
+    trial.need(sight.of_server, "only an API could tell, and it need not have heard of it: see RS-10")
     return failed("The access token works after its revocation, which the server had confirmed.")
 
 
@@ -189,12 +234,12 @@ def revocation_takes_the_grant(trial: Trial) -> Outcome:
     """RFC 7009 section 2.1: where access tokens can be revoked, they should go with the refresh token."""
     _offered(trial)
     access = refreshable(trial)
-    if _dead_at(trial, access) is not False:
-        raise Inconclusive("a good access token is refused before its revocation, or nothing can tell")
+    sight = _sight_before(trial, access)
     revoked = trial.deployment.wire.send(revoking(trial, access.party, access.refresh_token, "refresh_token"))
     trial.control("The revocation of the refresh token", revoked)
-    if _dead_at(trial, access):
+    if sight.ended(trial):
         return passed("The access token was refused after its refresh token was revoked.")
+    trial.need(sight.of_server, "only an API could tell, and it need not have heard of it: see RS-10")
     return failed("The access token works after its refresh token was revoked.")
 
 
@@ -214,28 +259,82 @@ def unknown_token_is_revoked(trial: Trial) -> Outcome:
     token = trial.deployment.entropy.token()
     answer = trial.observe("An invented token", trial.deployment.wire.send(revoking(trial, party, token)))
     trial.need_clear([answer])
-    if answer.status == 200:  # noqa: PLR2004  # RFC 7009 section 2.2
-        return passed("An invented token was answered with 200.")
+    if answer.ok:
+        return passed(f"An invented token was answered with {answer.status}.")
     return failed(f"An invented token was answered with {answer.status} {answer.error}.")
 
 
-def _dead_at(trial: Trial, access: Access) -> bool | None:
-    """Return whether introspection, else userinfo, else an API refuses a token; None where nothing can tell."""
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """Where it can be seen whether an access token works.
+
+    Attributes:
+        name: of what is asked, in words.
+        of_server: whether the authorization server itself answers there.
+        ask: sends the token there.
+        works: whether an answer says that the token is good.
+    """
+
+    name: str
+    of_server: bool
+    ask: Callable[[], Exchange]
+    works: Callable[[Exchange], bool]
+
+    def ended(self, trial: Trial) -> bool:
+        """Ask again, and tell whether the token is refused now.
+
+        Raises:
+            Inconclusive: the answer says neither.
+        """
+        answer = trial.observe(f"{self.name} afterwards", self.ask())
+        trial.need_clear([answer])
+        if self.works(answer):
+            return False
+        if not answer.ok and answer.status not in _REFUSALS:
+            raise Inconclusive(f"{self.name} answered {answer.status}, which says nothing of the token")
+        return True
+
+
+def _sight_before(trial: Trial, access: Access) -> _Sight:
+    sight = _sight(trial, access)
+    if sight is None:
+        raise Inconclusive("a good access token is refused before its revocation, or nothing can tell")
+    return sight
+
+
+def _sight(trial: Trial, access: Access) -> _Sight | None:
+    """Return introspection, else userinfo, else an API where the token works now; None where it works nowhere."""
+    for name, of_server, ask, by in _places(trial, access):
+        before = trial.observe(f"{name} before", ask())
+        if by(before, before):
+            return _Sight(name, of_server, ask, partial(_compared, by, before))
+    return None
+
+
+def _compared(by: Callable[[Exchange, Exchange], bool], before: Exchange, answer: Exchange) -> bool:
+    return by(answer, before)
+
+
+def _places(
+    trial: Trial, access: Access
+) -> Iterator[tuple[str, bool, Callable[[], Exchange], Callable[[Exchange, Exchange], bool]]]:
+    """Return what can be asked: its name, whose it is, how it is asked, and how an answer compares with the first."""
     deployment = trial.deployment
+
+    def call(request: Request) -> Exchange:
+        return deployment.send_call(deployment.using(request, access), access)
+
     if deployment.discovery.text("introspection_endpoint"):
-        answer = deployment.wire.send(introspecting(deployment, introspector(deployment), access.token))
-        trial.observe("Introspection of the access token", answer)
-        if answer.ok:
-            return not active(answer)
+        party = introspector(deployment)
+        yield (
+            "Introspection of the access token",
+            True,
+            lambda: deployment.wire.send(introspecting(deployment, party, access.token)),
+            lambda answer, _before: active(answer),
+        )
     if deployment.discovery.text("userinfo_endpoint") and access.id_token:
         url = deployment.plan(access.party).endpoint("userinfo_endpoint", access.party)
-        request = Request(method="GET", url=url)
-    else:
-        protected = [each for each in deployment.operations if each.safe and not each.public]
-        if not protected:
-            return None
-        request = protected[0].request()
-    answer = deployment.send_call(deployment.using(request, access), access)
-    trial.observe("A request with the access token", answer)
-    trial.need_clear([answer])
-    return not answer.ok
+        yield "Userinfo", True, lambda: call(Request(method="GET", url=url)), served
+    with suppress(NotApplicable):
+        operation = protected(trial, 1, with_userinfo=False)[0]
+        yield operation.name, False, lambda: call(operation.request()), served

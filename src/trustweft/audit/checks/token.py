@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.audit.check import check, failed, passed
+from trustweft.audit.clients import other_client
 from trustweft.audit.flow import bound
+from trustweft.audit.parties import unauthenticated
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -61,12 +63,10 @@ def code_works_once(trial: Trial) -> Outcome:
 def code_belongs_to_client(trial: Trial) -> Outcome:
     """Another client, honest or not, must not be able to redeem a code that it came by (RFC 6749 section 4.1.3)."""
     deployment = trial.deployment
-    stranger = deployment.party(1)
+    stranger = other_client(trial)
     flow = deployment.flow()
     code = deployment.code(flow)
-    stolen = stranger.authenticate(
-        flow.token_request(code).without_parameters("client_id", "client_assertion", "client_assertion_type")
-    )
+    stolen = stranger.authenticate(unauthenticated(flow.token_request(code), flow.party))
     plan = deployment.plan(stranger)
     attack = trial.attack(
         "The code redeemed by another client",

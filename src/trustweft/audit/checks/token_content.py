@@ -252,6 +252,7 @@ def jwt_is_signed(trial: Trial) -> Outcome:
 def jwt_names_its_issuer(trial: Trial) -> Outcome:
     """Resource servers find the keys by the issuer; another name leads them to other keys, or to none."""
     _, claims = _jwt(trial)
+    trial.need(claims.get("iss"), "the token names no issuer: see TK-18")
     if claims.get("iss") == trial.deployment.discovery.issuer:
         return passed("The iss is the issuer.")
     return failed(f"The iss is {claims.get('iss')!r}, not the issuer.")
@@ -278,6 +279,8 @@ def tokens_have_an_audience(trial: Trial) -> Outcome:
     if not claims:
         raise Inconclusive("the token is opaque, and nothing tells what is behind it")
     audience = audience_of(claims)
+    if not audience and not read_parts(access.token)[1]:
+        raise Inconclusive("the token is opaque, and introspection need not tell whom it is for")
     if not audience:
         return failed("The access token has no audience.")
     if "*" in audience or set(audience) <= {access.party.client_id}:

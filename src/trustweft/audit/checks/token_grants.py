@@ -9,6 +9,7 @@ from trustweft.audit.check import check, failed, passed, suspected
 from trustweft.audit.exchange import form_request
 from trustweft.audit.flow import bound
 from trustweft.audit.forging import forge, forge_with_secret, read_parts
+from trustweft.audit.parties import unauthenticated
 from trustweft.audit.redemption import redeem_changed
 from trustweft.audit.target import ClientEntry
 from trustweft.audit.verdict import Reach, Role, Severity
@@ -56,19 +57,11 @@ def no_password_grant(trial: Trial) -> Outcome:
     user, party = deployment.user(), deployment.party()
     trial.need(user.password, "the target file has no password of the user")
     trial.control("A good token request", deployment.access().answer, good=lambda each: each.issued)
-    parameters = (
-        ("grant_type", "password"),
-        ("username", user.username),
-        ("password", user.password),
-        ("scope", party.entry.scope),
-    )
-    url = deployment.plan(party).endpoint("token_endpoint", party)
+    request = deployment.password_request(party, user)
+    named = unauthenticated(request, party).with_parameters(("client_id", party.client_id))
     attacks = [
-        ask(trial, "The password grant as the client", party, *parameters),
-        trial.attack(
-            "The password grant without client authentication",
-            form_request(url, *parameters, ("client_id", party.client_id)),
-        ),
+        trial.attack("The password grant as the client", deployment.send_bound(request, party)),
+        trial.attack("The password grant without client authentication", deployment.send_bound(named, party)),
     ]
     return trial.tokens_refused(
         attacks,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 from trustweft.audit.exchange import FORM_TYPE, Exchange, Request
 from trustweft.audit.hostile.authorization_server import AuthorizationServer
-from trustweft.audit.hostile.grants import Memory
+from trustweft.audit.hostile.grants import Memory, certificate_name
 from trustweft.audit.hostile.journal import Arrival, Journal
 from trustweft.audit.hostile.resource_server import ResourceServer
 from trustweft.audit.hostile.scenario import HONEST, SECOND, Place, Scenario, Site
@@ -72,7 +72,7 @@ class Application:
         self.addresses = addresses
         self.keys = keys
         self.on = HONEST
-        self._fixed = fixed
+        self.fixed = fixed
         self._entropy = entropy
         self._visits: Counter[tuple[str, str]] = Counter()
         self._server = AuthorizationServer(clock, self.memory, pushing_required=pushing_required)
@@ -80,8 +80,9 @@ class Application:
 
     def issuer(self, scenario: str) -> str:
         """Return the issuer of a scenario."""
-        base = self.addresses.places[self.scenarios[scenario].place]
-        return base if self._fixed else f"{base}/{scenario}"
+        if self.fixed:
+            return self.addresses.places[Place.GOOD]
+        return f"{self.addresses.places[self.scenarios[scenario].place]}/{scenario}"
 
     def respond(self, request: HttpRequest, *, base: str) -> HttpResponse:
         """Answer one request that came to ``base``."""
@@ -91,6 +92,8 @@ class Application:
         scenario = self.scenarios[name]
         self._visits[name, endpoint] += 1
         good, deviates = self._answer(request, endpoint, scenario)
+        if self.fixed:  # the next scenario may have another certificate, which the client has to see
+            good = replace(good, headers=(*good.headers, ("connection", "close")))
         if base == self.addresses.plaintext:
             endpoint = "plaintext"
         exchange = Exchange(
@@ -148,7 +151,7 @@ class Application:
 
     def _site(self, scenario: Scenario) -> Site:
         other = SECOND if SECOND in self.scenarios and scenario.id != SECOND else HONEST
-        path = "" if self._fixed else f"/{scenario.id}"
+        path = "" if self.fixed else f"/{scenario.id}"
         return Site(
             issuer=self.issuer(scenario.id),
             other_issuer=f"{self.addresses.places[Place.GOOD]}/{other}",
@@ -169,6 +172,7 @@ def _as_sent(request: HttpRequest, base: str) -> Request:
         headers=kept,
         body=request.body,
         form=_form_of(request),
+        certificate=certificate_name(request),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode
 
 from trustweft.audit.forging import read_parts
-from trustweft.audit.hostile.grants import Grant, Memory
+from trustweft.audit.hostile.grants import Grant, Memory, certificate_name
 from trustweft.audit.hostile.scenario import DENIED, Draft
 from trustweft.protocol.http import HttpResponse, json_response
 from trustweft.protocol.metadata import ServerDescription, create_server_metadata
@@ -125,6 +125,7 @@ class AuthorizationServer:
         if grant is None:
             return json_response({"error": "invalid_grant"}, status=400)
         grant.bound = bool(request.header("dpop"))
+        grant.certificate = certificate_name(request)
         document = self._issue(grant, scenario, site, with_identity="code" in form)
         return json_response(document)
 

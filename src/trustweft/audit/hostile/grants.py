@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
-__all__ = ["Grant", "Memory"]
+if TYPE_CHECKING:
+    from trustweft.protocol.http import HttpRequest
+
+__all__ = ["Grant", "Memory", "certificate_name"]
 
 
 @dataclass(slots=True)
@@ -14,6 +19,7 @@ class Grant:
     Attributes:
         parameters: of the authorization request.
         bound: whether a proof came when the code was redeemed.
+        certificate: the name of the client certificate of the connection by which it was redeemed.
         redeemed: whether its code was used.
         revoked: whether it has ended.
     """
@@ -21,6 +27,7 @@ class Grant:
     scenario: str
     parameters: dict[str, str]
     bound: bool = False
+    certificate: str | None = None
     redeemed: bool = False
     revoked: bool = False
     refresh_token: str = ""
@@ -39,6 +46,12 @@ class Grant:
     def asks_for_identity(self) -> bool:
         """Whether an ID token belongs to the answer."""
         return "openid" in self.scope.split()
+
+
+def certificate_name(request: HttpRequest) -> str | None:
+    """Return what a client certificate is known by: its hash (RFC 8705 section 3.1); None where none was shown."""
+    der = request.client_certificate
+    return None if der is None else f"x5t#S256 {sha256(der).hexdigest()}"
 
 
 @dataclass(slots=True)

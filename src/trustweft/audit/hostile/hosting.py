@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -15,7 +16,7 @@ from trustweft.audit.hostile.application import Addresses, Application
 from trustweft.audit.hostile.plaintext import serve_plaintext
 from trustweft.audit.hostile.scenario import Place
 from trustweft.net.asgi import application
-from trustweft.net.serving import Listener, serve
+from trustweft.net.serving import Listener, serve, tls_context
 from trustweft.runtime.observability import SilentObserver
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def _listeners(stage: Application, certificates: Certificates) -> list[Listener]
     addresses = stage.addresses
     where = [(base, certificates.files[place]) for place, base in addresses.places.items()]
     where.append((addresses.counterfeit, certificates.files[Place.GOOD]))
+    shown = _Shown(stage, certificates) if stage.fixed else None
     return [
         Listener(
             name="the hostile server",
@@ -139,9 +141,46 @@ def _listeners(stage: Application, certificates: Certificates) -> list[Listener]
             port=urlsplit(base).port or 443,
             certificate=files.certificate_file,
             private_key=files.private_key_file,
+            client_authorities=certificates.authority,
+            prepare=shown.prepare if shown is not None and base == addresses.places[Place.GOOD] else None,
         )
         for base, files in where
     ]
+
+
+class _Shown:
+    """Shows, where one issuer serves all scenarios, the certificate of the scenario that is on, handshake by handshake.
+
+    No session is resumed: a client that came back by one would see no certificate, and have nothing to refuse.
+    """
+
+    def __init__(self, stage: Application, certificates: Certificates) -> None:
+        self._stage = stage
+        self._contexts = {
+            place: _never_resumed(
+                tls_context(
+                    certificate=files.certificate_file,
+                    private_key=files.private_key_file,
+                    client_authorities=certificates.authority,
+                )
+            )
+            for place, files in certificates.files.items()
+        }
+
+    def prepare(self, context: ssl.SSLContext) -> None:
+        """Let each handshake choose."""
+        _never_resumed(context).sni_callback = self._choose
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        stage = self._stage
+        place = stage.scenarios[stage.on].place
+        connection.context = self._contexts.get(place, self._contexts[Place.GOOD])
+
+
+def _never_resumed(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    return context
 
 
 def _responder(stage: Application, base: str) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:

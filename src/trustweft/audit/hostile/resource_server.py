@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.hostile.authorization_server import SUBJECT
+from trustweft.audit.hostile.grants import certificate_name
 from trustweft.protocol.http import json_response
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class ResourceServer:
         if grant is None or grant.revoked:
             return None
         if grant.bound and (scheme != "dpop" or not request.header("dpop")):
+            return None
+        if (
+            grant.certificate is not None
+            and not grant.bound
+            and grant.certificate != certificate_name(request)
+        ):
             return None
         return grant
 

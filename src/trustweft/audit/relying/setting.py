@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from trustweft.audit.exchange import origin_of
 from trustweft.audit.hostile.application import Application
 from trustweft.audit.hostile.certificates import make_certificates
 from trustweft.audit.hostile.hosting import free_addresses, hosting
@@ -130,4 +131,10 @@ def _wire(target: Target, stage: Application, authority: Path) -> Wire:
             trust.load_verify_locations(cafile=file)
     ours = {urlsplit(base).hostname or "" for base in stage.addresses.places.values()}
     loopback = {"localhost", "127.0.0.1"}  # where programs listen for their answer
-    return Wire(trust, certificates={}, hosts=target.allowed_hosts() | ours | loopback, rate=target.rate)
+    return Wire(
+        trust,
+        certificates={},
+        hosts=target.allowed_hosts() | ours | loopback,
+        rate=target.rate,
+        own=[origin_of(base) for base in stage.addresses.places.values()],
+    )
