@@ -6,17 +6,20 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from local_tls import make_local_tls
 from support.profile_files import changed_profile
-from trustweft.cli.assembly.client import assemble_client
+from trustweft.cli.assembly.client import assemble_client, client_configuration
 from trustweft.cli.assembly.parts import Surroundings
 from trustweft.cli.assembly.resource import assemble_resource
 from trustweft.cli.assembly.server import assemble_server
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.first_start import prepare_keys, prepare_settings
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
+from trustweft.client import PublishedKeys
+from trustweft.crypto.keys import LocalSigner, generate_private_key
 from trustweft.profile import ProfileError, load_profile
 from trustweft.profile.implemented import unbuilt_mechanisms
 from trustweft.runtime.clock import SystemClock
@@ -100,6 +103,27 @@ async def test_national_profiles_run_as_far_as_their_mechanisms_are_built(
     without = json.dumps(unbuilt)
     found = await assembled(directory, environment | {"TRUSTWEFT_WITHOUT_MECHANISMS": without})
     assert set(found) == {"server", "resource", "client"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "sign_requests", "signs"),
+    [
+        ("fapi2-security", False, False),
+        ("fapi2-security", True, True),
+        ("fapi2-message-signing", False, True),
+        ("uk-open-banking", False, True),
+    ],
+)
+def test_moneyview_signs_its_requests_where_it_is_told_to_or_has_to(
+    directory: DataDirectory, *, profile: str, sign_requests: bool, signs: bool
+) -> None:
+    """By its setting, or by a profile under which the server takes no others."""
+    path = directory.file("client/client.toml")
+    settings = read_settings(path, ClientSettings, environment={}).value.moneyview
+    settings = msgspec.structs.replace(settings, sign_requests=sign_requests)
+    keys = PublishedKeys(LocalSigner("ES256", generate_private_key("ES256"), "key-1"))
+    configuration = client_configuration(settings, load_profile(profile), keys=keys, base=path.parent)
+    assert configuration.request_keys is (keys if signs else None)
 
 
 class Listening(SilentObserver):

@@ -30,9 +30,11 @@ from trustweft.net.serving import Listener
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trustweft.cli.settings import ClientSettings
+    from trustweft.cli.settings import ClientSettings, MoneyViewSettings
+    from trustweft.client import SigningKeys
+    from trustweft.profile import Profile
 
-__all__ = ["assemble_client"]
+__all__ = ["assemble_client", "client_configuration"]
 
 TIMEOUT_SECONDS: Final = 10.0
 SECONDS_A_DAY: Final = 86_400.0
@@ -43,7 +45,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     """Return MoneyView of ``settings``, whose paths are relative to ``base``."""
     profile = profile_in_force(settings, base=base).current
     tell_missing(profile, participant="client", observer=surroundings.observer)
-    moneyview, limits, policy = settings.moneyview, profile.limits, tls_policy(profile)
+    moneyview, policy = settings.moneyview, tls_policy(profile)
     keys = KeyRing.load_or_create(
         resolve(base, moneyview.assertion_keys), algorithms=ASSERTION_ALGORITHMS, now=surroundings.clock.now()
     )
@@ -57,17 +59,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     trust = policy.narrow(tls_context(authorities=resolve(base, moneyview.trust)))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
     client = AsyncClient(
-        ClientConfiguration(
-            issuer=moneyview.issuer,
-            client_id=moneyview.client_id,
-            authentication=PrivateKeyJwt(keys),
-            sender_constraint=Dpop(read_key(resolve(base, moneyview.proof_key_file))),
-            redirect_uri=f"{moneyview.base_url}/callback",
-            scope=moneyview.scope,
-            request_keys=keys if moneyview.sign_requests or "jar" in profile.mechanisms.on else None,
-            assertion_lifetime=limits.client_assertion_lifetime,
-            future_tolerance=limits.future_tolerance,
-        ),
+        client_configuration(moneyview, profile, keys=keys, base=base),
         http,
         clock=surroundings.clock,
         entropy=surroundings.entropy,
@@ -101,3 +93,20 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     assembled = Assembled([listener, *operations], background=[watch.run], close=[http.aclose])
     assembled.narrow(policy)
     return assembled
+
+
+def client_configuration(
+    moneyview: MoneyViewSettings, profile: Profile, *, keys: SigningKeys, base: Path
+) -> ClientConfiguration:
+    """Return what MoneyView is towards its authorization server, as its settings and its profile have it."""
+    return ClientConfiguration(
+        issuer=moneyview.issuer,
+        client_id=moneyview.client_id,
+        authentication=PrivateKeyJwt(keys),
+        sender_constraint=Dpop(read_key(resolve(base, moneyview.proof_key_file))),
+        redirect_uri=f"{moneyview.base_url}/callback",
+        scope=moneyview.scope,
+        request_keys=keys if moneyview.sign_requests or "jar" in profile.mechanisms.on else None,
+        assertion_lifetime=profile.limits.client_assertion_lifetime,
+        future_tolerance=profile.limits.future_tolerance,
+    )
