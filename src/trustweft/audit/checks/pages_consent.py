@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.asking import reply_of
-from trustweft.audit.check import NotApplicable, check, failed, passed
+from trustweft.audit.check import NotApplicable, check, failed, passed, suspected
 from trustweft.audit.interaction import agreement, stop_at_consent
 from trustweft.audit.verdict import Reach, Role, Severity
 
@@ -67,7 +67,8 @@ def consent_is_not_skipped(trial: Trial) -> Outcome:
 
     RFC 6749 section 10.2 and OpenID Connect Core section 3.1.2.4 have the person decide. The check logs in up to the
     page that asks, so that no earlier yes is kept, and agrees to nothing: it opens the page and the request once more,
-    with ``prompt=none`` too, and puts what the form would send into the address. A code that comes is nobody's will.
+    with ``prompt=none`` too, and puts what the form would send into the address. A code that comes is nobody's will. Where
+    it comes with ``prompt=none`` alone, an earlier yes may have been kept that the page asks to have confirmed.
     """
     deployment = trial.deployment
     user = deployment.user()
@@ -79,6 +80,8 @@ def consent_is_not_skipped(trial: Trial) -> Outcome:
         reply = reply_of(flow.browser.open(attack(deployment.flow(browser=flow.browser), asked)))
         attempts.append((trial.attack(label, reply.decisive), bool(reply.code)))
     came = {id(answer) for answer, code in attempts if code}
+    if came == {id(answer) for (answer, _), label in zip(attempts, _WAYS, strict=True) if label == _SILENT}:
+        return suspected("With prompt=none a code came, where the same request had just asked for consent.")
     return trial.judge(
         [answer for answer, _ in attempts],
         accepted=lambda each: id(each) in came,
@@ -100,9 +103,10 @@ def _with_answer(flow: Flow, asked: Exchange) -> str:
     return flow.authorization_url({"client_id": flow.party.client_id, "request_uri": pushed, **sent})
 
 
+_SILENT: Final = "The request again, with prompt=none"
 _WAYS: Final[dict[str, Callable[[Flow, Exchange], str]]] = {
     "The page that asks, opened again": lambda _flow, asked: asked.request.url,
     "The request again": lambda flow, _asked: flow.start_url(),
-    "The request again, with prompt=none": _silently,
+    _SILENT: _silently,
     "The request again, with the answer in its address": _with_answer,
 }
