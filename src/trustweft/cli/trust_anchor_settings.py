@@ -78,6 +78,7 @@ class TrustAnchor(_Settings, frozen=True):
     Attributes:
         probe_keys_file: the public keys of those whose probes are evidence, a JWK Set. Where the file is missing it is
             made, with one key whose private half is in ``probe-key.json`` beside it.
+        console: the SQLite file of the people who sign in to the console.
         profile: what everybody is held to: the name of a packaged profile, or a file.
         applied_profile: the file where `trustweft profile apply` puts another one; it is followed while we run.
         without_mechanisms: what the profile asks for and is not built: the operator does without, knowingly.
@@ -92,6 +93,7 @@ class TrustAnchor(_Settings, frozen=True):
     outbound: OutboundSettings = OutboundSettings()
     proxy: ProxySettings | None = None
     probe_keys_file: str = "probe-keys.json"
+    console: str = "console.sqlite"
     profile: str = "fapi2-security"
     applied_profile: str | None = None
     without_mechanisms: tuple[str, ...] = ()

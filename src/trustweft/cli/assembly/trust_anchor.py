@@ -34,8 +34,11 @@ from trustweft.runtime.files import write_private_file
 from trustweft.runtime.settings import SettingsError
 from trustweft.runtime.strict_json import load_object
 from trustweft.store.guard import StoreReplayMemory
+from trustweft.store.people import SqliteConsoleStore
 from trustweft.store.register import SqliteRegisterStore
 from trustweft.store.sqlite.store import SqliteStore
+from trustweft.web.console.application import create_console, with_console
+from trustweft.web.console.parts import ConsoleSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,8 +69,13 @@ def assemble_directory(settings: TrustAnchor, *, base: Path, surroundings: Surro
     directory = create_directory(
         settings, profiles.current, store=store, replays=replays, base=base, surroundings=surroundings
     )
+    people = SqliteConsoleStore.open(resolve(base, settings.console))
+    console = _console(settings, directory, people, base=base, surroundings=surroundings)
     application = behind_proxies(
-        directory.asgi, settings.proxy, participant="directory", surroundings=surroundings
+        with_console(directory.asgi, console),
+        settings.proxy,
+        participant="directory",
+        surroundings=surroundings,
     )
     assembled = Assembled(
         [
@@ -93,11 +101,35 @@ def assemble_directory(settings: TrustAnchor, *, base: Path, surroundings: Surro
                 observer=surroundings.observer,
             ),
         ],
-        [store.close, replays.close, directory.close],
+        [store.close, replays.close, people.close, directory.close],
         [directory.feed.close],
     )
     assembled.narrow(tls_policy(profiles.current))
     return assembled
+
+
+def _console(
+    settings: TrustAnchor,
+    directory: Directory,
+    people: SqliteConsoleStore,
+    *,
+    base: Path,
+    surroundings: Surroundings,
+) -> Application:
+    """Return the pages of the directory, which act through the same hand as its own application."""
+    return create_console(
+        ConsoleSettings(
+            origin=settings.directory.issuer,
+            name=settings.directory.organization_name,
+            evidence=resolve(base, settings.evidence.log),
+        ),
+        keeper=directory.keeper,
+        accounts=people,
+        terms=directory.terms,
+        clock=surroundings.clock,
+        entropy=surroundings.entropy,
+        observer=surroundings.observer,
+    )
 
 
 def create_directory(
