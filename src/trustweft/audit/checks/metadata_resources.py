@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.trial import Trial
 
+_MEMBERS: Final = frozenset({"resource", "authorization_servers"})  # without either it is some other document
 _POINTER: Final = re.compile(r'resource_metadata\s*=\s*"([^"]+)"', re.IGNORECASE)
 
 
@@ -44,13 +45,19 @@ def resources_describe_themselves(trial: Trial) -> Outcome:
         refusal = trial.observe(
             f"{operation.name} without a token", trial.deployment.wire.send(operation.request())
         )
-        answer = trial.observe(f"The metadata of {operation.api.url}", _metadata(trial, operation, refusal))
-        if answer.ok and answer.document():
+        pointer = _pointer(refusal)
+        url = pointer or resource_well_known_url(operation.api.resource or operation.api.url)
+        if (urlsplit(url).hostname or "").lower() not in trial.deployment.wire.hosts:
+            continue
+        request = Request(method="GET", url=url, headers=(("accept", "application/json"),))
+        answer = trial.observe(f"The metadata of {operation.api.url}", trial.deployment.wire.send(request))
+        if answer.ok and _MEMBERS & set(answer.document()):
             read += 1
             wrong += [f"{operation.api.url}: {each}" for each in _faults(trial, operation, answer)]
-        elif _pointer(refusal):
+        elif pointer:
+            trial.need_clear([answer])
             wrong.append(f"{operation.api.url}: the refusal names metadata that is not there")
-    trial.need(read or wrong, "no API publishes metadata of its own (RFC 9728)")
+    trial.need(read or wrong, "no API publishes metadata of its own (RFC 9728) where it may be asked")
     if wrong:
         return failed(f"What APIs say of themselves is wrong. {'; '.join(wrong)}.")
     return passed(f"The metadata of {read} APIs names the API itself and this issuer.")
@@ -69,17 +76,10 @@ def _pointer(refusal: Exchange) -> str:
     return found[1] if found else ""
 
 
-def _metadata(trial: Trial, operation: Operation, refusal: Exchange) -> Exchange:
-    url = _pointer(refusal) or resource_well_known_url(operation.api.resource or operation.api.url)
-    return trial.deployment.wire.send(
-        Request(method="GET", url=url, headers=(("accept", "application/json"),))
-    )
-
-
 def _faults(trial: Trial, operation: Operation, answer: Exchange) -> Iterator[str]:
     resource = answer.text("resource")
     called = operation.request().url
-    if not resource or not _holds(resource, called):
+    if not resource or (resource != operation.api.resource and not _holds(resource, called)):
         yield f"resource is {resource[:100] or 'missing'}"
     servers, issuer = answer.document().get("authorization_servers"), trial.deployment.discovery.issuer
     if isinstance(servers, list) and issuer not in servers:
