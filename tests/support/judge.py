@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from support.software import Directory, Software
     from support.wire import Sent
 
-__all__ = ["Judge", "Objection", "read_json", "read_pairs", "thumbprint_of"]
+__all__ = ["Judge", "Objection", "read_json", "read_pairs", "read_signed", "thumbprint_of"]
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 Key = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
@@ -108,7 +108,7 @@ def _verify(key: Key, signature: bytes, signed: bytes, algorithm: str) -> None:
         raise Objection("the signature is not good") from cause
 
 
-def _read_token(token: str, jwk: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_signed(token: str, jwk: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return header and claims once the signature is good: of this key, or of the one in the header."""
     segments = token.split(".")
     _hold(len(segments) == 3, "no signed token")
@@ -176,7 +176,7 @@ class Judge:
         segments = pairs["client_assertion"].split(".")
         party = self._authority.parties[_read_object(segments[1])["sub"]]
         (jwk,) = party.metadata["jwks"]["keys"]
-        header, claims = _read_token(pairs["client_assertion"], jwk)
+        header, claims = read_signed(pairs["client_assertion"], jwk)
         _hold(
             header.get("kid", jwk["kid"]) == jwk["kid"] or not isinstance(header["kid"], str), "another kid"
         )
@@ -197,7 +197,7 @@ class Judge:
         _hold(len(types) == 1, "not one type")
         document = self._signed_or_certified(sent, types[0].lower(), software)
         statement = document.pop("software_statement")
-        header, claims = _read_token(statement, jwk_of(directory.signer))
+        header, claims = read_signed(statement, jwk_of(directory.signer))
         _hold(_type(header) == "software-statement+jwt", "another typ of the statement")
         _hold(
             header.get("kid", directory.signer.key_id) == directory.signer.key_id
@@ -222,7 +222,7 @@ class Judge:
             return dict(document)
         _hold(kind.strip() in {"application/jwt", "application/jose"}, "another type")
         jwk = jwk_of(software.signer)
-        header, claims = _read_token(sent.body.decode("ascii"), jwk)
+        header, claims = read_signed(sent.body.decode("ascii"), jwk)
         _hold(
             header.get("kid", jwk["kid"]) == jwk["kid"] or not isinstance(header["kid"], str), "another kid"
         )
@@ -240,7 +240,7 @@ class Judge:
         types = sent.header_values("content-type")
         kind = types[0].partition(";")[0].strip().lower() if len(types) == 1 else ""
         _hold(kind == "application/secevent+jwt", "another type")
-        header, claims = _read_token(sent.body.decode("ascii"), jwk)
+        header, claims = read_signed(sent.body.decode("ascii"), jwk)
         _hold(_type(header) == "secevent+jwt", "another typ")
         _hold(claims.get("iss") == issuer, "another iss")
         heard = claims.get("aud")
@@ -255,7 +255,7 @@ class Judge:
         types = sent.header_values("content-type")
         kind = types[0].partition(";")[0].strip().lower() if len(types) == 1 else ""
         _hold(kind == "application/entity-statement+jwt", "another type")
-        header, claims = _read_token(sent.body.decode("ascii"), jwk)
+        header, claims = read_signed(sent.body.decode("ascii"), jwk)
         _hold(header.get("typ") == "entity-statement+jwt", "another typ")
         _hold(header.get("kid") == jwk["kid"], "another kid")
         _hold(claims.get("iss") == claims.get("sub") == client, "another iss or sub")
@@ -269,7 +269,7 @@ class Judge:
         """Return the thumbprint of the key that a proof for this request was made with."""
         proofs = sent.header_values("dpop")
         _hold(len(proofs) == 1, "not one proof")
-        header, claims = _read_token(proofs[0])
+        header, claims = read_signed(proofs[0])
         _hold(_type(header) == "dpop+jwt", "another typ")
         _hold(claims.get("htm") == sent.method, "another htm")
         path = sent.path.decode("latin-1")
@@ -315,4 +315,4 @@ class Judge:
         """Return header and claims of a token that the server signed."""
         document: Any = self._authority.deployment.keys.public_jwks()
         (jwk,) = document["keys"]
-        return _read_token(token, jwk)
+        return read_signed(token, jwk)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from trustweft.crypto import jws
 from trustweft.directory.config import PATHS, DirectoryConfig
 from trustweft.directory.delivery import Deliveries, DeliveryRules
 from trustweft.directory.endpoints import federation
@@ -28,6 +29,7 @@ from trustweft.directory.watching import RegisterWatch
 from trustweft.net.asgi import application
 from trustweft.protocol.http import HttpRequest, HttpResponse, json_response
 from trustweft.protocol.oauth import error_fields
+from trustweft.protocol.security_event import TOKEN_LIMIT
 from trustweft.runtime.errors import Reject, reason
 
 if TYPE_CHECKING:
@@ -69,6 +71,19 @@ METHOD = reason(
     status=405,
 )
 
+_TELLS_WHAT_IS_SO: Final = frozenset(
+    (
+        "status",
+        "software_statements",
+        "fetch",
+        "list",
+        "resolve",
+        "trust_mark_status",
+        "trust_marked",
+        "trust_mark",
+    )
+)
+
 Answer = Callable[["Directory", HttpRequest], Awaitable[HttpResponse]]
 
 
@@ -78,6 +93,11 @@ class Endpoint(NamedTuple):
     name: str
     method: str
     answer: Answer
+
+    @property
+    def tells_what_is_so(self) -> bool:
+        """Whether others act by the answer as by what is so now: none is given while nobody knows what is."""
+        return self.name in _TELLS_WHAT_IS_SO
 
 
 # Everything that anybody can ask of a directory, by name in ``PATHS``.
@@ -145,7 +165,7 @@ class Directory:
         self.observer = deployment.observer
         self._terms = self._terms_of(deployment.profile)  # as of the profile: asked for with every command
         self.keeper = Keeper(deployment.store, clock=deployment.clock, terms=self.terms)
-        self.ledger = Ledger(deployment.log, sign=self._sign)
+        self.ledger = Ledger(deployment.log, sign=self._sign, verifies=self._verifies)
         self.feed = Feed(
             snapshot=self.snapshot,
             issuer=self.config.issuer,
@@ -192,6 +212,7 @@ class Directory:
             feed=self.feed,
             deliveries=self.deliveries,
             ledger=self.ledger,
+            clock=self.clock,
             observer=self.observer,
         )
         self.asgi: Application = application(
@@ -236,6 +257,8 @@ class Directory:
                 raise NOT_FOUND.reject(repr(request.path)[:200])
             if request.method != endpoint.method and (request.method, endpoint.method) != ("HEAD", "GET"):
                 raise METHOD.reject(request.method[:20], headers=(("allow", endpoint.method),))
+            if endpoint.tells_what_is_so:
+                self.watch.check_sees()
             return await endpoint.answer(self, request)
         except Reject as refusal:
             self.observer.refused("directory", endpoint.name if endpoint else "none", refusal)
@@ -249,6 +272,10 @@ class Directory:
             issuer=self.config.issuer,
             receipt_endpoint=self.config.endpoint("receipts"),
         )
+
+    def _verifies(self, token: str) -> bool:
+        key_id = jws.parse(token, limit=TOKEN_LIMIT).key_id
+        return any(each.key_id == key_id for each in self.keys.key_set().keys)
 
     async def close(self) -> None:
         """Write what was begun."""

@@ -203,6 +203,10 @@ class Deliveries:
 
     async def _keep(self) -> None:
         self._dirty.clear()
+        waiting = sum(len(courier.waiting) for courier in self._couriers.values())
+        failing = sum(courier.failures > 0 for courier in self._couriers.values())
+        self.observer.measured("directory", "deliveries_waiting", waiting)
+        self.observer.measured("directory", "participants_failing", failing)
         try:
             await asyncio.to_thread(self._keeper.save, self._progress())
         except OSError as cause:
@@ -338,7 +342,12 @@ class _Courier:
         """Deliver for ever."""
         while True:
             self._wake.clear()
-            self.failures = 0 if await self._deliver_all() else self.failures + 1
+            try:
+                accepted = await self._deliver_all()
+            except Exception as cause:  # noqa: BLE001  # nobody else would tell this participant anything any more
+                self._deliveries.observer.failed("directory", "delivery", cause)
+                accepted = False
+            self.failures = 0 if accepted else self.failures + 1
             await self._rest()
 
     async def _rest(self) -> None:

@@ -30,7 +30,11 @@ __all__ = ["Feed", "SignedList", "status_of"]
 
 # A JWS is base64url of its payload, four characters for three octets; the rest is for what stands around the subjects.
 SUBJECTS_LIMIT: Final = LIST_LIMIT * 3 // 4 - 4_096
-MAXIMUM_KEPT: Final = 256  # our choice: deltas from so many revisions are kept signed
+MAXIMUM_KEPT: Final = 512  # our choice: lists that are kept signed; nearly all of them are short
+# Our choice: whoever is further behind than the one is told from a multiple of the other on, which is a little more than
+# it lacks. Nobody makes us sign and keep as many long lists as there are revisions.
+NEAR: Final = 256
+STEP: Final = 1_024
 MAXIMUM_WAITING: Final = 4_096  # our choice: more readers at once are answered without waiting
 _BETWEEN: Final = 4  # quotation marks, a colon and a comma
 
@@ -106,6 +110,13 @@ class Feed:
         """
         if since is not None and since > self.revision:
             since = None
+        start = since if since is None or self.revision - since <= NEAR else since - since % STEP
+        told = self._kept_or_signed(start)
+        if since is not None and told.revision <= since < self.revision:
+            told = self._kept_or_signed(since)  # what was added in front left no room for what is new
+        return told
+
+    def _kept_or_signed(self, since: int | None) -> SignedList:
         signer, now = self._signer(), self._clock.now()
         kept = self._kept.get(since)
         if (

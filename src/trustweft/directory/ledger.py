@@ -44,11 +44,15 @@ class Ledger:
     Args:
         log: what it writes to; closed with it.
         sign: signs an order.
+        verifies: says whether a signed order still verifies with what the directory publishes.
     """
 
-    def __init__(self, log: EvidenceLog, *, sign: Callable[[Order], str]) -> None:
+    def __init__(
+        self, log: EvidenceLog, *, sign: Callable[[Order], str], verifies: Callable[[str], bool]
+    ) -> None:
         self._log = log
         self._sign = sign
+        self._verifies = verifies
         self._tokens: dict[str, str] = {}  # every order that is known here, logged or not
         self._said: dict[
             tuple[str, ...], Future[Appended] | None
@@ -74,9 +78,12 @@ class Ledger:
         self._looked_for_orders = False
 
     def order_token(self, order: Order) -> str:
-        """Return an order, signed once and for ever."""
+        """Return an order as it was signed first; anew only where its key is published no longer.
+
+        A participant that was away while a key was taken out could not verify it otherwise. The first is the evidence.
+        """
         token = self._tokens.get(order.id)
-        if token is None:
+        if token is None or not self._verifies(token):
             token = self._tokens[order.id] = self._sign(order)
         return token
 

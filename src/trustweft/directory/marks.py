@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from trustweft.crypto.keys import KeySet, VerificationKey
 from trustweft.directory.objects import Certification
-from trustweft.protocol.federation_jwt import optional_expiry, verify_federation_jwt
+from trustweft.protocol.federation_jwt import EXPIRED, optional_expiry, verify_federation_jwt
 from trustweft.protocol.federation_requests import UNKNOWN_TRUST_MARK
 from trustweft.protocol.federation_trust_mark import (
     NewTrustMark,
@@ -109,12 +109,9 @@ class TrustMarks:
             raise UNKNOWN_TRUST_MARK.reject(mark.issuer[:200])
         try:
             claims = verify_federation_jwt(mark.token, keys=self._trusted_keys())
-        except Reject:
-            return self._sign("invalid", text)
-        try:
             optional_expiry(claims, now=self._clock.now(), future_tolerance=0)
-        except Reject:
-            return self._sign("expired", text)
+        except Reject as refused:
+            return self._sign("expired" if refused.reason is EXPIRED else "invalid", text)
         record = self._snapshot().get(str(claims.get(CLAIM)))
         good = (
             record is not None

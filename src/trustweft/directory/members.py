@@ -146,6 +146,8 @@ def federation_keys(snapshot: Snapshot, owner: str) -> list[tuple[Key, dict[str,
 def active_keys(snapshot: Snapshot, owner: str, *, use: str) -> Iterator[tuple[Key, dict[str, object]]]:
     """Yield the keys of somebody that are good now, each as facts and as a public JWK with a ``kid``.
 
+    Whether their owner takes part is not asked: who knows its key is the owner, suspended or not.
+
     Args:
         snapshot: what is so.
         owner: ``kind:id``.
@@ -154,7 +156,7 @@ def active_keys(snapshot: Snapshot, owner: str, *, use: str) -> Iterator[tuple[K
     for child in snapshot.children(owner):
         record = snapshot.find(child)
         facts = record.facts
-        if isinstance(facts, Key) and facts.use == use and facts.jwk and snapshot.effective(child).active:
+        if isinstance(facts, Key) and facts.use == use and facts.jwk and record.standing.active:
             yield facts, public_members(facts.jwk, key_id=record.subject.id)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from trustweft.runtime.errors import reason
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -16,12 +18,21 @@ if TYPE_CHECKING:
     from trustweft.directory.feed import Feed
     from trustweft.directory.keeper import Keeper
     from trustweft.directory.ledger import Ledger
+    from trustweft.runtime.clock import Clock
     from trustweft.runtime.observability import Observer
 
 __all__ = ["DATES_INTERVAL", "INTERVAL", "RegisterWatch"]
 
 INTERVAL: Final = 0.1  # seconds: what an order may be late by, of the five that participants have to refuse
+MAXIMUM_BLIND: Final = 10.0  # seconds; our choice: an order is in force within five of being seen
 DATES_INTERVAL: Final = 5.0  # our choice: between two looks at what runs out, which goes through everything
+
+BLIND = reason(
+    "directory.blind",
+    error="temporarily_unavailable",
+    public="The directory cannot read its register at this time.",
+    status=503,
+)
 
 
 class RegisterWatch:
@@ -32,6 +43,7 @@ class RegisterWatch:
         feed: wakes readers.
         deliveries: tells participants.
         ledger: keeps evidence.
+        clock: tells the time.
         observer: hears of what fails.
         pause: waits for so many seconds.
     """
@@ -43,6 +55,7 @@ class RegisterWatch:
         feed: Feed,
         deliveries: Deliveries,
         ledger: Ledger,
+        clock: Clock,
         observer: Observer,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -50,10 +63,12 @@ class RegisterWatch:
         self._feed = feed
         self._deliveries = deliveries
         self._ledger = ledger
+        self._clock = clock
         self._observer = observer
         self._pause = pause
         self._revision = -1
         self._failing = ""
+        self._blind_since: float | None = None
         self._looking = asyncio.Lock()  # what happened is logged once
 
     async def run(self) -> None:
@@ -74,12 +89,27 @@ class RegisterWatch:
             EvidenceFileError: something is not in the log yet.
         """
         async with self._looking:
-            register = await self._keeper.read()
+            try:
+                register = await self._keeper.read()
+            except Exception:  # whatever it is: nobody knows what is so now
+                if self._blind_since is None:
+                    self._blind_since = self._clock.now()
+                raise
+            self._blind_since = None
             self._deliveries.look()
             if register.now.revision != self._revision:
                 self._revision = register.now.revision
                 self._feed.notify()
             await self._ledger.keep_up(register)
+
+    def check_sees(self) -> None:
+        """Refuse while the register cannot be read: what is signed now would pass for what is so now.
+
+        Raises:
+            Reject: ``directory.blind``, with when to ask again.
+        """
+        if self._blind_since is not None and self._clock.now() - self._blind_since > MAXIMUM_BLIND:
+            raise BLIND.reject(headers=(("retry-after", "5"),))
 
     async def look_now(self) -> None:
         """Look without waiting for the next time; what fails is tried again then."""

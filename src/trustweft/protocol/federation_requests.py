@@ -172,6 +172,7 @@ def read_trust_mark_status_request(body: bytes, *, content_type: str | None) -> 
         Reject: ``federation.parameter``, ``form.*``.
     """
     form = parse_form(body, content_type=content_type)
+    form.refuse_duplicates()
     mark = form.get("trust_mark")
     if mark is None or len(mark) > MAXIMUM_MARK:
         raise PARAMETER.reject("trust_mark")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.anchor import BANK, HARBOUR, ISSUER, Anchor, Listener, make_anchor
+from support.authority import Hearing
 from support.town import KEY, MINE, make_town
 from trustweft.crypto.keys import KeySet
 from trustweft.directory.commands import Add
@@ -24,6 +25,7 @@ from trustweft.protocol.ecosystem_status import LIST_LIMIT, StatusList, verify_s
 from trustweft.protocol.known_status import KnownStatus, merge
 from trustweft.protocol.offboarding import RECEIPT_MEDIA_TYPE, verify_order
 from trustweft.protocol.security_event import StatusChange, Verification
+from trustweft.store.errors import unavailable
 from trustweft.store.register import MemoryRegisterStore, SqliteRegisterStore
 
 if TYPE_CHECKING:
@@ -203,6 +205,31 @@ def make_active(anchor: Anchor, *, subject: str, first: int) -> list[Event]:
             sequence=first + 1, at=now, by=by, subject=subject, action="activate", before="x", after="active"
         ),
     ]
+
+
+async def test_nobody_has_a_long_list_signed_for_each_revision(
+    anchor: Anchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is far behind is told from a common revision on, which is no later than its own."""
+    for number in range(1_200):
+        anchor.directory.keeper.register.take(
+            make_active(
+                anchor, subject=f"organisation:o{number}", first=anchor.directory.snapshot().sequence + 1
+            )
+        )
+    signed: list[int | None] = []
+
+    def sign(signer: Signer, **named: Any) -> str:
+        signed.append(named["since"])
+        return ecosystem_status.create_status_list(signer, **named)
+
+    monkeypatch.setattr("trustweft.directory.feed.create_status_list", sign)
+    for since in range(0, anchor.directory.feed.revision - 256, 7):
+        told = read_list(anchor, await anchor.ask(f"/status?since={since}"))
+        assert told.since is not None
+        assert told.since <= since
+        assert told.revision == anchor.directory.feed.revision
+    assert signed == [0]
 
 
 # Events and orders.
@@ -483,6 +510,54 @@ async def test_what_is_not_there_and_how_it_is_not_asked(anchor: Anchor) -> None
     answer = await anchor.ask("/status", method="POST")
     assert (answer.status, reason_of(answer), header(answer, "allow")) == (405, "directory.method", "GET")
     assert (await anchor.ask("/status", method="HEAD")).status == 200
+
+
+class FailingStore(MemoryRegisterStore):
+    """A store that cannot be read for a while."""
+
+    away = False
+
+    async def since(self, sequence: int, *, limit: int) -> tuple[Event, ...]:
+        """Return the next events, if they can be read."""
+        if self.away:
+            raise unavailable("away")
+        return await super().since(sequence, limit=limit)
+
+
+async def test_a_directory_that_cannot_read_its_register_says_nothing_new(tmp_path: Path) -> None:
+    """What it signed would pass for what is so now; evidence is taken all the same."""
+    store = FailingStore()
+    await store.append(make_town().register.events, expected=0)
+    made = await make_anchor(tmp_path, store=store)
+    name = await made.move(SOFTWARE, "suspend")
+    assert name is not None
+    store.away = True
+    await made.directory.watch.look_now()
+    made.clock.advance(10)
+    assert (await made.ask("/status")).status == 200
+    made.clock.advance(1)
+    for path in ("/status", "/federation/list", "/federation/fetch?sub=https://harbour.example"):
+        answer = await made.ask(path)
+        assert (answer.status, reason_of(answer)) == (503, "directory.blind")
+    receipt = made.bank.receipt(name, now=made.clock.now())
+    taken = await made.ask("/receipts", method="POST", headers=RECEIPT, body=receipt.encode())
+    assert taken.status == 202
+    store.away = False
+    await made.directory.watch.look_now()
+    assert (await made.ask("/status")).status == 200
+    await made.stop()
+
+
+async def test_what_breaks_in_a_delivery_is_told_and_tried_again(tmp_path: Path) -> None:
+    """No participant is forgotten because of something that nobody foresaw."""
+    hearing = Hearing()
+    made = await make_anchor(tmp_path, observer=hearing)
+    made.bank.answers = [RuntimeError("broken")]
+    made.start()
+    await made.move(SOFTWARE, "revoke")
+    await made.bank.heard(1)
+    await made.stop()
+    assert [str(each) for each in hearing.failures] == ["broken"]
 
 
 async def test_the_progress_of_one_process_is_forgotten(anchor: Anchor) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.anchor import HARBOUR, ISSUER, Anchor, make_anchor
+from support.anchor_members import CALLBACK, MONEYVIEW, join, publish
 from support.drafts import message_of
-from support.federation import Member
-from support.federation import statement as answer_with
 from support.town import MINE
 from trustweft.crypto.key_rotation import retire
 from trustweft.crypto.keys import KeySet, public_jwk, thumbprint
-from trustweft.directory.commands import Add, Amend, Move
+from trustweft.directory.commands import Add, Move
 from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.objects import Brand, Certification, Key, Software
 from trustweft.profile import load_profile
@@ -37,15 +36,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-MONEYVIEW = "https://moneyview.example"
-CALLBACK = f"{MONEYVIEW}/callback"
-METADATA: dict[str, Any] = {
-    "redirect_uris": [CALLBACK],
-    "grant_types": ["authorization_code"],
-    "response_types": ["code"],
-    "token_endpoint_auth_method": "private_key_jwt",
-    "scope": "openid accounts",
-}
 MARK = f"{ISSUER}/trust-marks/check"
 
 
@@ -56,18 +46,6 @@ async def anchor(tmp_path: Path) -> AsyncIterator[Anchor]:
     await join(made)
     yield made
     await made.stop()
-
-
-async def join(anchor: Anchor) -> None:
-    """Give both keys of a federation, and the application its Entity Identifier."""
-    software = Software(organisation="moneyview", name="MoneyView", metadata=METADATA, entity=MONEYVIEW)
-    await anchor.do(Amend(subject=parse_subject("software:moneyview"), facts=software))
-    for owner, listener in (("software:moneyview", anchor.bank), ("brand:harbour-bank", anchor.harbour)):
-        jwk = public_jwk(listener.signer.public_key)
-        subject = parse_subject(f"key:{thumbprint(listener.signer.public_key)}")
-        facts = Key(owner=owner, use="federation", jwk={**jwk, "kid": listener.signer.key_id})
-        await anchor.do(Add(subject=subject, facts=facts))
-        await anchor.do(Move(subject=subject, action="activate"))
 
 
 def reason_of(response: HttpResponse) -> tuple[int, str]:
@@ -307,20 +285,6 @@ async def test_a_member_is_resolved_with_its_marks(anchor: Anchor) -> None:
     assert client["require_pushed_authorization_requests"] is True
     assert client["software_id"] == "moneyview"
     assert [each.trust_mark_type for each in resolved.trust_marks] == [MARK]
-
-
-def publish(anchor: Anchor, **claims: Any) -> None:
-    """Have the application publish its Entity Configuration."""
-    signer = anchor.bank.signer
-    member = Member(
-        MONEYVIEW,
-        signer,
-        (ISSUER,),
-        {"openid_relying_party": {**METADATA, "id_token_signed_response_alg": "ES256"}},
-        now=anchor.clock.now(),
-        claims=claims,
-    )
-    anchor.web[f"{MONEYVIEW}/.well-known/openid-federation"] = answer_with(member.configuration())
 
 
 async def test_resolving_asks_nobody_whom_the_register_does_not_name(anchor: Anchor) -> None:

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 import pytest
 
 from support.anchor import BANK, HARBOUR, ISSUER, Anchor, Listener, make_anchor
+from support.authority import Hearing
 from support.directory import new_signer
 from support.town import MINE
 from trustweft.crypto.keys import public_jwk, thumbprint
 from trustweft.directory.commands import Add, Amend, Move
 from trustweft.directory.identifiers import parse_subject
-from trustweft.directory.objects import Key, Software
+from trustweft.directory.objects import Api, Key, Software
 from trustweft.evidence.reader import LogReader
 from trustweft.protocol.client_assertion import ASSERTION_TYPE, create_client_assertion
 from trustweft.protocol.http import HttpResponse
@@ -142,9 +143,10 @@ async def test_strangers_get_no_statement(anchor: Anchor) -> None:
 @pytest.mark.parametrize(
     ("moves", "expected"),
     [
-        ([("software:moneyview", "suspend")], "client-assertion.no-key"),
-        ([("software:moneyview", "withdraw")], "client-assertion.no-key"),
-        ([("organisation:moneyview", "suspend")], "client-assertion.no-key"),
+        ([("software:moneyview", "suspend")], "statement-right.software"),
+        ([("software:moneyview", "withdraw")], "statement-right.software"),
+        ([("organisation:moneyview", "suspend")], "statement-right.software"),
+        ([(KEY, "retire")], "client-assertion.no-key"),
         (
             [("role:moneyview~reader", "suspend"), ("role:moneyview~payer", "revoke")],
             "statement-right.role",
@@ -155,7 +157,7 @@ async def test_strangers_get_no_statement(anchor: Anchor) -> None:
 async def test_who_has_no_right_gets_no_statement(
     anchor: Anchor, moves: list[tuple[str, str]], expected: str
 ) -> None:
-    """The keys of who does not take part are nobody's; roles and certification count besides."""
+    """Whoever was stopped, or whose key was; roles and certification count besides."""
     for subject, action in moves:
         await anchor.move(subject, action)
     assert reason_of(await ask(anchor, assertion(anchor)))[1] == expected
@@ -174,12 +176,11 @@ async def test_software_that_is_not_live_gets_no_statement(anchor: Anchor) -> No
     signer = new_signer("draft-1")
     subject = parse_subject(f"key:{thumbprint(signer.public_key)}")
     await anchor.do(Add(subject=parse_subject("software:draft"), facts=draft))
-    await anchor.do(
-        Add(subject=subject, facts=Key(owner="software:draft", jwk=public_jwk(signer.public_key)))
-    )
+    jwk = {**public_jwk(signer.public_key), "kid": signer.key_id}
+    await anchor.do(Add(subject=subject, facts=Key(owner="software:draft", jwk=jwk)))
     await anchor.do(Move(subject=subject, action="activate"))
     token = assertion(anchor, client_id="draft", signer=signer)
-    assert reason_of(await ask(anchor, token))[1] in {"statement-right.software", "client-assertion.no-key"}
+    assert reason_of(await ask(anchor, token)) == (403, "statement-right.software")
 
 
 # Shared signals.
@@ -253,6 +254,51 @@ async def test_keys_that_cannot_be_had_are_asked_for_later(anchor: Anchor) -> No
     del anchor.web[f"{BANK}/jwks"]
     anchor.clock.advance(10)
     assert (await anchor.ask("/receipts", method="POST", headers=headers, body=body)).status == 202
+
+
+async def test_why_keys_cannot_be_had_is_told_to_the_operator(tmp_path: Path) -> None:
+    """The participant hears that they cannot; a participant without an address hears that."""
+    hearing = Hearing()
+    made = await make_anchor(tmp_path, observer=hearing)
+    name = await made.move("software:moneyview", "revoke")
+    assert name is not None
+    headers = [("content-type", "application/offboarding-receipt+jwt")]
+    body = made.bank.receipt(name, now=made.clock.now()).encode()
+    made.web[f"{BANK}/jwks"] = HttpResponse(404)
+    await made.ask("/receipts", method="POST", headers=headers, body=body)
+    assert "participant-keys.fetch-failed" in hearing.reasons
+    plain = Api(brand="harbour-bank", family="accounts", resource=BANK, events_endpoint=f"{BANK}/events")
+    await made.do(Amend(subject=parse_subject("api:accounts"), facts=plain))
+    answer = await made.ask("/receipts", method="POST", headers=headers, body=body)
+    assert reason_of(answer) == (400, "participant-keys.no-address")
+    await made.stop()
+
+
+async def test_what_cannot_be_kept_is_not_accepted(anchor: Anchor) -> None:
+    """The participant sends its receipt again when the log can be written."""
+    name = await anchor.move("software:moneyview", "revoke")
+    assert name is not None
+    await anchor.directory.ledger.close()
+    answer = await anchor.ask(
+        "/receipts",
+        method="POST",
+        headers=[("content-type", "application/offboarding-receipt+jwt")],
+        body=anchor.bank.receipt(name, now=anchor.clock.now()).encode(),
+    )
+    assert reason_of(answer) == (503, "evidence.unavailable")
+    assert not anchor.directory.ledger.has_receipt(name, BANK)
+
+
+async def test_what_is_not_accepted_is_told_to_the_operator(tmp_path: Path) -> None:
+    """Refused or away: each attempt, with whose it was."""
+    hearing = Hearing()
+    made = await make_anchor(tmp_path, observer=hearing)
+    made.bank.answers = [400, OSError("away")]
+    made.start()
+    await made.move("software:moneyview", "revoke")
+    await made.bank.heard(1)
+    await made.stop()
+    assert {"delivery.not-accepted", "delivery.unreachable"} <= set(hearing.reasons)
 
 
 async def test_a_key_that_the_directory_ended_signs_no_receipt(anchor: Anchor) -> None:

@@ -34,6 +34,7 @@ PARAMETER = reason(
 async def tell_status(directory: Directory, request: HttpRequest) -> HttpResponse:
     """Answer with a signed list; with 304 where the reader has all of it; after a while where it waits."""
     form = parse_query(request.query)
+    form.refuse_duplicates()
     since, wait = _number(form, "since"), _number(form, "wait") or 0
     known = request.header("if-none-match")
     feed = directory.feed
