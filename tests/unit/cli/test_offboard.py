@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,16 @@ class Box:
                 await keeper.carry_out(Approve(proposal=proposal), actor=SECOND)
 
         asyncio.run(work())
+
+    def proposals(self) -> list[int]:
+        """Return what waits for a second person."""
+
+        async def work() -> list[int]:
+            async with SqliteRegisterStore.open(self.path / "directory/register.sqlite") as store:
+                keeper = Keeper(store, clock=SystemClock(), terms=lambda: self.terms)
+                return list((await keeper.read()).now.proposals)
+
+        return asyncio.run(work())
 
 
 @pytest.fixture
@@ -186,14 +197,32 @@ def test_an_order_without_a_reason_is_none(box: Box) -> None:
     assert "register.reason-missing" in blank.output
 
 
-def test_where_two_people_decide_the_answer_says_who_and_how(box: Box, tmp_path: Path) -> None:
-    """Nothing happens until a second person approves; then the report knows the proposal by its name."""
-    profile = changed_profile(tmp_path / "two.toml", two_people=["software.revoke"])
+def two_people(box: Box, profile: Path) -> None:
+    """Let a second person have to approve that a software is revoked."""
+    changed_profile(profile, two_people=["software.revoke"])
     settings = box.path / "server/server.toml"
     settings.write_text(
         settings.read_text().replace('profile = "fapi2-security"', f'profile = "{profile}"'), "utf-8"
     )
     box.terms = msgspec.structs.replace(box.terms, two_people=frozenset({"software.revoke"}))
+
+
+def test_an_order_that_waits_goes_on_when_a_second_person_approves(box: Box, tmp_path: Path) -> None:
+    """With ``--wait`` the answer is the order's."""
+    two_people(box, tmp_path / "two.toml")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(box.run, "software:moneyview", *REASON, "--no-probe", "--wait", "20", "--json")
+        while not (found := box.proposals()):
+            assert not waiting.done(), waiting.result().output
+        box.approve(found[0])
+        given = json.loads(waiting.result(60).stdout)
+    assert (given["subject"], given["approved_by"]) == ("software:moneyview", SECOND.id)
+    assert given["id"].startswith("order-")
+
+
+def test_where_two_people_decide_the_answer_says_who_and_how(box: Box, tmp_path: Path) -> None:
+    """Nothing happens until a second person approves; then the report knows the proposal by its name."""
+    two_people(box, tmp_path / "two.toml")
     given = order(box)
     proposal = given["id"]
     assert proposal.startswith("proposal-")
