@@ -39,6 +39,7 @@ from trustweft.runtime.settings import SettingsError, read_settings
 from trustweft.server.pipelines import PIPELINES
 from trustweft.store.errors import StoreFileError
 from trustweft.store.sqlite.store import SqliteStore
+from trustweft.web.console.parts import ROOT
 
 if TYPE_CHECKING:
     import asyncio
@@ -246,7 +247,7 @@ def _own_listeners(
             Neighbour(
                 name="Directory",
                 role="Says who takes part, in which role, with which keys, and tells everybody when that changes.",
-                url=anchor,
+                url=f"{anchor}{ROOT}",
                 probe_url=f"{anchor}/status",
                 links=(("Status list", f"{anchor}/status"), ("Keys", f"{anchor}/jwks")),
             ),
@@ -290,7 +291,7 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         f"  Sample bank API        {ports.url(ports.resource)}",
         f"  MoneyView              {ports.url(ports.client)}/",
         f"  PayPilot               {ports.url(ports.second_client)}/",
-        f"  Directory              {ports.url(ports.directory)}",
+        f"  Directory              {ports.url(ports.directory)}{ROOT}",
         f"  Metrics                {ports.url(ports.operations)}/metrics",
         "",
         "  Demo users",
@@ -307,6 +308,7 @@ def _announce(directory: DataDirectory, credentials: DemoCredentials) -> None:
         "",
         f"  See one complete flow:  {own_name()} tour --data {directory.path}",
         f"  See who takes part:     {own_name()} onboard status --data {directory.path}",
+        f"  Sign in to the console: {own_name()} console invite NAME --part operator --data {directory.path}",
         "  Stop with Ctrl-C.",
         "",
     ]
