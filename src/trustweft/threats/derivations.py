@@ -125,34 +125,7 @@ class _Called:
 
 def _useful(program: GroundProgram, goal: int, attackers: Collection[str]) -> dict[int, list[GroundRule]]:
     """Return the rules by what follows from them: those that these attackers can use on the way to the goal."""
-    absent = {
-        number
-        for number, name in program.names.items()
-        if name.startswith("attacker(") and name[9:-1] not in {"a1", *attackers}
-    }
-    by_head: dict[int, list[GroundRule]] = {}
-    waiting: dict[int, list[GroundRule]] = {}
-    ready: list[GroundRule] = []
-    for rule in program.rules:
-        if rule.heads and all(number > 0 for number, _ in rule.body):
-            for number, _ in rule.body:
-                waiting.setdefault(number, []).append(rule)
-            if not rule.body:
-                ready.append(rule)
-    possible: set[int] = set()
-    left = {id(rule): len(rule.body) for rules in waiting.values() for rule in rules}
-    while ready:
-        rule = ready.pop()
-        for head in rule.heads:
-            if head in absent:
-                continue
-            by_head.setdefault(head, []).append(rule)
-            if head not in possible:
-                possible.add(head)
-                for other in waiting.get(head, ()):
-                    left[id(other)] -= 1
-                    if left[id(other)] == 0:
-                        ready.append(other)
+    by_head = _possible(program, {f"attacker({each})" for each in {"a1", *attackers}})
     useful: dict[int, list[GroundRule]] = {}
     wanted = [goal]
     while wanted:
@@ -161,6 +134,34 @@ def _useful(program: GroundProgram, goal: int, attackers: Collection[str]) -> di
             useful[head] = by_head[head]
             wanted += [number for rule in useful[head] for number, _ in rule.body]
     return useful
+
+
+def _possible(program: GroundProgram, present: Collection[str]) -> dict[int, list[GroundRule]]:
+    """Return the rules that can come into play, by what follows from them, if everything happens that could."""
+    waiting: dict[int, list[GroundRule]] = {}
+    ready: list[GroundRule] = []
+    left: dict[int, int] = {}
+    for rule in program.rules:
+        if rule.heads and all(number > 0 for number, _ in rule.body):
+            left[id(rule)] = len(rule.body)
+            for number, _ in rule.body:
+                waiting.setdefault(number, []).append(rule)
+            if not rule.body:
+                ready.append(rule)
+    by_head: dict[int, list[GroundRule]] = {}
+    while ready:
+        rule = ready.pop()
+        for head in rule.heads:
+            name = program.names.get(head, "")
+            if name.startswith("attacker(") and name not in present:
+                continue
+            if head not in by_head:
+                for other in waiting.get(head, ()):
+                    left[id(other)] -= 1
+                    if left[id(other)] == 0:
+                        ready.append(other)
+            by_head.setdefault(head, []).append(rule)
+    return by_head
 
 
 def _follows(head: int, rules: Sequence[GroundRule], called: _Called) -> Iterable[str]:
@@ -182,29 +183,28 @@ def _limits(program: GroundProgram, useful: Collection[int], called: _Called) ->
     """Yield what must not happen, or happens once: rules of the model without a head, with what they count by."""
     counted: dict[int, list[GroundRule]] = {}
     for rule in program.rules:
-        for head in rule.heads:
-            if head not in program.names:
+        for head in () if rule.choice else rule.heads:
+            if head not in program.names and head not in useful:
                 counted.setdefault(head, []).append(rule)
+    ordering = next((number for number, name in program.names.items() if name == CANONICAL), None)
+    waiting = [
+        (rule, "")
+        for rule in program.rules
+        if not rule.heads and all(each != ordering for each, _ in rule.body)
+    ]
     told: set[int] = set()
-
-    def name(number: int) -> str:
-        return called(number) if number in useful else f"counted({number})"
-
-    def tell(rule: GroundRule, head: str) -> Iterable[str]:
-        for number, _ in rule.body:
-            each = abs(number)
-            if each not in useful and each not in told:
-                told.add(each)
-                for other in counted.get(each, ()):
-                    yield from tell(other, name(each))
-        weights = [
-            (f"{weight},{number} : {'' if number > 0 else 'not '}{name(abs(number))}")
+    while waiting:
+        rule, head = waiting.pop()
+        body = "; ".join(
+            f"{weight},{number} : {'' if number > 0 else 'not '}{_named(abs(number), useful, called)}"
             for number, weight in rule.body
-        ]
-        body = f"{rule.threshold} #sum {{ {'; '.join(weights)} }}" if weights else ""
-        yield f"{head} :- {body}." if head or body else ":- #true."
+        )
+        yield f"{head} :- {rule.threshold} #sum {{ {body} }}."
+        for number in {abs(each) for each, _ in rule.body} - told:
+            told.add(number)
+            waiting += [(other, f"counted({number})") for other in counted.get(number, ())]
 
-    canonical_number = next((n for n, text in program.names.items() if text == CANONICAL), None)
-    for rule in program.rules:
-        if not rule.heads and canonical_number not in {number for number, _ in rule.body}:
-            yield from tell(rule, "")
+
+def _named(number: int, useful: Collection[int], called: _Called) -> str:
+    """Return an atom; what is of no use never holds, unless rules count by it."""
+    return called(number) if number in useful else f"counted({number})"

@@ -114,7 +114,7 @@ def covering_residual(
     return None
 
 
-def examine(
+def examine(  # noqa: PLR0913  # all but the first are by name
     mechanisms: frozenset[str],
     *,
     attackers: Sequence[str],
@@ -248,7 +248,7 @@ class _Searched:
 
         So many as ``limit`` that nothing accepts are enough.
         """
-        if self._by_kind:
+        if self._by_kind and any(each.goal == goal for each in self._residuals):
             return self._more_kinds(attackers, goal, findings, limit=limit)
         new: list[Finding] = []
         while sum(finding.residual is None for finding in new) < limit:

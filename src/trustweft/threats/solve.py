@@ -13,7 +13,7 @@ import clingo
 from trustweft.threats.blocks import CANONICAL, block, canonical
 from trustweft.threats.derivations import Derivations
 from trustweft.threats.emit.clingo import program
-from trustweft.threats.ground import GroundRule, Recorder
+from trustweft.threats.ground import GroundProgram, GroundRule, Recorder
 from trustweft.threats.language import Condition, Rule, parse, step
 from trustweft.threats.model import MODEL
 from trustweft.threats.setting import ATTACKERS, Bound, Setting, switches
@@ -108,7 +108,9 @@ class Searcher:
 
     def derivations(self, attackers: Collection[str], goal: str) -> Derivations:
         """Return all ways in which ``goal`` can be broken, to ask whether there is one beyond those that are known."""
-        return Derivations(self._recorder.program, _broken(goal), attackers, self._bound, self._mechanisms)
+        # Of the model alone: what rules out runs is no part of it.
+        model = GroundProgram(rules=list(self.ground_rules[0]), names=dict(self.ground_rules[1]))
+        return Derivations(model, _broken(goal), attackers, self._bound, self._mechanisms)
 
     def cut_down(self, steps: Collection[str], attackers: Collection[str], goal: str) -> tuple[Trace, Trace]:
         """Return an attack within a run: the steps that it cannot do without, and the whole of it in causal order."""
