@@ -6,13 +6,13 @@ import re
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from trustweft.threats.traces import Runs
+from trustweft.threats.traces import Runs, Trace
 
 if TYPE_CHECKING:
     from trustweft.threats.setting import Bound
-    from trustweft.threats.traces import Shape, Trace
+    from trustweft.threats.traces import Shape
 
-__all__ = ["CANONICAL", "block", "canonical"]
+__all__ = ["CANONICAL", "block", "canonical", "has_all_of"]
 
 CANONICAL: Final = "canonical"
 _NUMBERED: Final = re.compile(r"\b[sij]\d+\b")
@@ -22,8 +22,13 @@ _KINDS: Final = {"s": "session", "i": "visit"}
 
 def block(name: str, known: Shape | Runs) -> str:
     """Return what, when ``name`` holds, rules out every run that has all of a shape, or all of one of some runs."""
-    bodies = sorted(map(_run, known)) if isinstance(known, Runs) else [_shape(known)]
+    bodies = sorted(map(_run, known)) if isinstance(known, Runs) else [has_all_of(known)]
     return "\n".join((f"{{ {name} }}.", *(f":- {name}, {body}." for body in bodies)))
+
+
+def has_all_of(known: Shape | Trace) -> str:
+    """Return what is true of every run that has all of a shape, or all of one run, whichever sessions it uses."""
+    return _run(known) if isinstance(known, Trace) else _shape(known)
 
 
 def _shape(shape: Shape) -> str:

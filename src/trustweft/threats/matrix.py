@@ -13,10 +13,11 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from trustweft.threats.blocks import has_all_of
 from trustweft.threats.corpus import with_mechanisms
 from trustweft.threats.names import DECISIVE, name_of
-from trustweft.threats.setting import ATTACKERS, Setting
-from trustweft.threats.solve import as_short, ground_rules, in_order, search
+from trustweft.threats.setting import ATTACKERS, DEEP, Setting
+from trustweft.threats.solve import as_short, cut_down, derivations, ground_rules, in_order, search
 from trustweft.threats.traces import Runs
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def covering_residual(
     return None
 
 
-def examine(
+def examine(  # noqa: PLR0913  # all but the first are by name
     mechanisms: frozenset[str],
     *,
     attackers: Sequence[str],
@@ -123,6 +124,7 @@ def examine(
     attacks_per_cell: int = 2,
     known: Sequence[Finding] = (),
     accepted: dict[str, list[Runs]] | None = None,
+    by_kind: bool | None = None,
 ) -> list[Cell]:
     """Return the cells for these mechanisms, goal by goal, small sets of attackers first.
 
@@ -135,9 +137,11 @@ def examine(
         known: attacks in fewer sessions with the same mechanisms: more sessions take none of them away.
         attacks_per_cell: how many attacks that nothing accepts are looked for in one cell.
         accepted: every run that was seen and is accepted, by goal, likewise; those that are found here are added.
+        by_kind: whether to ask for kinds of attacks, not run by run; by default in many sessions only. The cells say
+            the same, but an attack that is told may not be the shortest one.
     """
     accepted = {} if accepted is None else accepted
-    searched = _Searched(mechanisms, bound, residuals, attacks_per_cell)
+    searched = _Searched(mechanisms, bound, residuals, attacks_per_cell, by_kind=by_kind)
     sets = combinations(attackers)
     return [
         cell
@@ -169,15 +173,24 @@ class _Searched:
     """One set of mechanisms under search."""
 
     def __init__(
-        self, mechanisms: frozenset[str], bound: Bound, residuals: Sequence[Residual], attacks_per_cell: int
+        self,
+        mechanisms: frozenset[str],
+        bound: Bound,
+        residuals: Sequence[Residual],
+        attacks_per_cell: int,
+        *,
+        by_kind: bool | None = None,
     ) -> None:
         self._mechanisms = mechanisms
         self._bound = bound
         self._residuals = residuals
         self._limit = attacks_per_cell
+        self._by_kind = bound == DEEP if by_kind is None else by_kind
         self._seeded = False
+        self._everybody: frozenset[str] = frozenset()
         self._accepted: list[Runs] = []
         self._hidden: dict[frozenset[str], _Searched] = {}
+        self._all_can: dict[frozenset[str], bool] = {}
 
     def column(
         self, goal: str, sets: Sequence[tuple[str, ...]], known: list[Finding], accepted: list[Runs]
@@ -187,6 +200,8 @@ class _Searched:
         self._seeded = bool(known)
         self._accepted = accepted
         self._hidden = {}
+        self._all_can = {}
+        self._everybody = frozenset(sets[-1])
         nothing_more = False
         for _, group in itertools.groupby(sets, key=len):
             if not nothing_more and all(finding.residual for finding in known):
@@ -233,6 +248,8 @@ class _Searched:
 
         So many as ``limit`` that nothing accepts are enough.
         """
+        if self._by_kind and any(each.goal == goal for each in self._residuals):
+            return self._more_kinds(attackers, goal, findings, limit=limit)
         new: list[Finding] = []
         while sum(finding.residual is None for finding in new) < limit:
             if sum(map(len, self._accepted)) > _ACCEPTED_RUNS:
@@ -246,6 +263,54 @@ class _Searched:
             ]
         return new, False
 
+    def _more_kinds(
+        self, attackers: frozenset[str], goal: str, findings: Sequence[Finding], *, limit: int
+    ) -> tuple[list[Finding], bool]:
+        """Do the same as `more` by asking whether any attack is of another kind than those that are known.
+
+        An attack that is accepted accepts others of its name and its attackers alone, and that it is one of those is
+        asked of attacks that have nothing superfluous: no other attack can hide in one.
+        """
+        setting = Setting(self._mechanisms, attackers, self._bound)
+        left = derivations(setting, goal)
+        for finding in findings:
+            left.exclude(*self._kind(finding))
+        new: list[Finding] = []
+        while sum(finding.residual is None for finding in new) < limit:
+            following = left.any()
+            if following is None:
+                return new, True
+            bare, whole = cut_down(setting, goal, *following)
+            left.exclude(has_all_of(bare))
+            finding = self._finding(whole, goal)
+            if any(_covers(other, finding) for other in (*findings, *new)):
+                continue  # a detour: what is left without it is known
+            new.append(finding)
+            left.exclude(*self._kind(finding))
+        return new, False
+
+    def _kind(self, finding: Finding) -> list[str]:
+        """Return what is true of the attacks that one stands for, each by itself.
+
+        Those of its shape; where it is accepted, those of its name, by its attackers and others, that are accepted for
+        the same reason: not those for which a reason that stands before it in the profile comes first.
+        """
+        if finding.residual is None:
+            return [has_all_of(finding.trace.shape)]
+        first = [
+            set(each.attackers) - finding.attackers
+            for each in itertools.takewhile(lambda each: each != finding.residual, self._residuals)
+            if (each.goal, each.attack) == (finding.goal, finding.name)
+        ]
+        kind = [
+            f'named("{finding.name}")',
+            *(f"attacker({each})" for each in sorted(finding.attackers - {_ALWAYS})),
+        ]
+        return [
+            ", ".join((*kind, *(f"not attacker({each})" for each in absent)))
+            for absent in itertools.product(*map(sorted, first))
+        ]
+
     def _unexplained(
         self, attackers: frozenset[str], goal: str, findings: Sequence[Finding]
     ) -> list[Finding]:
@@ -258,9 +323,20 @@ class _Searched:
             return []
         mended = with_mechanisms(self._mechanisms, sorted(closing))
         # What one set of attackers was seen to do there need not be looked for again with another.
-        hidden = self._hidden.setdefault(mended, _Searched(mended, self._bound, self._residuals, 1))
+        hidden = self._hidden.setdefault(
+            mended, _Searched(mended, self._bound, self._residuals, 1, by_kind=self._by_kind)
+        )
+        if self._by_kind and not self._hides_anything(hidden, mended, goal):
+            return []
         left, _ = hidden.more(attackers, goal, (), limit=1)
         return [finding for finding in left if finding.residual is None]
+
+    def _hides_anything(self, hidden: _Searched, mended: frozenset[str], goal: str) -> bool:
+        """Say whether all attackers together can do something that is hidden; asked once."""
+        if mended not in self._all_can:
+            left, _ = hidden.more(self._everybody, goal, (), limit=1)
+            self._all_can[mended] = any(finding.residual is None for finding in left)
+        return self._all_can[mended]
 
     def _next(self, attackers: frozenset[str], goal: str, known: Sequence[Finding]) -> list[Finding]:
         """Return the shortest attack that is not known; where it is accepted all that are as short, or it may hide one."""
@@ -324,6 +400,13 @@ def _same_by_fewer(known: Finding, found: Finding) -> bool:
     """Say whether an attack is known already, of attackers who are all among these."""
     same = (known.name, known.residual) == (found.name, found.residual)
     return same and known.attackers <= found.attackers
+
+
+def _covers(known: Finding, found: Finding) -> bool:
+    """Say whether an attack is of a kind that is known."""
+    if known.residual is None:
+        return known.trace.shape <= found.trace.shape
+    return _same_by_fewer(known, found)
 
 
 def _importance(finding: Finding, attackers: frozenset[str]) -> tuple[bool, int, int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from trustweft.threats.traces import Event, Trace
 
-__all__ = ["DECISIVE", "name_of"]
+__all__ = ["DECISIVE", "TABLE", "name_of"]
 
 # Mechanisms that decide what an attack is called.
 DECISIVE: Final = frozenset({"par", "pkce"})
@@ -157,7 +157,7 @@ def _delivered(told: _Told, *, chosen: bool) -> bool:
     return event is not None and told.chosen_challenge(event) == chosen
 
 
-_TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
+TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("unsigned-ciba-request", lambda told: told.denied("approval")),
     ("request-denied", lambda told: told.denied("request")),
     ("response-denied", lambda told: told.denied("response")),
@@ -211,4 +211,4 @@ _TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
 def name_of(trace: Trace, goal: str) -> str | None:
     """Return the corpus id of the attack that ``trace`` is, or None when no known one fits."""
     told = _Told(trace, goal)
-    return next((name for name, fits in _TABLE if fits(told)), None)
+    return next((name for name, fits in TABLE if fits(told)), None)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import clingo
 
 from trustweft.threats.blocks import CANONICAL, block, canonical
+from trustweft.threats.derivations import Derivations
 from trustweft.threats.emit.clingo import program
-from trustweft.threats.ground import GroundRule, Recorder
+from trustweft.threats.ground import GroundProgram, GroundRule, Recorder
 from trustweft.threats.language import Condition, Rule, parse, step
 from trustweft.threats.model import MODEL
 from trustweft.threats.setting import ATTACKERS, Bound, Setting, switches
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from trustweft.threats.traces import Runs, Shape
 
-__all__ = ["Searcher", "as_short", "ground_rules", "honest", "in_order", "search"]
+__all__ = ["Searcher", "as_short", "cut_down", "derivations", "ground_rules", "honest", "in_order", "search"]
 
 _AT_ONCE: Final = 500  # runs that are told in one answer; those that are left come with the next
 
@@ -45,6 +46,7 @@ class Searcher:
 
     def __init__(self, mechanisms: frozenset[str], bound: Bound, rules: tuple[Rule, ...] = MODEL) -> None:
         self._mechanisms = mechanisms
+        self._bound = bound
         self._blocks: dict[Shape | Runs, str] = {}
         # Two answers that show the same are one: what is open beside the steps and the attackers does not count.
         self._control = clingo.Control(
@@ -103,6 +105,22 @@ class Searcher:
     def in_order(self, trace: Trace) -> Trace:
         """Return a run of `as_short` with its events in causal order."""
         return self._trace((str(event).replace(" ", "") for event in trace.events), trace.attackers)
+
+    def derivations(self, attackers: Collection[str], goal: str) -> Derivations:
+        """Return all ways in which ``goal`` can be broken, to ask whether there is one beyond those that are known."""
+        # Of the model alone: what rules out runs is no part of it.
+        model = GroundProgram(rules=list(self.ground_rules[0]), names=dict(self.ground_rules[1]))
+        return Derivations(model, _broken(goal), attackers, self._bound, self._mechanisms)
+
+    def cut_down(self, steps: Collection[str], attackers: Collection[str], goal: str) -> tuple[Trace, Trace]:
+        """Return an attack within a run: the steps that it cannot do without, and the whole of it in causal order."""
+        order = self._order
+        given = [f"attacker({each})" for each in attackers]
+        needed, by = order.cut_down(steps, given, _broken(goal), kept=["attacker(a1)"])
+        who = frozenset(each.removeprefix("attacker(")[:-1] for each in by)
+        taken = [each for each in order.follows(needed, by) if each.startswith("taken(")]
+        bare = Trace(tuple(map(Event.read, sorted(needed))), self._mechanisms, who)
+        return bare, self._trace((each.removeprefix("taken(")[:-1] for each in taken), who)
 
     def honest(self, attackers: Collection[str], run: str) -> Trace | None:
         """Return the shortest run that shows something to be possible: ``honest(whole)``, ``used(a5)``."""
@@ -262,6 +280,18 @@ def ground_rules(mechanisms: frozenset[str], bound: Bound) -> GroundRules:
 def in_order(trace: Trace, bound: Bound) -> Trace:
     """Return a run of `as_short` with its events in causal order."""
     return _searcher(trace.mechanisms, bound).in_order(trace)
+
+
+def derivations(setting: Setting, goal: str) -> Derivations:
+    """Return all ways in which ``goal`` can be broken in this setting; see `Derivations`."""
+    return _searcher(setting.mechanisms, setting.bound).derivations(setting.attackers, goal)
+
+
+def cut_down(
+    setting: Setting, goal: str, steps: Collection[str], attackers: Collection[str]
+) -> tuple[Trace, Trace]:
+    """Return the attack within a derivation, without and with what follows from its steps by itself."""
+    return _searcher(setting.mechanisms, setting.bound).cut_down(steps, attackers, goal)
 
 
 def honest(setting: Setting) -> dict[str, Trace | None]:

@@ -88,6 +88,7 @@ class Order:
     """
 
     def __init__(self, program: GroundProgram) -> None:
+        self._names = dict(program.names)
         self._numbers = {name: number for number, name in program.names.items()}
         self._start = _Known(program.rules)
 
@@ -115,6 +116,34 @@ class Order:
             ordered.append(waiting.pop(following))
             known.learn([following])
         return tuple(ordered)
+
+    def cut_down(
+        self, chosen: Iterable[str], given: Iterable[str], demanded: str, *, kept: Iterable[str]
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Return steps and attackers, of those that are given, of which ``demanded`` needs every one.
+
+        Args:
+            chosen: the steps that were taken, as atoms of the model.
+            given: what was assumed from the start (attackers).
+            demanded: what comes of them.
+            kept: what is assumed in any case.
+        """
+        steps, assumed = set(chosen), set(given)
+        for each in (*sorted(assumed - set(kept)), *sorted(steps)):
+            if demanded in self.follows(steps - {each}, assumed - {each}):
+                steps.discard(each)
+                assumed.discard(each)
+        return frozenset(steps), frozenset(assumed)
+
+    def follows(self, chosen: Iterable[str], given: Iterable[str]) -> frozenset[str]:
+        """Return all that holds once those of the steps were taken that could be."""
+        known = self._start.copy()
+        known.learn(self._numbers[name] for name in given if name in self._numbers)
+        waiting = {self._numbers[name] for name in chosen if name in self._numbers}
+        while enabled := [number for number in waiting if known.allows(number)]:
+            known.learn(enabled)
+            waiting.difference_update(enabled)
+        return frozenset(self._names[number] for number in known.holds if number in self._names)
 
 
 def _rank(event: Event) -> int:
