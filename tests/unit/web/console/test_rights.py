@@ -141,6 +141,11 @@ async def test_no_page_tells_an_administrator_of_others(site: Site, mia: Visitor
     await olga.submit(
         "/console/participants/organisation:harbour-bank/do/revoke", state="active", reason="Harbour closes"
     )
+    await olga.get("/console/participants/brand:harbour-bank/do/suspend")
+    await olga.submit(
+        "/console/participants/brand:harbour-bank/do/suspend", state="listed", reason="Harbour is looked into"
+    )
+    assert site.keeper.register.now.orders
     addresses = [
         "/console",
         "/console/participants",
