@@ -238,6 +238,7 @@ def test_the_answer_tells_all_that_is_registered() -> None:
         "dpop_bound_access_tokens": True,
         "grant_types": ["authorization_code"],
         "id_token_signed_response_alg": "ES256",
+        "require_signed_request_object": False,
         "response_types": ["code"],
         "tls_client_certificate_bound_access_tokens": False,
         "token_endpoint_auth_method": "private_key_jwt",
