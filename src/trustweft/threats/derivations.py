@@ -139,15 +139,12 @@ def _useful(program: GroundProgram, goal: int, attackers: Collection[str]) -> di
 def _possible(program: GroundProgram, present: Collection[str]) -> dict[int, list[GroundRule]]:
     """Return the rules that can come into play, by what follows from them, if everything happens that could."""
     waiting: dict[int, list[GroundRule]] = {}
-    ready: list[GroundRule] = []
-    left: dict[int, int] = {}
-    for rule in program.rules:
-        if rule.heads and all(number > 0 for number, _ in rule.body):
-            left[id(rule)] = len(rule.body)
-            for number, _ in rule.body:
-                waiting.setdefault(number, []).append(rule)
-            if not rule.body:
-                ready.append(rule)
+    rules = [rule for rule in program.rules if rule.heads and all(number > 0 for number, _ in rule.body)]
+    left = {id(rule): len(rule.body) for rule in rules}
+    ready = [rule for rule in rules if not rule.body]
+    for rule in rules:
+        for number, _ in rule.body:
+            waiting.setdefault(number, []).append(rule)
     by_head: dict[int, list[GroundRule]] = {}
     while ready:
         rule = ready.pop()
@@ -194,15 +191,15 @@ def _limits(program: GroundProgram, useful: Collection[int], called: _Called) ->
     ]
     told: set[int] = set()
     while waiting:
-        rule, head = waiting.pop()
+        rule, because = waiting.pop()
         body = "; ".join(
             f"{weight},{number} : {'' if number > 0 else 'not '}{_named(abs(number), useful, called)}"
             for number, weight in rule.body
         )
-        yield f"{head} :- {rule.threshold} #sum {{ {body} }}."
-        for number in {abs(each) for each, _ in rule.body} - told:
-            told.add(number)
-            waiting += [(other, f"counted({number})") for other in counted.get(number, ())]
+        yield f"{because} :- {rule.threshold} #sum {{ {body} }}."
+        for each in {abs(literal) for literal, _ in rule.body} - told:
+            told.add(each)
+            waiting += [(other, f"counted({each})") for other in counted.get(each, ())]
 
 
 def _named(number: int, useful: Collection[int], called: _Called) -> str:

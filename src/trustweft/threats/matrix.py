@@ -279,7 +279,7 @@ class _Searched:
         while sum(finding.residual is None for finding in new) < limit:
             following = left.any()
             if following is None:
-                return new, True
+                return _by_fewest(new), True
             bare, whole = cut_down(setting, goal, *following)
             left.exclude(has_all_of(bare))
             finding = self._finding(whole, goal)
@@ -287,7 +287,7 @@ class _Searched:
                 continue  # a detour: what is left without it is known
             new.append(finding)
             left.exclude(*self._kind(finding))
-        return new, False
+        return _by_fewest(new), False
 
     def _kind(self, finding: Finding) -> list[str]:
         """Return what is true of the attacks that one stands for, each by itself.
@@ -400,6 +400,16 @@ def _same_by_fewer(known: Finding, found: Finding) -> bool:
     """Say whether an attack is known already, of attackers who are all among these."""
     same = (known.name, known.residual) == (found.name, found.residual)
     return same and known.attackers <= found.attackers
+
+
+def _by_fewest(found: Sequence[Finding]) -> list[Finding]:
+    """Return the attacks without those accepted ones that fewer of the same attackers can do as well."""
+    return [
+        each
+        for each in found
+        if each.residual is None
+        or not any(other.attackers < each.attackers and _same_by_fewer(other, each) for other in found)
+    ]
 
 
 def _covers(known: Finding, found: Finding) -> bool:
