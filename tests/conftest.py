@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from ecosystem import running_ecosystem
 from peers import Peers, create_authority
@@ -14,20 +14,27 @@ from tools import NODE_FOLDER, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ecosystem import Ecosystem
     from peers import Authority
 
 
-# Files whose tests look at what is made once, at some expense.
-TOGETHER = ("bad_input", "browser")
+# Folders whose files look at what is made once, at some expense.
+TOGETHER = ("tests/bad_input/", "tests/browser/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, or of a folder that shares what it makes, in one worker."""
-    for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist says nothing of its types
+    """Gives a worker whole files, or whole folders where their files share what they make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Say how tests are dealt out to workers."""
+    return ByFile(config, log)
 
 
 @pytest.fixture

@@ -750,4 +750,8 @@ async def test_every_reason_of_server_and_guard_is_produced() -> None:
     for name in ENDPOINTS:
         seen |= (await outcome_of(name)).heard
     assert expected - elsewhere - seen == set()
-    assert elsewhere & set(STORIES) == {"introspection.not-a-resource-server", "status.stale"}
+    assert elsewhere & set(STORIES) == {
+        "federated-client.other-chain",
+        "introspection.not-a-resource-server",
+        "status.stale",
+    }

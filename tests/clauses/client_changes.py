@@ -66,7 +66,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.3.3.1-2.2": _ONE_KEY,
     "5.3.3.1-3": (Change("client/auth.py", "            response = yield request", '            request.url = request.url.copy_merge_params({"access_token": self._access_token})\n            response = yield request'),),
     "5.3.3.1-4": (
-        Change("demo/moneyview.py", '        return _with_cookie(_see_other("/accounts"), session)', '        onward = request.query.decode().partition("=https")[2].replace("%3A", ":").replace("%2F", "/")\n        return _with_cookie(_see_other(f"https{onward}" if onward else "/accounts"), session)'),
+        Change("demo/moneyview.py", '        return self._with_cookie(_see_other("/accounts"), session)', '        onward = request.query.decode().partition("=https")[2].replace("%3A", ":").replace("%2F", "/")\n        return self._with_cookie(_see_other(f"https{onward}" if onward else "/accounts"), session)'),
     ),
     "5.3.3.1-5": (Change("protocol/client_assertion.py", '            "aud": issuer,', '            "aud": [issuer],'),),
     "5.3.3.1-6": (Change("client/core.py", '            if refused.error != "invalid_grant" or tokens.previous_refresh_token is None:', "            if refused:"),),
