@@ -367,13 +367,12 @@ def _timed(what: str, took: float, within: float) -> Finding:
 def _said(what: str, at: float, seen: ReceiptSeen, order: Order, within: float) -> Finding:
     """Return how it stands with what a participant dates by its own clock, which may be wrong.
 
-    What it says it had done when its receipt came, it had done by then, whatever its clock shows.
+    What it says it had done when its receipt came, it had done by then; a clock that cannot be right shows no more.
     """
-    took = min(at, seen.received_at) - order.effective_at
-    finding = _timed(what, max(took, 0.0), within)
-    if not order.effective_at - _SKEW <= at <= seen.received_at + _SKEW:
-        return structs.replace(finding, text="by a clock that is wrong")
-    return finding
+    if order.effective_at - _SKEW <= at <= seen.received_at + _SKEW:
+        return _timed(what, max(min(at, seen.received_at) - order.effective_at, 0.0), within)
+    finding = _timed(what, seen.received_at - order.effective_at, within)
+    return structs.replace(finding, text="when its receipt came, as its clock is wrong")
 
 
 def _refusals(

@@ -80,7 +80,7 @@ def _endings(*running: str, back: str, withdraws: tuple[Part, ...] = _OWNER) -> 
                     each, "withdraw", "withdrawn", withdraws, "notice of the participant", two_people=True
                 ),
                 _arrow(each, "revoke", "revoked", _OVERSIGHT, "decision of the authority", two_people=True),
-                _arrow(each, "lapse", "lapsed", _BY_TIME, "the date that has passed"),
+                _arrow(each, "lapse", "lapsed", _BY_TIME, "the date that has passed", two_people=True),
             )
         ),
         *(
@@ -114,7 +114,14 @@ _ORGANISATION: Final = Lifecycle(
             _arrow(each, "reject", "rejected", _OVERSIGHT, "why it was not admitted")
             for each in ("applied", "verified", "contracted")
         ),
-        _arrow("active", "give-notice", "withdrawing", _OWNER, "notice, with the day on which it leaves"),
+        _arrow(
+            "active",
+            "give-notice",
+            "withdrawing",
+            _OWNER,
+            "notice, with the day on which it leaves",
+            two_people=True,
+        ),
         _arrow("withdrawing", "take-back-notice", "active", _OWNER, "the notice taken back"),
         *_endings("active", "withdrawing", back="active", withdraws=(*_OWNER, "directory")),
     ),

@@ -33,6 +33,11 @@ ILLEGAL = reason(
 NO_REASON = reason(
     "register.reason-missing", error="invalid_request", public="Whoever stops somebody says why."
 )
+NOTICE_PAST = reason(
+    "register.notice-past",
+    error="invalid_request",
+    public="Whoever gives notice leaves on a day that is to come.",
+)
 PROPOSED_ALREADY = reason(
     "register.proposed-already",
     error="invalid_request",
@@ -161,6 +166,8 @@ def _legal(snapshot: Snapshot, record: Record, command: Move, *, by: Actor, at: 
     check_may(snapshot, by, parts=arrow.who, about=record.subject)
     if command.action in ORDERED and not command.reason.strip():
         raise NO_REASON.reject(f"{record.subject} {command.action}")
+    if command.due_at is not None and command.due_at <= at:
+        raise NOTICE_PAST.reject(f"{record.subject} {command.due_at}")
     check_needs(snapshot, record, arrow, at=at, terms=terms)
     return arrow
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from trustweft.net.federation import ChainResolver, ResolverLimits
 from trustweft.net.federation_marks import MarkVerifier
 from trustweft.protocol.federation_requests import (
+    UNKNOWN_SUBJECT,
     UNKNOWN_TRUST_ANCHOR,
     entity_configuration_url,
     federation_refusal,
@@ -120,6 +121,9 @@ class Resolving:
                 return signed_response(self._statements.about(subject), kind=ENTITY_STATEMENT_TYPE)
             except Reject as refusal:
                 return federation_refusal(refusal)
+        # A member names superiors, and they their endpoints: nobody is sent there by us.
+        if url not in map(entity_configuration_url, self._statements.entities()):
+            raise UNKNOWN_SUBJECT.reject(url[:200])
         return await self._fetch(url)
 
     async def _post(self, _url: str, form: Mapping[str, str]) -> HttpResponse:

@@ -187,6 +187,7 @@ def exchange(status: int, body: bytes = b"", *headers: tuple[str, str]) -> Excha
 @pytest.mark.parametrize(
     ("answer", "good", "outcome"),
     [
+        *((exchange(status), False, Outcome.UNCLEAR) for status in (404, 405, 421, 425)),
         (exchange(200), True, Outcome.ACCEPTED),
         (exchange(401), False, Outcome.REFUSED),
         (exchange(400), False, Outcome.REFUSED),

@@ -298,6 +298,10 @@ def test_a_request_for_another_name_gets_nothing(desk: Desk) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     file = desk.file("other.csr", csr(key, "another"))
     assert desk.refusal("key", "acme-pay", "--csr", file).startswith("certificate-request.name")
+    # Servers know clients by the name in a certificate, and an organisation may be called like another's software.
+    desk.text("apply", "acme-pay-too", "--name", "Acme Pay Too")
+    file = desk.file("organisation.csr", csr(key, "acme-pay-too"))
+    assert "to software alone" in desk.run("key", "organisation:acme-pay-too", "--csr", file).output
     assert {each["id"]: each["state"] for each in desk.json("status", "acme-pay")["steps"]}["key"] == "open"
 
 

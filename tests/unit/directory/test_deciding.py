@@ -21,7 +21,7 @@ from support.town import (
     make_town,
 )
 from trustweft.directory.commands import Add, Amend, Approve, Decline, EndRegistration, Move, NoteRegistration
-from trustweft.directory.events import Actor, Moved
+from trustweft.directory.events import Actor, Moved, Proposed
 from trustweft.directory.identifiers import KINDS, Subject, parse_subject
 from trustweft.directory.lifecycles import LIFECYCLES
 from trustweft.directory.objects import Authorisation, Brand, Contact, Key, Organisation, Role, Software, User
@@ -322,12 +322,27 @@ def test_what_is_urgent_waits_for_nobody() -> None:
         msgspec.structs.replace(TERMS, certified=frozenset(("planet",)))
 
 
+def test_nobody_gets_round_the_second_person_by_another_name() -> None:
+    """Whoever may not end an organisation alone may not let it lapse alone, nor have it leave on a day that has passed."""
+    terms = terms_of(load_profile("fapi2-message-signing"))
+    town = make_town(terms)
+    for action in ("lapse", "revoke", "withdraw"):
+        (proposed,) = town.do(move("organisation:moneyview", action))
+        assert isinstance(proposed, Proposed)
+    with pytest.raises(Reject, match=r"register\.notice-past"):
+        town.do(msgspec.structs.replace(move("organisation:moneyview", "give-notice"), due_at=town.now - 1))
+
+
 def test_the_terms_come_from_the_profile() -> None:
     """Times of one that names them all, and of one that polls."""
     assert terms_of(load_profile("fapi2-security")) == TERMS
     assert terms_of(load_profile("fapi2-message-signing")).two_people == {
-        "brand.revoke",
-        "organisation.revoke",
+        *(
+            f"{kind}.{action}"
+            for kind in ("brand", "organisation")
+            for action in ("lapse", "revoke", "withdraw")
+        ),
+        "organisation.give-notice",
     }
     assert all(isinstance(terms_of(load_profile(name)), Terms) for name in profile_names())
     register = terms_of(load_profile("au-cdr"))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Attempt", "Copy", "Held", "Outcome", "judge"]
 
-_BUSY: Final = 429
+# What OAuth refuses with (RFC 6749 section 5.2, RFC 6750 section 3.1); a wrong address or a busy server has refused nothing.
+_REFUSALS: Final = frozenset({400, 401, 403})
 FOR_EVER: Final = float("inf")
 
 
@@ -64,7 +65,7 @@ def judge(exchange: Exchange, *, good: bool) -> Answer:
     )[:120]
     if good:
         return Answer(Outcome.ACCEPTED, said)
-    refused = exchange.refused and exchange.status != _BUSY
+    refused = exchange.status in _REFUSALS
     return Answer(Outcome.REFUSED if refused else Outcome.UNCLEAR, said)
 
 

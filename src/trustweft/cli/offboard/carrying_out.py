@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ _SPARE: Final = 3.0  # seconds beyond the time within which participants have to
 _CODE_SPARE: Final = 5.0  # seconds before the end of a code's life in which it shows nothing any more
 _LOOK: Final = 0.05  # seconds between two looks at what others write
 _MINUTE: Final = 60.0
+_HOLDING: Final = (
+    120.0  # seconds that obtaining credentials may take before the order is given without the rest
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,7 @@ def carry_out(
         prober = _prober(desk, record, action, stack, problems) if probes else None
         if prober is not None:
             tell(f"Obtaining credentials of {record.subject} at every participant.")
-            prober.hold()
+            _hold(prober, problems)
         (event, *_) = desk.carry_out(command)
         proposal = event.sequence if isinstance(event, Proposed) else None
         order = _order(desk, event.order if isinstance(event, Moved) else None)
@@ -122,6 +126,28 @@ def _prober(desk: Desk, record: Record, action: str, stack: ExitStack, problems:
     except (NothingToProbe, TargetError, Inconclusive, NotApplicable, KeyFileError, OSError) as cause:
         problems.append(f"Nothing was tried from outside: {cause}.")
         return None
+
+
+def _hold(prober: Prober, problems: list[str]) -> None:
+    """Obtain credentials; nothing that goes wrong with it, and nobody who is slow, keeps the order from being given."""
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            prober.hold()
+        except Exception as cause:  # noqa: BLE001  # whatever it is, the order matters more
+            failed.append(cause)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(_HOLDING)
+    if thread.is_alive():
+        problems.append(
+            f"Credentials were still being obtained after {_HOLDING:.0f} s: only those that came are tried."
+        )
+    problems += [
+        f"Credentials could not be obtained: {type(cause).__name__}: {cause}"[:300] for cause in failed
+    ]
 
 
 def _order(desk: Desk, identifier: str | None) -> Order | None:

@@ -10,7 +10,7 @@ import click
 from trustweft.cli.output import print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from trustweft.directory.cases import Case, CaseParticipant, Finding
 
@@ -48,24 +48,34 @@ def seconds_text(seconds: float | None) -> str:
 
 def headline(case: Case) -> tuple[str, bool]:
     """Return the result in one sentence, and whether it is good as far as it goes."""
+    return next(_headlines(case))
+
+
+def _headlines(case: Case) -> Iterator[tuple[str, bool]]:
+    """Yield what there is to say, what matters most first."""
     answered = sum(1 for each in case.participants if each.receipt is not None)
-    owing = sum(1 for each in case.participants if each.told)
-    receipts = f"{answered} of {owing} receipts"
+    receipts = f"{answered} of {sum(1 for each in case.participants if each.told)} receipts"
     if case.laggards:
-        count = len(case.laggards)
-        return (
-            f"{count} participant{'s are' if count > 1 else ' is'} late: {', '.join(case.laggards)}.",
-            False,
-        )
+        are = "participant is" if len(case.laggards) == 1 else "participants are"
+        yield f"{len(case.laggards)} {are} late: {', '.join(case.laggards)}.", False
     if case.control_ok is False:
-        return "Somebody whom the order does not concern could not go on.", False
+        yield "Somebody whom the order does not concern could not go on.", False
+    if case.withdrawal_ok is False:
+        yield "Permission that was given could not be taken back meanwhile.", False
     if case.order.effect == "active":
-        return f"Nobody is late; {receipts}.", True
+        yield f"Nobody is late; {receipts}.", True
+    unknown = [
+        each.id for each in case.participants if any(found.state == "unknown" for found in each.findings)
+    ]
+    if unknown:
+        yield f"Nothing shows what became of it at {', '.join(unknown)}; {receipts}.", False
     if not case.probes:
-        return f"Nobody is late; {receipts}. Nobody tried from outside.", True
+        yield f"Nobody is late; {receipts}. Nobody tried from outside.", True
     if case.max is None:
-        return f"Something is not refused yet, and not due yet either; {receipts}.", True
-    return f"Everything was refused within {seconds_text(case.max)}; {receipts}; nobody is late.", True
+        yield f"Something is not refused yet, and not due yet either; {receipts}.", True
+    others = " Whether others could go on was not tried." if case.control_ok is None else ""
+    tried = f"within {seconds_text(case.max)}; {receipts}; nobody is late."
+    yield f"Everything that was tried was refused {tried}{others}", True
 
 
 def refusals_text(participant: CaseParticipant) -> str:

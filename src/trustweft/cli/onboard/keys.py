@@ -159,7 +159,12 @@ async def _enter(desk: Desk, owner: Record, public: PublicKey, *, proof: str) ->
 
 
 async def _certify(desk: Desk, owner: Record, request: bytes) -> tuple[tuple[Event, ...], x509.Certificate]:
-    """Have the built-in authority sign a request; nobody has a certificate that the directory does not know."""
+    """Have the built-in authority sign a request; nobody has a certificate that the directory does not know.
+
+    Servers know clients by the name in it: an organisation or a brand may share its id with somebody else's software.
+    """
+    if owner.species != "software":
+        raise click.BadParameter("a certificate is issued to software alone", param_hint="--csr")
     issues = {
         part for arrow in LIFECYCLES["certificate"].arrows if arrow.action == "issue" for part in arrow.who
     }

@@ -25,6 +25,19 @@ __all__ = ["api", "authorise", "brand", "live", "role", "software"]
 
 _MAXIMUM_METADATA: Final = 65_536
 _GOES_LIVE: Final = {"brand": "list", "software": "go-live", "api": "list"}
+# Both as the domain holds them: https, or refused with a reason.
+told_option = click.option(
+    "--events-endpoint",
+    default="",
+    metavar="URL",
+    help="Where it is told of orders at once. [default: it reads the status list, and owes no receipts]",
+)
+keys_option = click.option(
+    "--jwks-uri",
+    default="",
+    metavar="URL",
+    help="Where it publishes the keys that its receipts are signed with.",
+)
 
 
 @click.command(
@@ -77,7 +90,9 @@ def role(
 @click.argument("identifier", metavar="ID")
 @click.option("--name", required=True, help="As customers know it.")
 @click.option("--issuer", required=True, metavar="URL", help="Its issuer.")
-def brand(
+@told_option
+@keys_option
+def brand(  # noqa: PLR0913  # each is another option
     data: Path,
     person: str | None,
     organisation: str,
@@ -85,6 +100,8 @@ def brand(
     *,
     name: str,
     issuer: str,
+    events_endpoint: str,
+    jwks_uri: str,
     as_json: bool,
 ) -> None:
     """Enter an authorization server of an organisation."""
@@ -93,7 +110,14 @@ def brand(
         above = find(desk.now, organisation, kinds=("organisation",)).subject
         subject = subject_of("brand", identifier)
         events = await desk.enrolment.enter(
-            subject, Brand(organisation=above.id, name=name, issuer=check_url(issuer, "--issuer"))
+            subject,
+            Brand(
+                organisation=above.id,
+                name=name,
+                issuer=check_url(issuer, "--issuer"),
+                events_endpoint=events_endpoint,
+                jwks_uri=jwks_uri,
+            ),
         )
         tell(desk, subject, events, as_json=as_json)
 
@@ -154,6 +178,8 @@ def software(
 @click.option("--id", "identifier", help="What it is called in the directory. [default: its family]")
 @click.option("--resource", required=True, metavar="URL", help="Its resource identifier (RFC 9728).")
 @click.option("--version", default="", help="Of the API.")
+@told_option
+@keys_option
 @evidence_option
 def api(  # noqa: PLR0913  # each is another option
     data: Path,
@@ -164,6 +190,8 @@ def api(  # noqa: PLR0913  # each is another option
     identifier: str | None,
     resource: str,
     version: str,
+    events_endpoint: str,
+    jwks_uri: str,
     evidence: str,
     as_json: bool,
 ) -> None:
@@ -173,7 +201,12 @@ def api(  # noqa: PLR0913  # each is another option
         above = find(desk.now, brand, kinds=("brand",)).subject
         subject = subject_of("api", identifier or family)
         facts = Api(
-            brand=above.id, family=family, resource=check_url(resource, "--resource"), version=version
+            brand=above.id,
+            family=family,
+            resource=check_url(resource, "--resource"),
+            version=version,
+            events_endpoint=events_endpoint,
+            jwks_uri=jwks_uri,
         )
         events = await desk.enrolment.enter_and(subject, facts, then="list", evidence=evidence)
         tell(desk, above, events, as_json=as_json)

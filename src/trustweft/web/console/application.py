@@ -199,7 +199,7 @@ def _find(request: HttpRequest) -> Found:
     method = "GET" if request.method == "HEAD" else request.method
     found = find_routes(request.path)
     if not found:
-        raise NOT_FOUND.reject(repr(request.path)[:200])
+        raise NOT_FOUND.reject(f"{len(request.path)} characters")  # it may be the secret of an invitation
     for each in found:
         if each.route.method == method:
             return each

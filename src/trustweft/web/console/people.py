@@ -104,6 +104,9 @@ async def invite(
         if known is not None:  # somebody else is called that in the register
             raise NAME_TAKEN.reject(name)
     elif facts is None:
+        # Somebody who signs in under that name already would be taken for the new one from now on.
+        if await accounts.find_person(name) is not None:
+            raise NAME_TAKEN.reject(name)
         await _enter(keeper, name, organisation, by=wanted.by)
     elif (
         not isinstance(facts, User)

@@ -247,6 +247,7 @@ async def test_only_operators_and_their_links_change_who_there_is(site: Site, ol
         ({"name": "x", "part": "administrator"}, "console.wrong-part"),
         ({"name": "<b>", "part": "auditor"}, "console.wrong-name"),
         ({"name": "olga", "part": "auditor"}, "console.name-taken"),
+        ({"name": "olga", "part": "administrator", "organisation": "moneyview"}, "console.name-taken"),
     ):
         answer = await olga.submit("/console/people", **fields)
         assert answer.reason == reason
