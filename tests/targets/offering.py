@@ -397,6 +397,8 @@ class _Handler(BaseHTTPRequestHandler):
             token = self.headers.get("authorization", "").removeprefix("Bearer ")
             if self.shop.managed.get(client) != token:
                 raise _RefusedError("invalid_token", 401)
+            if self.command == "PUT":  # as servers may do (RFC 7592 section 2.2)
+                token = self.shop.managed[client] = secrets.token_urlsafe()
         if self.command == "DELETE":
             del self.shop.managed[client], self.shop.keys[client]
             return {}

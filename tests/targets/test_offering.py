@@ -134,6 +134,16 @@ def told(result: Result) -> bool:
     return result.verdict in (Verdict.FAIL, Verdict.SUSPECTED)
 
 
+def test_a_client_is_taken_back_though_its_token_was_replaced(
+    server: OfferingServer, tls: LocalTls, keys: Path
+) -> None:
+    """With the token that came with the update, as the one before is good no more."""
+    server.flaws, server.modes = frozenset(), frozenset({"open-registration"})
+    server.managed.clear()
+    assert audited(server, tls, keys, ["CA-11"])["CA-11"].verdict is Verdict.PASS
+    assert server.managed == {}
+
+
 @pytest.mark.parametrize("mode", ["", *MODES.values()])
 def test_a_server_without_flaws_passes_every_one_of_the_checks(
     server: OfferingServer, tls: LocalTls, keys: Path, mode: str

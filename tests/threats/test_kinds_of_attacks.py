@@ -11,13 +11,14 @@ import pytest
 from threats.settings_at_random import questions
 from trustweft.profile import load_profile
 from trustweft.profile.governance import Residual
+from trustweft.threats.blocks import has_all_of
 from trustweft.threats.corpus import corpus, with_mechanisms
 from trustweft.threats.matrix import Cell, examine
 from trustweft.threats.model.goals import GOALS
 from trustweft.threats.names import TABLE, name_of
 from trustweft.threats.naming_rules import naming_rules
 from trustweft.threats.setting import SMALLEST, Bound, Setting
-from trustweft.threats.solve import derivations, search
+from trustweft.threats.solve import cut_down, derivations, search
 
 if TYPE_CHECKING:
     from trustweft.threats.traces import Trace
@@ -107,6 +108,20 @@ def test_there_is_a_derivation_exactly_where_there_is_an_attack() -> None:
         assert (derivations(setting, goal).any() is not None) == attacked, (setting, goal)
         answers.add(attacked)
     assert answers == {True, False}
+
+
+@pytest.mark.parametrize("name", ["fapi2-security", "fapi2-message-signing", "oauth2-plain"])
+def test_a_derivation_that_was_excluded_does_not_come_back(name: str) -> None:
+    """Nor one that has all of it and more: else the search for another kind would never end."""
+    setting = Setting(frozenset(load_profile(name).mechanisms.on), frozenset({"a1", "a5"}), SMALLEST)
+    left = derivations(setting, "authorization")
+    seen: list[str] = []
+    while len(seen) < 30 and (following := left.any()) is not None:
+        bare, _ = cut_down(setting, "authorization", *following)
+        seen.append(has_all_of(bare))
+        left.exclude(seen[-1])
+    assert seen != []
+    assert len(set(seen)) == len(seen)
 
 
 def _named_by_rules(trace: Trace, goal: str) -> str | None:

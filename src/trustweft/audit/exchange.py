@@ -13,6 +13,37 @@ __all__ = ["FORM_TYPE", "Exchange", "Pairs", "Request", "form_request", "origin_
 Pairs = tuple[tuple[str, str], ...]
 
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+# Where envelopes have what was asked for; what has something there is an answer, whatever else it says.
+_BROUGHT: Final = ("data", "result", "results", "items")
+# Members that tell of an error, and bring nothing besides.
+_ENVELOPE: Final = frozenset(
+    (
+        *(
+            "code",
+            "data",
+            "detail",
+            "details",
+            "error",
+            "error_description",
+            "error_uri",
+            "errors",
+            "instance",
+        ),
+        *(
+            "message",
+            "msg",
+            "ok",
+            "path",
+            "reason",
+            "request_id",
+            "requestId",
+            "result",
+            "status",
+            "statusCode",
+        ),
+        *("status_code", "success", "timestamp", "title", "trace_id", "traceId", "type"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +129,18 @@ class Exchange:
         """Whether the JSON object of the answer is an error by its own account: there are APIs that know only 200."""
         document = self.document()
         error, errors = document.get("error"), document.get("errors")
-        told = (isinstance(error, str | dict) and bool(error)) or (
-            isinstance(errors, list) and bool(errors) and not document.get("data")
+        brings = any(document.get(name) for name in _BROUGHT)
+        told = isinstance(error, str) and bool(error)
+        enveloped = not brings and bool(
+            (isinstance(error, dict) and error) or (isinstance(errors, list) and errors)
         )
-        denied = document.get("success") is False or document.get("ok") is False
-        return told or denied or document.get("status") == "error"
+        denied = (
+            document.get("success") is False
+            or document.get("ok") is False
+            or document.get("status") == "error"
+        )
+        # A payment that failed is data, and says so with the same words.
+        return told or enveloped or (denied and document.keys() <= _ENVELOPE)
 
     @property
     def broke(self) -> bool:

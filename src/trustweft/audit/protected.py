@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from trustweft.audit.answers import served
 from trustweft.audit.api import Operation
@@ -71,13 +71,14 @@ def _spread(operations: Sequence[Operation]) -> list[Operation]:
 
 def harmless(operation: Operation) -> Request:
     """Return the request with an empty body, and identifiers that nothing has."""
-    url = operation.url
+    parts = urlsplit(operation.url)
+    segments = parts.path.split("/")
     for _, value in operation.places:
-        url = (
-            url.replace(f"/{quote(value, safe='')}", "/0", 1)
-            if value.isdigit()
-            else url.replace(f"/{quote(value, safe='')}", "/trustweft-nothing", 1)
-        )
+        # Whole segments, from the right: an identifier may begin another one, or be a word of the address.
+        found = [index for index, each in enumerate(segments) if each == quote(value, safe="")]
+        if found:
+            segments[found[-1]] = "0" if value.isdigit() else "trustweft-nothing"
+    url = urlunsplit(parts._replace(path="/".join(segments)))
     body = b"{}" if operation.method in ("POST", "PUT", "PATCH") else b""
     headers = tuple(pair for pair in operation.headers if pair[0].lower() != "content-type")
     typed = (*headers, ("content-type", "application/json")) if body else headers

@@ -21,6 +21,9 @@ _NAMES: Final = (
     "access_token|refresh_token|id_token|code|code_verifier|client_secret|client_assertion|password|passwd|pwd"
     "|request|request_uri|csrf|csrf_token|registration_access_token|token|assertion|subject_token|device_code"
     "|auth_req_id|secret|logout_token|id_token_hint|response|state|session|otp|pin"
+    # What pages of others call the proof that a form is theirs.
+    "|_csrf|_csrf_token|csrfmiddlewaretoken|xsrf|_xsrf|authenticity_token|__requestverificationtoken|_token"
+    "|session_code|consent_challenge|login_challenge|consent_verifier|login_verifier"
 )
 _PARAMETER: Final = re.compile(rf"(?<![\w-])({_NAMES})=([^&#\s\"'<>]+)", re.IGNORECASE)
 _MEMBER: Final = re.compile(rf'("(?:{_NAMES})"\s*:\s*)"([^"]+)"', re.IGNORECASE)

@@ -52,7 +52,7 @@ def order_of_proposal(register: Register, proposal: int) -> Order | None:
 
 def receipts_of(order: Order, log: LogReader | None) -> tuple[ReceiptSeen, ...]:
     """Return the receipts for an order that are in the log; none where there is no log yet."""
-    entries = () if log is None else log.list(type="receipt", subject=order.subject, since=order.ordered_at)
+    entries = () if log is None else log.list(type="receipt", subject=order.subject)
     return tuple(
         ReceiptSeen(
             receipt=read_kept_receipt(logged.entry.body["token"]),
@@ -84,7 +84,7 @@ def read_case(
         Reject: ``case.unknown-order``.
     """
     order = find_order(register, identifier)
-    entries = () if log is None else log.list(type="probe", subject=order.subject, since=order.ordered_at)
+    entries = () if log is None else log.list(type="probe", subject=order.subject)
     logged = [
         read_kept_probe(each.entry.body["token"]) for each in entries if each.entry.body["order"] == order.id
     ]

@@ -410,11 +410,8 @@ def _answers(order: Order, seen: ReceiptSeen | None, *, passed: float) -> Iterat
         return
     cleaned_at = seen.receipt.cleaned_at
     if cleaned_at is None:
-        yield Finding(
-            what="clean up",
-            state="unknown",
-            within=due,
-            text="it ended nothing: its subject was let in again",
-        )
+        # What ended is never let in again: whoever was to clean up and says of nothing that it did has not.
+        state = "late" if passed > due else "not due yet"
+        yield Finding(what="clean up", state=state, within=due, text="its receipt says that it ended nothing")
     else:
         yield _said("clean up", cleaned_at, seen, order, due)

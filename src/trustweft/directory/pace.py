@@ -1,10 +1,11 @@
-"""How often an address may ask for what costs something before anything is proven."""
+"""How often a network may ask for what costs something before anything is proven."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Final
 
+from trustweft.net.networks import network_of
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ TOO_FAST = reason(
 
 
 class Pace:
-    """Counts by address, in windows of a fixed length.
+    """Counts by network, in windows of a fixed length: whoever has one IPv6 address has many.
 
     Args:
         clock: tells the time.
-        times: that one address may ask within a window.
+        times: that one network may ask within a window.
         seconds: that a window lasts.
     """
 
@@ -48,7 +49,7 @@ class Pace:
         window = math.floor(now / self._seconds)
         if window != self._window:
             self._window, self._counts = window, {}
-        name = address or ""
+        name = network_of(address)
         if name not in self._counts and len(self._counts) >= MAXIMUM_ADDRESSES:
             name = ""
         self._counts[name] = self._counts.get(name, 0) + 1

@@ -180,13 +180,15 @@ class ExpectedRequestObject(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         client_id: the client that sent it, or that the parameter beside it names.
         issuer: our issuer identifier.
-        algorithm: the client's registered ``request_object_signing_alg``; None leaves the choice among the allowed.
+        algorithms: those that may sign here, as JOSE names them.
+        algorithm: the client's registered ``request_object_signing_alg``; None leaves the choice among ``algorithms``.
         require_not_before: whether there must be an ``nbf`` (FAPI 2.0 Message Signing section 5.3.1 item 3).
         require_identifier: whether there must be a ``jti`` (OpenID Federation 1.0 section 12.1.1.1).
     """
 
     client_id: str
     issuer: str
+    algorithms: tuple[str, ...]
     algorithm: str | None = None
     require_not_before: bool = False
     require_identifier: bool = False
@@ -328,7 +330,7 @@ def verify_request_object(
 ) -> RequestObject:
     """Verify the request object of the registered client (sections 6.2, 6.3 and 10.8).
 
-    (5) ``alg`` as registered (6) key, by ``kid`` (7) signature (8) ``iss`` (9) ``client_id`` (10) ``aud`` (11) no
+    (5) ``alg`` as registered, and as it is allowed here (6) key, by ``kid`` (7) signature (8) ``iss`` (9) ``client_id`` (10) ``aud`` (11) no
     ``sub`` (12) ``exp`` and ``nbf``: in force, within an hour (13) ``iat`` and ``nbf`` not ahead (14) ``jti`` (15) no
     request in the request (16) parameters. The caller MUST do (17) replay, with ``replay_key``, and go by
     ``parameters`` alone.
@@ -345,6 +347,8 @@ def verify_request_object(
     """
     token = request.token
     registered = expected.algorithm
+    if token.algorithm not in map(canonical_algorithm, expected.algorithms):  # (5)
+        raise ALGORITHM.reject(f"got {token.algorithm}, allowed {' '.join(expected.algorithms)}")
     if registered is not None and canonical_algorithm(registered) != token.algorithm:  # (5)
         raise ALGORITHM.reject(f"got {token.algorithm}, registered {registered}")
     try:

@@ -59,9 +59,31 @@ class Participation:
         return (subject_of("brand", self.config.brand),)
 
     def keep_allowed(self, scope: Iterable[str], client: ClientMetadata) -> tuple[str, ...]:
-        """Return the scope values whose API and role the client still has."""
+        """Return the scope values whose API and role the client still has.
+
+        Whom the directory knows has what it was granted there, and no more; whom it never named is not refused.
+        """
         refused = self.reader.refusal_of
-        return tuple(name for name in scope if refused(self._needs(name, client)) is None)
+        return tuple(
+            name
+            for name in scope
+            if refused(self._needs(name, client)) is None and self._was_granted(name, client)
+        )
+
+    def _was_granted(self, name: str, client: ClientMetadata) -> bool:
+        """Say whether the directory ever spoke of the authorisation and the role that a value needs."""
+        known = self.reader.known.subjects
+        api, role = self.config.apis.get(name), self.config.roles.get(name)
+        authorised = (
+            api is None
+            or subject_of("software", client.software) not in known
+            or subject_of("api", f"{client.software}~{api}") in known
+        )
+        return authorised and (
+            role is None
+            or subject_of("organisation", client.organisation_id) not in known
+            or subject_of("role", f"{client.organisation_id}~{role}") in known
+        )
 
     def _needs(self, name: str, client: ClientMetadata) -> Iterable[str | None]:
         api, role = self.config.apis.get(name), self.config.roles.get(name)

@@ -119,7 +119,8 @@ class Searcher:
         needed, by = order.cut_down(steps, given, _broken(goal), kept=["attacker(a1)"])
         who = frozenset(each.removeprefix("attacker(")[:-1] for each in by)
         taken = [each for each in order.follows(needed, by) if each.startswith("taken(")]
-        bare = Trace(tuple(map(Event.read, sorted(needed))), self._mechanisms, who)
+        # A1 is always there, and a derivation need not have what it does not use: nothing is told apart by it.
+        bare = Trace(tuple(map(Event.read, sorted(needed))), self._mechanisms, who - {"a1"})
         return bare, self._trace((each.removeprefix("taken(")[:-1] for each in taken), who)
 
     def honest(self, attackers: Collection[str], run: str) -> Trace | None:

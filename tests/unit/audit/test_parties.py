@@ -74,6 +74,10 @@ def test_without_authentication_nothing_of_it_is_left(owner: Authentication) -> 
         (b'{"error": null, "data": {"id": 1}}', True),
         (b'{"errors": [], "id": 1}', True),
         (b'{"status": "failed", "payment": 7}', True),
+        (b'{"id": "pay-1", "iban": "DE1", "status": "error"}', True),
+        (b'{"id": "pay-2", "success": false, "amount": 120}', True),
+        (b'{"data": {"id": 1}, "error": {"code": "ok"}}', True),
+        (b'{"success": false, "message": "no", "errors": ["no"]}', False),
         (b"<html>error</html>", True),
     ],
 )

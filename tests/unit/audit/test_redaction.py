@@ -32,6 +32,10 @@ REQUESTS = [
     ),
     Request(method="POST", url="https://a.example/", body=f'{{"refresh_token": "{SECRET}"}}'.encode()),
     Request(method="POST", url="https://a.example/", body=JWT.encode()),
+    *(
+        Request(method="GET", url=f"https://a.example/authorize?scope=a&{name}={SECRET}")
+        for name in ("_csrf", "authenticity_token", "__RequestVerificationToken", "session_code")
+    ),
 ]
 
 

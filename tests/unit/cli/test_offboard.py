@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,11 +19,14 @@ from ecosystem import free_base_port
 from served import served
 from support.profile_files import changed_profile
 from support.town import OPERATOR, SECOND, make_town
+from trustweft.audit.offboarding.attempts import Held
+from trustweft.audit.offboarding.probing import Prober
 from trustweft.cli import main
 from trustweft.cli.assembly.parts import read_key
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.evidence import EVIDENCE_FILE, EVIDENCE_KEY
 from trustweft.cli.first_start import prepare_settings
+from trustweft.cli.offboard.carrying_out import hold
 from trustweft.cli.offboard.sending import keep_probe
 from trustweft.crypto.keys import KeySet, VerificationKey, generate_private_key, private_jwk
 from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
@@ -377,3 +382,36 @@ def test_a_subject_may_be_called_like_a_command(box: Box) -> None:
     assert OPERATOR.id != SECOND.id
     (box.path / "directory/register.sqlite").unlink()
     assert "has no directory yet" in box.run("software:moneyview", *REASON).output
+
+
+def slow(held: Held, *, then: threading.Event | None) -> Prober:
+    """Return what has obtained one credential when it comes to a server that drips, or that answers with nonsense."""
+
+    class Slow(Prober):
+        def hold(self) -> list[Held]:
+            self.held.append(held)
+            if then is None:
+                raise ValueError("a server that answers with nonsense")
+            then.wait()
+            self.held.append(held)
+            return self.held
+
+    return Slow(sites=(), clock=SystemClock())
+
+
+def test_nobody_puts_off_an_order_by_answering_slowly_or_with_nonsense() -> None:
+    """What came in time is tried, that there was more is said, and nothing comes to it afterwards."""
+    held = Held(
+        participant=ISSUER, kind="server", credential="client_key", clock=SystemClock(), copies=deque()
+    )
+    then, problems = threading.Event(), list[str]()
+    obtaining = slow(held, then=then)
+    found = hold(obtaining, problems, seconds=0.05)
+    assert found.held == [held]
+    assert "still being obtained" in problems[0]
+    then.set()
+    while len(obtaining.held) < 2:
+        time.sleep(0)
+    assert found.held == [held]
+    assert hold(slow(held, then=None), problems).held == [held]
+    assert "nonsense" in problems[1]

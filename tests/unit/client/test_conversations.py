@@ -456,6 +456,7 @@ def test_a_signed_request_has_everything_in_it(server: ScriptedServer) -> None:
         expected=ExpectedRequestObject(
             client_id="moneyview",
             issuer=ISSUER,
+            algorithms=("ES256",),
             algorithm="ES256",
             require_not_before=True,
             require_identifier=True,

@@ -38,7 +38,12 @@ KEYS = KeySet(
     ]
 )
 STRICT = ExpectedRequestObject(
-    client_id=CLIENT, issuer=ISSUER, algorithm="ES256", require_not_before=True, require_identifier=True
+    client_id=CLIENT,
+    issuer=ISSUER,
+    algorithms=("PS256", "ES256", "EdDSA"),
+    algorithm="ES256",
+    require_not_before=True,
+    require_identifier=True,
 )
 PARAMETERS = {"response_type": "code", "redirect_uri": "https://app.example/cb", "scope": "openid"}
 
@@ -320,6 +325,8 @@ def test_no_algorithm_registered_leaves_the_choice() -> None:
     ).encode()
     assert verify(message, expected=loosely()).key_thumbprint == thumbprint(ROTATED.public_key)
     assert refusal(message) == "request-object.algorithm"
+    narrow = msgspec.structs.replace(loosely(), algorithms=("PS256",))
+    assert refusal(message, expected=narrow) == "request-object.algorithm"
 
 
 def test_numbers_and_documents_become_what_a_form_has() -> None:

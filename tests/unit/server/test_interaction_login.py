@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from browsing import ISSUER, PASSWORD, Browser, Site, header_of, location_of
-from trustweft.server.login.addresses import network_of
+from trustweft.net.networks import network_of
 from trustweft.server.login.passwords import PasswordMismatchError, Passwords
 from trustweft.server.pipeline import without
 

@@ -136,6 +136,28 @@ async def test_a_lost_api_leaves_the_rest(authority: Authority) -> None:
     assert answer.json.get("scope", "openid accounts payments") == "openid accounts payments"
 
 
+async def test_whom_the_directory_knows_has_what_it_was_granted_and_no_more(authority: Authority) -> None:
+    """A software that registered itself for more gets no token for that: what was never granted is in no list."""
+    member = await join(authority, apis={"accounts": "read", "payments": "pay"}, roles={"payments": "payer"})
+    await authority.reregister(authority.moneyview, organisation_id="mv")
+    token, _ = await authority.issue_refresh_token(scope=("openid", "accounts", "payments"))
+
+    async def granted() -> object:
+        answer = await authority.send(refresh_request(authority, token))
+        return answer.json.get("scope", "openid accounts payments")
+
+    for subject, left in (
+        (SOFTWARE, "openid"),  # which the directory knows
+        ("api:moneyview~read", "openid accounts"),
+        ("api:moneyview~pay", "openid accounts payments"),
+        ("organisation:mv", "openid accounts"),
+        ("role:mv~payer", "openid accounts payments"),
+    ):
+        member.directory.say(subject, "active")
+        await member.hear(subject)
+        assert await granted() == left
+
+
 async def test_a_server_whose_brand_is_suspended_gives_nothing(authority: Authority) -> None:
     """The server holds itself to what the directory says of it."""
     member = await join(authority, brand="harbour-bank")

@@ -62,7 +62,8 @@ def _busy_at(trial: Trial, point: Input, letter: str) -> int:
         if took > _SLOW:
             again = _time(trial, point, letter * length + _END)
             ordinary = max(_time(trial, point, letter * _LENGTHS[0]) for _ in range(3))
-            steep = before > 0 and min(took, again) > _GROWTH * before
+            # What is slow at the first length has no step before; it is far longer than an ordinary value all the same.
+            steep = before == 0 or min(took, again) > _GROWTH * before
             return length if steep and min(took, again) > _APART * ordinary else 0
         before = took
     return 0

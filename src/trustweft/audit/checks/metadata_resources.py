@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from trustweft.audit.check import check, failed, passed
+from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.exchange import Request, origin_of
 from trustweft.audit.verdict import Role, Severity
 from trustweft.protocol.well_known import resource_well_known_url
@@ -56,6 +56,10 @@ def resources_describe_themselves(trial: Trial) -> Outcome:
             wrong += [f"{operation.api.url}: {each}" for each in _faults(trial, operation, answer)]
         elif pointer:
             trial.need_clear([answer])
+            if answer.header("location"):
+                raise Inconclusive(
+                    f"the metadata of {operation.api.url} is somewhere else: it is redirected to"
+                )
             wrong.append(f"{operation.api.url}: the refusal names metadata that is not there")
     trial.need(read or wrong, "no API publishes metadata of its own (RFC 9728) where it may be asked")
     if wrong:

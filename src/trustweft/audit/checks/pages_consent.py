@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.asking import reply_of
-from trustweft.audit.check import NotApplicable, check, failed, passed, suspected
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
 from trustweft.audit.interaction import agreement, stop_at_consent
 from trustweft.audit.verdict import Reach, Role, Severity
 
@@ -61,6 +61,7 @@ def people_are_asked(trial: Trial) -> Outcome:
     cwe="CWE-862",
     owasp="API6:2023",
     gives=("rights-widened",),
+    alone=True,  # another check's login may agree for the same person, and a server may keep that
 )
 def consent_is_not_skipped(trial: Trial) -> Outcome:
     """A link can open a page and repeat a request; if that gives a code, the page that asks is for show.
@@ -80,6 +81,8 @@ def consent_is_not_skipped(trial: Trial) -> Outcome:
         reply = reply_of(flow.browser.open(attack(deployment.flow(browser=flow.browser), asked)))
         attempts.append((trial.attack(label, reply.decisive), bool(reply.code)))
     came = {id(answer) for answer, code in attempts if code}
+    if came and not _still_asks(trial):
+        raise Inconclusive("meanwhile the server asks no more: somebody agreed, and it keeps that")
     if came == {id(answer) for (answer, _), label in zip(attempts, _WAYS, strict=True) if label == _SILENT}:
         return suspected("With prompt=none a code came, where the same request had just asked for consent.")
     return trial.judge(
@@ -88,6 +91,16 @@ def consent_is_not_skipped(trial: Trial) -> Outcome:
         failure="A code came though nobody had agreed.",
         success="No code came before somebody agreed.",
     )
+
+
+def _still_asks(trial: Trial) -> bool:
+    flow = trial.deployment.flow()
+    try:
+        asked = stop_at_consent(flow.browser, flow.start_url(), trial.deployment.user()).last
+    except NotApplicable:
+        return False
+    trial.observe("A fresh browser, afterwards", asked)
+    return True
 
 
 def _silently(flow: Flow, _asked: Exchange) -> str:

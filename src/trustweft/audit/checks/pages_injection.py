@@ -8,9 +8,9 @@ from urllib.parse import urlencode, urlsplit
 from msgspec.structs import replace
 
 from trustweft.audit.asking import good_request
-from trustweft.audit.check import check
+from trustweft.audit.check import Inconclusive, check
 from trustweft.audit.exchange import Request, form_request
-from trustweft.audit.interaction import consent_form, try_password
+from trustweft.audit.interaction import consent_form, stop_at_consent, try_password
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -136,7 +136,12 @@ def requests_stay_text_at_consent(trial: Trial) -> Outcome:
     to nothing. A server that refuses such a parameter has closed this already.
     """
     deployment = trial.deployment
-    good_request(trial)
+    good = deployment.flow()
+    trial.keep(
+        "control",
+        "The page that asks",
+        stop_at_consent(good.browser, good.start_url(), deployment.user()).last,
+    )
     attempts = []
     for name in _FREE:
         flow = deployment.flow(changes={name: _PAYLOAD})
@@ -152,9 +157,14 @@ def requests_stay_text_at_consent(trial: Trial) -> Outcome:
         visit = browser.go_on(
             browser.open(url), deployment.user(), until=lambda page: consent_form(page) is not None
         )
-        attempts.append(trial.attack(f"The page after a login with markup in {name}", visit.last))
+        shown = trial.attack(f"The page after a login with markup in {name}", visit.last)
+        # Another page than the one that asks shows nothing of what that one would.
+        if consent_form(shown) is not None or is_markup(shown) or shown.broke:
+            attempts.append(shown)
+    if not attempts:
+        raise Inconclusive("with such parameters no page asked for consent")
     return trial.judge(
-        [each for each in attempts if is_markup(each) or not each.broke],
+        attempts,
         accepted=is_markup,
         failure="A parameter became markup of the page that asks for consent.",
         success=f"Markup in {len(attempts)} parameters stayed text, or was refused.",

@@ -40,10 +40,14 @@ def removed_keys_end(trial: Trial) -> Outcome:
     """
     old, new = generate_private_key(_ALGORITHM), generate_private_key(_ALGORITHM)
     made = _register(trial, old)
+    management, token = made.management, made.token
     try:
         door = open_door(trial, _party(trial, made, old))
         document = {**_metadata(trial, new), "client_id": made.document["client_id"]}
         changed = send(trial, "PUT", made.management, document, made.token)
+        # An update may bring another token and another address (RFC 7592 section 3).
+        management = changed.text("registration_client_uri") or management
+        token = changed.text("registration_access_token") or token
         trial.control("The client replaces its key", changed)
         open_door(trial, _party(trial, made, new))
         attack = door.knock("The key that was taken out", door.party.authenticate)
@@ -54,7 +58,7 @@ def removed_keys_end(trial: Trial) -> Outcome:
             success="The key that was taken out was refused.",
         )
     finally:
-        send(trial, "DELETE", made.management, None, made.token)
+        trial.observe("The client is taken back", send(trial, "DELETE", management, None, token))
 
 
 def _metadata(trial: Trial, key: PrivateKey) -> dict[str, object]:

@@ -294,7 +294,7 @@ def key_addresses_are_not_followed(trial: Trial) -> Outcome:
             trial,
             tokens,
             failure="A token was verified with a key from an address that the token itself named.",
-            success="Addresses of keys in tokens were not followed",
+            success="Addresses of keys in tokens, with http, were not followed",
         )
         if outcome.verdict is not Verdict.FAIL and canary.called(names):
             return failed("The API called an address that a token of a stranger named as that of its key.")

@@ -94,12 +94,12 @@ def scopes_are_compared(trial: Trial) -> Outcome:
 @check(
     "RS-08-writing",
     title="An operation that writes is refused without the scope that it needs",
-    sends="each writing operation whose scope is known, with a token that lacks it",
+    sends="each writing operation whose scope is known, whole where it makes something, with the scope and without",
     fix="Compare the scope of the token with what the operation needs, before anything is written.",
     requirements=("FAPI2-SP-5.3.4-4", "RFC9700-2.3-p3.2"),
     role=Role.RESOURCE_SERVER,
     severity=Severity.HIGH,
-    safety=Safety.WRITES,
+    safety=Safety.STATE,
     cwe="CWE-863",
     owasp="API5:2023",
     gives=("rights-widened",),
@@ -107,16 +107,16 @@ def scopes_are_compared(trial: Trial) -> Outcome:
 def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
     """Who may look need not be allowed to pay; and rules that name GET alone are easily written.
 
-    What makes something is sent whole, and makes an object of the auditor's user where the scope is not looked at. What
-    changes or deletes is sent for an identifier that nothing has. Where such a request gets the same answer with the
-    scope and without, another check came first, and the operation is only counted.
+    What is sent to no object of its own is sent whole: it may make something, pay or close an account, with the scope
+    and, where that is not looked at, without. What changes or deletes is sent for an identifier that nothing has. Where
+    such a request gets the same answer with the scope and without, it says nothing, and the operation is only counted.
     """
     deployment = trial.deployment
     operations = [
         each
         for each in deployment.operations
         if not each.safe and not each.public and each.scope and (each.method == "POST" or each.places)
-    ][:EVERY]  # what the target file spells out may be somebody's own, and is neither changed nor deleted
+    ][:EVERY]
     trial.need(operations, "no writing operation is known with the scope that it needs")
     attempts: list[Exchange] = []
     untold, refusal = [], None
@@ -134,7 +134,8 @@ def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
         request = fresh_keys(trial, request)
         answer = deployment.send_call(deployment.using(request, lacking), lacking)
         trial.attack(f"{operation.name}, without it", answer)
-        if answer.status not in _NO_ACCESS and not answer.ok:
+        # Also a deletion of what is not there may go well, before anybody looks.
+        if answer.status not in _NO_ACCESS and (not answer.ok or (operation.places and good.ok)):
             untold.append(operation.name)
             continue
         attempts.append(answer)

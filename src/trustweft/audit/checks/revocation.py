@@ -264,6 +264,9 @@ def unknown_token_is_revoked(trial: Trial) -> Outcome:
     return failed(f"An invented token was answered with {answer.status} {answer.error}.")
 
 
+_INTROSPECTION: Final = "Introspection of the access token"
+
+
 @dataclass(frozen=True, slots=True)
 class _Sight:
     """Where it can be seen whether an access token works.
@@ -271,12 +274,14 @@ class _Sight:
     Attributes:
         name: of what is asked, in words.
         of_server: whether the authorization server itself answers there.
+        says_so: whether the answer itself says that a token has ended, and is a good answer then too.
         ask: sends the token there.
         works: whether an answer says that the token is good.
     """
 
     name: str
     of_server: bool
+    says_so: bool
     ask: Callable[[], Exchange]
     works: Callable[[Exchange], bool]
 
@@ -290,7 +295,10 @@ class _Sight:
         trial.need_clear([answer])
         if self.works(answer):
             return False
-        if not answer.ok and answer.status not in _REFUSALS:
+        if self.says_so:
+            return True
+        # What another call shows is other data, and no refusal.
+        if answer.status not in _REFUSALS:
             raise Inconclusive(f"{self.name} answered {answer.status}, which says nothing of the token")
         return True
 
@@ -307,7 +315,7 @@ def _sight(trial: Trial, access: Access) -> _Sight | None:
     for name, of_server, ask, by in _places(trial, access):
         before = trial.observe(f"{name} before", ask())
         if by(before, before):
-            return _Sight(name, of_server, ask, partial(_compared, by, before))
+            return _Sight(name, of_server, name == _INTROSPECTION, ask, partial(_compared, by, before))
     return None
 
 
@@ -327,7 +335,7 @@ def _places(
     if deployment.discovery.text("introspection_endpoint"):
         party = introspector(deployment)
         yield (
-            "Introspection of the access token",
+            _INTROSPECTION,
             True,
             lambda: deployment.wire.send(introspecting(deployment, party, access.token)),
             lambda answer, _before: active(answer),

@@ -7,7 +7,7 @@ after that it is tried now and then, because a refusal that does not last is non
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trustweft.audit.check import Inconclusive, NotApplicable
@@ -177,6 +177,18 @@ class Prober:
                 self._notes += [f"no control: {problem}" for problem in control.problems]
         self.controls = [each for each in self.controls if each.works]
         return self.held
+
+    def as_it_is(self) -> Prober:
+        """Return one with what was obtained until now, to which nothing is added any more."""
+        return replace(
+            self,
+            held=list(self.held),
+            controls=[each for each in self.controls if each.works],
+            withdrawals=list(self.withdrawals),
+            _notes=list(self._notes),
+            _changed=threading.Condition(),
+            _stop=threading.Event(),
+        )
 
     def _withdrawal(self, site: Site) -> Iterator[Withdrawal]:
         try:

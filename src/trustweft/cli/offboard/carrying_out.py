@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from trustweft.directory.snapshot import Record
     from trustweft.protocol.offboarding_probe import Probe
 
-__all__ = ["Ordered", "carry_out"]
+__all__ = ["Ordered", "carry_out", "hold"]
 
 PROBE_KEY: Final = "directory/probe-key.json"
 _SPARE: Final = 3.0  # seconds beyond the time within which participants have to refuse
@@ -96,7 +96,7 @@ def carry_out(
         prober = _prober(desk, record, action, stack, problems) if probes else None
         if prober is not None:
             tell(f"Obtaining credentials of {record.subject} at every participant.")
-            _hold(prober, problems)
+            prober = hold(prober, problems)
         (event, *_) = desk.carry_out(command)
         proposal = event.sequence if isinstance(event, Proposed) else None
         order = _order(desk, event.order if isinstance(event, Moved) else None)
@@ -128,8 +128,12 @@ def _prober(desk: Desk, record: Record, action: str, stack: ExitStack, problems:
         return None
 
 
-def _hold(prober: Prober, problems: list[str]) -> None:
-    """Obtain credentials; nothing that goes wrong with it, and nobody who is slow, keeps the order from being given."""
+def hold(prober: Prober, problems: list[str], *, seconds: float = _HOLDING) -> Prober:
+    """Obtain credentials; nothing that goes wrong with it, and nobody who is slow, keeps the order from being given.
+
+    Returns:
+        The prober with what came in time: nothing is added to it afterwards.
+    """
     failed: list[BaseException] = []
 
     def work() -> None:
@@ -140,14 +144,15 @@ def _hold(prober: Prober, problems: list[str]) -> None:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(_HOLDING)
+    thread.join(seconds)
     if thread.is_alive():
         problems.append(
-            f"Credentials were still being obtained after {_HOLDING:.0f} s: only those that came are tried."
+            f"Credentials were still being obtained after {seconds:.0f} s: only those that came are tried."
         )
     problems += [
         f"Credentials could not be obtained: {type(cause).__name__}: {cause}"[:300] for cause in failed
     ]
+    return prober.as_it_is()
 
 
 def _order(desk: Desk, identifier: str | None) -> Order | None:

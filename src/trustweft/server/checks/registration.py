@@ -6,11 +6,11 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from trustweft.crypto.keys import KeySet
+from trustweft.net.networks import network_of
 from trustweft.protocol import registration_request, software_statement
 from trustweft.protocol.software_certificate import verify_certificate_of_software
 from trustweft.runtime.errors import Reject, reason
 from trustweft.server.exchange import Submitted
-from trustweft.server.login.addresses import network_of
 from trustweft.server.login.rate_limit import Limit
 from trustweft.server.registrations import SECONDS_A_DAY
 

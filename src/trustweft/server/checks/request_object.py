@@ -129,6 +129,7 @@ def verify_request_object(exchange: Exchange) -> None:
         expected=jar.ExpectedRequestObject(
             client_id=exchange.client_id,
             issuer=exchange.deployment.config.issuer,
+            algorithms=profile.limits.signing_algorithms,
             algorithm=metadata.request_object_signing_alg,
             # Message Signing has it so; what else a federation's clients know says nothing of nbf.
             require_not_before=demanded or not exchange.client.automatic,

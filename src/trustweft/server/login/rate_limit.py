@@ -9,10 +9,10 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from trustweft.net.networks import network_of
 from trustweft.protocol.oauth import ACCESS_DENIED
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.errors import Shown, reason
-from trustweft.server.login.addresses import network_of
 
 if TYPE_CHECKING:
     from trustweft.runtime.errors import Reason

@@ -13,11 +13,11 @@ from trustweft.directory.commands import Move
 from trustweft.directory.identifiers import Subject
 from trustweft.directory.keeper import DIRECTORY
 from trustweft.directory.people import Ceremony, PersonPasskey, Session
+from trustweft.net.networks import network_of
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.encoding import digest_of
 from trustweft.runtime.errors import Reject, Shown, all_reasons, reason
 from trustweft.server.login import passkeys
-from trustweft.server.login.addresses import network_of
 from trustweft.server.login.rate_limit import Limit
 from trustweft.web.console.cookies import CEREMONY, SESSION, clear_cookie, set_cookie
 from trustweft.web.console.parts import ROOT
