@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import clingo
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from threats.settings_at_random import questions
 from trustweft.profile import load_profile
 from trustweft.profile.governance import Residual
+from trustweft.threats import matrix
 from trustweft.threats.blocks import has_all_of
 from trustweft.threats.corpus import corpus, with_mechanisms
 from trustweft.threats.matrix import Cell, examine
@@ -65,6 +67,26 @@ def test_cells_of_profiles_say_the_same(name: str, goal: str) -> None:
     profile = load_profile(name)
     slow, fast = _both(frozenset(profile.mechanisms.on), tuple(profile.residuals), SMALLEST, goal)
     assert list(map(_said, slow)) == list(map(_said, fast))
+
+
+@pytest.mark.parametrize("name", ["fapi2-security", "uk-open-banking"])
+def test_going_on_by_kinds_after_some_runs_says_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was accepted until then."""
+    profile = load_profile(name)
+    mechanisms, residuals = frozenset(profile.mechanisms.on), tuple(profile.residuals)
+    beyond = mock.Mock(side_effect=matrix._Searched._beyond_runs)
+    monkeypatch.setattr(
+        matrix._Searched, "_beyond_runs", lambda self, *given, limit: beyond(self, *given, limit=limit)
+    )
+    for goal in GOALS:
+        alone, _ = _both(mechanisms, residuals, SMALLEST, goal)
+        for most in (0, 1, 5):
+            monkeypatch.setattr(matrix, "_MANY_RUNS", most)
+            cells = examine(
+                mechanisms, attackers=EVERYBODY, goals=(goal,), bound=SMALLEST, residuals=residuals
+            )
+            assert list(map(_said, cells)) == list(map(_said, alone)), (goal, most)
+    assert beyond.called
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ DEFAULT_ATTACKERS: Final = ("a1", "a1a", "a2", "a3a", "a5")
 _ALWAYS: Final = "a1"
 # Runs looked at for one goal. Where more are left the cell is an attack, whatever the profile accepts.
 _ACCEPTED_RUNS: Final = 5_000
+# Runs from which on it is quicker to ask for another kind of attack than to look at one run after the other.
+_MANY_RUNS: Final = 100
 _ONE_MORE: Final = 2  # A1 and one more attacker: what these do is told even where A1 alone does harm enough
 
 
@@ -137,8 +139,8 @@ def examine(  # noqa: PLR0913  # all but the first are by name
         known: attacks in fewer sessions with the same mechanisms: more sessions take none of them away.
         attacks_per_cell: how many attacks that nothing accepts are looked for in one cell.
         accepted: every run that was seen and is accepted, by goal, likewise; those that are found here are added.
-        by_kind: whether to ask for kinds of attacks, not run by run; by default in many sessions only. The cells say
-            the same, but an attack that is told may not be the shortest one.
+        by_kind: whether to ask for kinds of attacks, not run by run; by default in many sessions, and once many runs
+            of one goal were accepted. The cells say the same, but an attack that is told may not be the shortest one.
     """
     accepted = {} if accepted is None else accepted
     searched = _Searched(mechanisms, bound, residuals, attacks_per_cell, by_kind=by_kind)
@@ -186,6 +188,7 @@ class _Searched:
         self._residuals = residuals
         self._limit = attacks_per_cell
         self._by_kind = bound == DEEP if by_kind is None else by_kind
+        self._runs_at_most = _MANY_RUNS if by_kind is None else _ACCEPTED_RUNS
         self._seeded = False
         self._everybody: frozenset[str] = frozenset()
         self._accepted: list[Runs] = []
@@ -252,8 +255,8 @@ class _Searched:
             return self._more_kinds(attackers, goal, findings, limit=limit)
         new: list[Finding] = []
         while sum(finding.residual is None for finding in new) < limit:
-            if sum(map(len, self._accepted)) > _ACCEPTED_RUNS:
-                return new, False
+            if sum(map(len, self._accepted)) > self._runs_at_most:
+                return self._beyond_runs(attackers, goal, findings, new, limit=limit)
             following = self._next(attackers, goal, [*findings, *new])
             if not following:
                 return new, True
@@ -262,6 +265,22 @@ class _Searched:
                 for finding in _apart(following, [*findings, *new])
             ]
         return new, False
+
+    def _beyond_runs(
+        self,
+        attackers: frozenset[str],
+        goal: str,
+        findings: Sequence[Finding],
+        new: list[Finding],
+        *,
+        limit: int,
+    ) -> tuple[list[Finding], bool]:
+        """Go on by kinds after so many runs, unless that was ruled out: then something may be left."""
+        if self._runs_at_most == _ACCEPTED_RUNS:
+            return new, False
+        left = limit - sum(finding.residual is None for finding in new)
+        others, exhausted = self._more_kinds(attackers, goal, [*findings, *new], limit=left)
+        return [*new, *others], exhausted
 
     def _more_kinds(
         self, attackers: frozenset[str], goal: str, findings: Sequence[Finding], *, limit: int
