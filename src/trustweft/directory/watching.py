@@ -67,18 +67,29 @@ class RegisterWatch:
         self._observer = observer
         self._pause = pause
         self._revision = -1
-        self._failing = ""
+        self._failing: dict[str, str] = {}  # what was told of each step that fails
         self._blind_since: float | None = None
-        self._looking = asyncio.Lock()  # what happened is logged once
+        self._logging = asyncio.Lock()  # what happened is logged once
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._follow())
+            both.create_task(self._keep_evidence())
+
+    async def _follow(self) -> None:
         looks = 0
         while True:
             if looks % round(DATES_INTERVAL / INTERVAL) == 0:
-                await self._attempt(self._keeper.keep_dates)
-            await self._attempt(self.look)
+                await self._attempt("dates", self._keeper.keep_dates)
+            await self._attempt("register", self._pass_on)
             looks += 1
+            await self._pause(INTERVAL)
+
+    async def _keep_evidence(self) -> None:
+        """Beside the other loop: an order waits for no slow disk."""
+        while True:
+            await self._attempt("evidence", self._log)
             await self._pause(INTERVAL)
 
     async def look(self) -> None:
@@ -88,19 +99,25 @@ class RegisterWatch:
             Reject: ``store.unavailable``.
             EvidenceFileError: something is not in the log yet.
         """
-        async with self._looking:
-            try:
-                register = await self._keeper.read()
-            except Exception:  # whatever it is: nobody knows what is so now
-                if self._blind_since is None:
-                    self._blind_since = self._clock.now()
-                raise
-            self._blind_since = None
-            self._deliveries.look()
-            if register.now.revision != self._revision:
-                self._revision = register.now.revision
-                self._feed.notify()
-            await self._ledger.keep_up(register)
+        await self._pass_on()
+        await self._log()
+
+    async def _pass_on(self) -> None:
+        try:
+            register = await self._keeper.read()
+        except Exception:  # whatever it is: nobody knows what is so now
+            if self._blind_since is None:
+                self._blind_since = self._clock.now()
+            raise
+        self._blind_since = None
+        self._deliveries.look()
+        if register.now.revision != self._revision:
+            self._revision = register.now.revision
+            self._feed.notify()
+
+    async def _log(self) -> None:
+        async with self._logging:
+            await self._ledger.keep_up(self._keeper.register)
 
     def check_sees(self) -> None:
         """Refuse while the register cannot be read: what is signed now would pass for what is so now.
@@ -113,15 +130,15 @@ class RegisterWatch:
 
     async def look_now(self) -> None:
         """Look without waiting for the next time; what fails is tried again then."""
-        await self._attempt(self.look)
+        await self._attempt("look", self.look)
 
-    async def _attempt(self, step: Callable[[], Awaitable[object]]) -> None:
+    async def _attempt(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
         """Do something that may fail for a while: that is told, and tried again. Nothing ends the watch."""
         try:
             await step()
         except Exception as cause:  # noqa: BLE001  # a directory that sees nothing any more would stop nobody
-            if str(cause) != self._failing:
-                self._failing = str(cause)
+            if str(cause) != self._failing.get(name):
+                self._failing[name] = str(cause)
                 self._observer.failed("directory", "register", cause)
         else:
-            self._failing = ""
+            self._failing.pop(name, None)

@@ -10,11 +10,12 @@ import pytest
 
 from support.anchor import BANK, HARBOUR, ISSUER, Anchor, Listener, make_anchor
 from support.authority import Hearing
-from support.town import KEY, MINE, make_town
+from support.town import KEY, MINE, OPERATOR, make_town
 from trustweft.crypto.keys import KeySet
-from trustweft.directory.commands import Add
+from trustweft.directory.commands import Add, Move
 from trustweft.directory.events import Added, Moved
 from trustweft.directory.identifiers import parse_subject
+from trustweft.directory.ledger import Ledger
 from trustweft.directory.objects import Organisation, User
 from trustweft.directory.progress import FileProgress, MemoryProgress
 from trustweft.evidence.export import export_lines
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from trustweft.crypto.keys import Signer
     from trustweft.directory.events import Event
+    from trustweft.directory.register import Register
     from trustweft.protocol.http import HttpResponse
 
 pytestmark = pytest.mark.anyio
@@ -564,6 +566,33 @@ async def test_a_directory_that_cannot_read_its_register_says_nothing_new(tmp_pa
     store.away = False
     await made.directory.watch.look_now()
     assert (await made.ask("/status")).status == 200
+    await made.stop()
+
+
+async def test_a_slow_disk_holds_up_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be logged yet is in force and told; all orders become evidence once the disk answers."""
+    made = await make_anchor(tmp_path)
+    keep_up, disk = Ledger.keep_up, asyncio.Event()
+
+    async def slow(ledger: Ledger, register: Register) -> int:
+        await disk.wait()
+        return await keep_up(ledger, register)
+
+    def kinds() -> list[str]:
+        return [each.entry.type for each in LogReader(tmp_path / "evidence.sqlite").entries()]
+
+    monkeypatch.setattr(Ledger, "keep_up", slow)
+    made.start()
+    made.running.append(asyncio.create_task(made.directory.watch.run()))
+    for action, told in (("suspend", 1), ("resume", 2), ("revoke", 3)):
+        await made.directory.keeper.carry_out(
+            Move(subject=parse_subject(SOFTWARE), action=action, reason="because"), actor=OPERATOR
+        )
+        await made.bank.heard(told)
+    assert "order" not in kinds()
+    disk.set()
+    await made.directory.watch.look()
+    assert kinds().count("order") == 3
     await made.stop()
 
 
