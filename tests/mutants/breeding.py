@@ -106,6 +106,7 @@ _STARTING = threading.Lock()  # ports that are free are free to one
 @contextlib.contextmanager
 def breeding(folder: Path) -> Iterator[Breeder]:
     """Start the ecosystem, and stop it in the end."""
+    folder.mkdir(exist_ok=True)
     log = folder / "host.log"
     with log.open("wb") as sink, contextlib.ExitStack() as opened:
         with _STARTING:
