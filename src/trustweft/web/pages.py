@@ -6,6 +6,7 @@ Contract with scripts and tests: the element ids ``username``, ``password``, ``l
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import jinja2
@@ -84,6 +85,12 @@ class Pages:
 def make_environment(static: Mapping[str, StaticFile] | None = None) -> jinja2.Environment:
     """Return what compiles the templates of this package: everything is escaped, and a gap in a view is an error."""
     files = load_static() if static is None else static
+    return _environment(tuple(sorted((entry.name, entry.path) for entry in files.values())))
+
+
+@lru_cache(maxsize=8)
+def _environment(static: tuple[tuple[str, str], ...]) -> jinja2.Environment:
+    # Nobody changes it afterwards, so that all applications of a process share what was compiled.
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("trustweft.web", "templates"),
         autoescape=True,
@@ -102,5 +109,5 @@ def make_environment(static: Mapping[str, StaticFile] | None = None) -> jinja2.E
         shell_word=wording.shell_word,
         shortened=wording.shortened,
     )
-    environment.globals["static"] = {entry.name: entry.path for entry in files.values()}
+    environment.globals["static"] = dict(static)
     return environment
