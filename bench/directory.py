@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from bench.telling import measure_telling
 from trustweft.directory.commands import Move
 from trustweft.directory.deciding import decide
 from trustweft.directory.events import Actor, Added, Moved, Registered
@@ -58,6 +59,8 @@ class Feeding:
         durable: the same with SQLite, until it is on the disk.
         delta: what readers are told after one change, as JSON.
         full: everything that they are told, as JSON.
+        signed: the delta, signed for all readers.
+        events_to_all: one change, signed for every participant and handed to it.
     """
 
     participants: int
@@ -67,6 +70,8 @@ class Feeding:
     durable: tuple[float, ...]
     delta: tuple[float, ...]
     full: tuple[float, ...]
+    signed: tuple[float, ...]
+    events_to_all: tuple[float, ...]
     delta_octets: int
     full_octets: int
 
@@ -92,12 +97,16 @@ def directory_lines(results: Iterable[Feeding]) -> list[str]:
         "octets",
         "full list, us",
         "octets",
+        "signed delta, us",
+        "events to all, us",
+        "to each, us",
     )
     return [f"| {' | '.join(heads)} |", f"|{' ---: |' * len(heads)}", *map(_row, results)]
 
 
 def _row(result: Feeding) -> str:
     times = [statistics.median(each) for each in (result.change, result.durable, result.delta, result.full)]
+    signed, events = statistics.median(result.signed), statistics.median(result.events_to_all)
     cells = (
         result.participants,
         result.clients,
@@ -106,6 +115,9 @@ def _row(result: Feeding) -> str:
         result.delta_octets,
         f"{times[3]:.0f}",
         result.full_octets,
+        f"{signed:.0f}",
+        f"{events:.0f}",
+        f"{events / result.participants:.0f}",
     )
     return f"| {' | '.join(map(str, cells))} |"
 
@@ -114,11 +126,16 @@ def _measure(participants: int, clients: int, *, rounds: int) -> Feeding:
     history = list(_history(participants, clients))
     register = Register(history)
     terms = terms_of(load_profile("fapi2-security"))
-    change, delta, full = [], [], []
+    change, delta, full, telling = [], [], [], []
     for _ in range(rounds):
         change.append(_timed(lambda: _change(register, terms), CHANGES))
         delta.append(_timed(lambda: _encoded(register, register.now.revision - 1), CHANGES))
         full.append(_timed(lambda: _encoded(register, None), 10))
+        telling.append(
+            asyncio.run(
+                measure_telling(register, lambda: _change(register, terms), participants=participants)
+            )
+        )
     return Feeding(
         participants=participants,
         clients=clients,
@@ -127,6 +144,8 @@ def _measure(participants: int, clients: int, *, rounds: int) -> Feeding:
         durable=tuple(asyncio.run(_durable(history)) for _ in range(rounds)),
         delta=tuple(delta),
         full=tuple(full),
+        signed=tuple(each.list for each in telling),
+        events_to_all=tuple(each.events for each in telling),
         delta_octets=len(_encoded(register, register.now.revision - 1)),
         full_octets=len(_encoded(register, None)),
     )
@@ -189,7 +208,11 @@ def _history(participants: int, clients: int) -> Iterator[Event]:
     for number in range(participants):
         yield from entered(f"organisation:bank-{number}", Organisation(name=f"Bank {number}"))
         brand = Brand(
-            organisation=f"bank-{number}", name=f"Bank {number}", issuer=f"https://bank-{number}.example"
+            organisation=f"bank-{number}",
+            name=f"Bank {number}",
+            issuer=(issuer := f"https://bank-{number}.example"),
+            events_endpoint=f"{issuer}/events",
+            jwks_uri=f"{issuer}/jwks",
         )
         yield from entered(f"brand:bank-{number}", brand)
     yield from entered("organisation:maker", Organisation(name="Maker"))
