@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 ISSUER = "https://harbour.example"
 REASON = ("--reason", "licence revoked")
+ALICE = "3f9c0b52"
 
 
 @dataclass
@@ -106,7 +107,7 @@ def box(tmp_path: Path) -> Box:
     data = DataDirectory.open_or_create(tmp_path / "data", base_port=free_base_port(), clock=SystemClock())
     authority = load_or_create_authority(data.path / "ca", now=now)
     load_or_create_server_certificate(data.path / "tls", authority=authority, now=now)
-    prepare_settings(data, customers={})
+    prepare_settings(data, customers={ALICE: "alice", "c2": "mia", "c3": "twin", "c4": "twin"})
     write_private_file(
         data.file("directory/probe-key.json"), msgspec.json.encode(private_jwk(generate_private_key("ES256")))
     )
@@ -180,6 +181,31 @@ def test_an_id_that_one_has_needs_no_kind(box: Box) -> None:
     given = order(box, "K" * 43)
     assert (given["subject"], given["action"]) == (f"key:{'K' * 43}", "compromise")
     assert given["deadlines"]["refuse"] == 5
+
+
+@pytest.mark.parametrize("name", ["alice", "user:alice", ALICE, f"user:{ALICE}"])
+def test_a_customer_is_entered_with_the_order_that_speaks_of_her(box: Box, name: str) -> None:
+    """By the name of the log-in or by the server's, under the server's alone, and once."""
+    assert order(box, name, "--kind", "suspend")["subject"] == f"user:{ALICE}"
+    resumed = box.json("resume", name, "--reason", "closed", "--wait", "0")
+    assert resumed["subject"] == f"user:{ALICE}"
+    assert order(box, name)["action"] == "revoke"
+    kept = (box.path / "directory/register.sqlite").read_bytes()
+    assert ALICE.encode() in kept
+    assert b"alice" not in kept
+
+
+def test_a_customer_of_whom_there_is_nothing_to_say_is_not_entered(box: Box) -> None:
+    """Neither for what cannot be done to a person, nor where a name may be two people's."""
+    done = box.run("alice", "--kind", "compromise", *REASON, "--no-probe", "--wait", "0")
+    assert "no compromise of a user is possible" in done.output
+    assert "nobody called twin" in box.run("twin", *REASON, "--no-probe", "--wait", "0").output
+    assert ALICE.encode() not in (box.path / "directory/register.sqlite").read_bytes()
+
+
+def test_whom_the_directory_knows_is_meant_before_a_customer_of_that_name(box: Box) -> None:
+    """The administrator called as a customer of the bank is called."""
+    assert order(box, "mia")["subject"] == "user:mia"
 
 
 def test_what_the_subject_cannot_do_says_what_it_can(box: Box) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trustweft.cli.data_directory import data_option
+from trustweft.cli.offboard.customers import customer_called, enter_customer
 from trustweft.cli.offboard.desk import at_the_desk, person_option
 from trustweft.cli.offboard.subjects import ACTIONS, action_for, find_subject, namesakes
 from trustweft.cli.output import examples, json_option, print_json, write_page
@@ -50,7 +51,7 @@ def command() -> None:
 
     `trustweft offboard SUBJECT` is short for `trustweft offboard order SUBJECT`. SUBJECT is an id such as moneyview,
     or kind:id: software, brand, organisation, role, api, user, key, certificate. Of an organisation and a software with
-    the same id the software is meant.
+    the same id the software is meant. A demo user is named as at the log-in: alice.
     """
 
 
@@ -58,6 +59,7 @@ def command() -> None:
     epilog=examples(
         'trustweft offboard order moneyview --reason "licence revoked by the authority"',
         'trustweft offboard order key:AbC1-2dEf --reason "found in a public repository"',
+        'trustweft offboard order alice --reason "the customer left the bank"',
         'trustweft offboard order role:acme~PAYMENT --kind suspend --reason "audit finding" --no-probe',
     )
 )
@@ -97,11 +99,14 @@ def order(subject: str, data: Path, person: str | None, *, as_json: bool, **opti
 def _order(desk: Desk, subject: str, options: dict[str, Any], *, as_json: bool) -> None:
     from trustweft.cli.offboard.carrying_out import carry_out, check_probe_key
 
-    record = find_subject(desk.register.now, subject)
-    action = action_for(record, options["kind"])
-    _tell_namesakes(desk, record, subject)
+    customer = customer_called(desk, subject)
     if not options["no_probe"]:
         check_probe_key(desk)
+    if customer is not None and enter_customer(desk, customer, kind=options["kind"]):
+        click.echo(f"{subject} is {customer}, whom the directory knows from now on.", err=True)
+    record = find_subject(desk.register.now, str(customer or subject))
+    action = action_for(record, options["kind"])
+    _tell_namesakes(desk, record, subject)
     done = carry_out(
         desk,
         record,
@@ -146,7 +151,7 @@ def resume(subject: str, data: Path, person: str | None, *, as_json: bool, **opt
     from trustweft.cli.offboard.carrying_out import carry_out
 
     with at_the_desk(data, person) as desk:
-        record = find_subject(desk.register.now, subject)
+        record = find_subject(desk.register.now, str(customer_called(desk, subject) or subject))
         _tell_namesakes(desk, record, subject)
         done = carry_out(
             desk,
