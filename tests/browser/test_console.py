@@ -37,6 +37,7 @@ PAGES = [
     ("organisation", "/console/participants/organisation:o-04"),
     ("applicant", "/console/participants/organisation:o-10"),
     ("enter", "/console/enter/software?under=organisation:moneyview"),
+    ("amend", "/console/participants/organisation:moneyview/amend"),
     ("confirm", "/console/participants/organisation:moneyview/do/suspend"),
     ("calendar", "/console/calendar"),
     ("calendar-list", "/console/calendar?view=list"),

@@ -41,7 +41,18 @@ if TYPE_CHECKING:
     from trustweft.protocol.http import HttpResponse
     from trustweft.web.console.parts import Visit
 
-__all__ = ["FORMS", "EntryForm", "enter", "entry_forms", "entry_path", "show_entry_form"]
+__all__ = [
+    "FORMS",
+    "LONGEST",
+    "WRONG_FIELD",
+    "EntryForm",
+    "Field",
+    "enter",
+    "entry_forms",
+    "entry_path",
+    "show_entry_form",
+    "value_of",
+]
 
 MISSING = reason(
     "console.missing-field",
@@ -55,17 +66,22 @@ WRONG_FIELD = reason(
     public="A field is too long, is no https address where one is asked for, or names what there is not.",
     shown=Shown.PAGE,
 )
-_LONGEST: Final = 300
+LONGEST: Final = 300
 _LONGEST_METADATA: Final = 16_384
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """A field of a form, by the name of the fact that it becomes; ``id`` is the subject's own."""
+    """A field of a form, by the name of the fact that it becomes; ``id`` is the subject's own.
+
+    Attributes:
+        lasting: what something is known by, or has been certified with: it is entered once, and not amended here.
+    """
 
     name: str
     label: str
     kind: str = "text"
     required: bool = False
+    lasting: bool = False
 
 
 class EntryForm(Struct, frozen=True, kw_only=True):
@@ -80,8 +96,14 @@ class EntryForm(Struct, frozen=True, kw_only=True):
     fields: tuple[Field, ...]
 
 
-_ID: Final = Field(name="id", label="Id: letters, digits, dots, hyphens", required=True)
+_ID: Final = Field(name="id", label="Id: letters, digits, dots, hyphens", required=True, lasting=True)
 _NAME: Final = Field(name="name", label="Name", required=True)
+_FOLLOWING: Final = (
+    Field(
+        name="events_endpoint", label="Where it is told of events (RFC 8935), an https address", kind="url"
+    ),
+    Field(name="jwks_uri", label="Where the keys of its receipts are, an https address", kind="url"),
+)
 FORMS: Final[Mapping[str, EntryForm]] = MappingProxyType(
     {
         "organisation": EntryForm(
@@ -99,10 +121,13 @@ FORMS: Final[Mapping[str, EntryForm]] = MappingProxyType(
             under="organisation",
             facts=Role,
             fields=(
-                Field(name="role", label="Role", required=True),
-                Field(name="authority", label="Authority that gives it"),
+                Field(name="role", label="Role", required=True, lasting=True),
+                Field(name="authority", label="Authority that gives it", lasting=True),
                 Field(
-                    name="apis", label="Families of APIs that it permits, separated by commas", kind="list"
+                    name="apis",
+                    label="Families of APIs that it permits, separated by commas",
+                    kind="list",
+                    lasting=True,
                 ),
             ),
         ),
@@ -112,8 +137,11 @@ FORMS: Final[Mapping[str, EntryForm]] = MappingProxyType(
             fields=(
                 _ID,
                 _NAME,
-                Field(name="issuer", label="Issuer, an https address", kind="url", required=True),
+                Field(
+                    name="issuer", label="Issuer, an https address", kind="url", required=True, lasting=True
+                ),
                 Field(name="logo_uri", label="Logo, an https address", kind="url"),
+                *_FOLLOWING,
             ),
         ),
         "api": EntryForm(
@@ -121,9 +149,12 @@ FORMS: Final[Mapping[str, EntryForm]] = MappingProxyType(
             facts=Api,
             fields=(
                 _ID,
-                Field(name="family", label="Family of APIs", required=True),
-                Field(name="resource", label="Resource identifier, an https address", kind="url"),
+                Field(name="family", label="Family of APIs", required=True, lasting=True),
+                Field(
+                    name="resource", label="Resource identifier, an https address", kind="url", lasting=True
+                ),
                 Field(name="version", label="Version"),
+                *_FOLLOWING,
             ),
         ),
         "software": EntryForm(
@@ -132,15 +163,25 @@ FORMS: Final[Mapping[str, EntryForm]] = MappingProxyType(
             fields=(
                 _ID,
                 _NAME,
-                Field(name="metadata", label="Client metadata (RFC 7591), a JSON object", kind="json"),
+                Field(
+                    name="metadata",
+                    label="Client metadata (RFC 7591), a JSON object",
+                    kind="json",
+                    lasting=True,
+                ),
             ),
         ),
         "authorisation": EntryForm(
             under="software",
             facts=Authorisation,
             fields=(
-                Field(name="api", label="Family of APIs", required=True),
-                Field(name="role", label="Role that permits it, as ORGANISATION~ROLE", required=True),
+                Field(name="api", label="Family of APIs", required=True, lasting=True),
+                Field(
+                    name="role",
+                    label="Role that permits it, as ORGANISATION~ROLE",
+                    required=True,
+                    lasting=True,
+                ),
             ),
         ),
         "contact": EntryForm(
@@ -184,7 +225,7 @@ async def show_entry_form(visit: Visit) -> HttpResponse:
         title=LIFECYCLES[species].title,
         fields=form.fields,
         above=named(visit.snapshot, above) if above else None,
-        longest=_LONGEST,
+        longest=LONGEST,
         path=f"{ROOT}/enter/{species}",
     )
 
@@ -193,7 +234,7 @@ async def enter(visit: Visit) -> HttpResponse:
     """Enter it, in the first state of its lifecycle; the register checks the rest."""
     species, form, above = _find_form(visit, visit.form.get("under") or "")
     facts: dict[str, Any] = {
-        field.name: value for field in form.fields if (value := _value(visit, field)) is not None
+        field.name: value for field in form.fields if (value := value_of(visit, field)) is not None
     }
     if above is not None:
         facts[form.under] = above.subject.id
@@ -226,7 +267,7 @@ def _find_form(visit: Visit, under: str) -> tuple[str, EntryForm, Record | None]
     return species, form, above
 
 
-def _value(visit: Visit, field: Field) -> Any:
+def value_of(visit: Visit, field: Field) -> Any:
     """Return what a field says, None where it is empty.
 
     Raises:
@@ -239,7 +280,7 @@ def _value(visit: Visit, field: Field) -> Any:
         return None
     if field.kind == "json":
         return load_object(text.encode(), limit=_LONGEST_METADATA)
-    if len(text) > _LONGEST or (field.kind == "url" and not _is_https(text)):
+    if len(text) > LONGEST or (field.kind == "url" and not _is_https(text)):
         raise WRONG_FIELD.reject(f"{field.name}: {text[:80]!r}")
     if field.kind == "list":
         return [each.strip() for each in text.split(",") if each.strip()]

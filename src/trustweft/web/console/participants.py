@@ -9,6 +9,7 @@ from trustweft.directory.lifecycles import LIFECYCLES
 from trustweft.protocol.http import HttpResponse
 from trustweft.report.states import State, Step, draw_states
 from trustweft.web.console.actions import open_actions
+from trustweft.web.console.amending import amending_path
 from trustweft.web.console.entering import entry_forms, entry_path
 from trustweft.web.console.overview import EFFECTS, order_lines
 from trustweft.web.console.rights import find_visible, visible_records
@@ -87,6 +88,7 @@ async def show_participant(visit: Visit) -> HttpResponse:
         actions=[] if visit.at is not None else list(open_actions(visit, record)),
         steps=way_in(visit, record),
         entries=entry_forms(visit.person, record) if visit.frame("").may("change") else [],
+        amending=amending_path(visit.person, record) if visit.frame("").may("change") else "",
     )
 
 

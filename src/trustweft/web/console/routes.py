@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from trustweft.web.console import (
     actions,
+    amending,
     entering,
     expiries,
     graph,
@@ -70,6 +71,8 @@ ROUTES: Final = (
     Route("GET", f"{_SUBJECT}/lifecycle.svg", "read", participants.draw_lifecycle, dated=True),
     Route("GET", f"{_SUBJECT}/do/{{action}}", "change", actions.confirm_action),
     Route("POST", f"{_SUBJECT}/do/{{action}}", "change", actions.take_action),
+    Route("GET", f"{_SUBJECT}/amend", "change", amending.show_amend_form),
+    Route("POST", f"{_SUBJECT}/amend", "change", amending.amend),
     Route("GET", f"{ROOT}/enter/{{species}}", "change", entering.show_entry_form),
     Route("POST", f"{ROOT}/enter/{{species}}", "change", entering.enter),
     Route("GET", _PROPOSAL, "read", actions.show_proposal),
