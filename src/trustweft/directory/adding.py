@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from trustweft.directory.events import Added, Amended
 from trustweft.directory.identifiers import authorisation_subject, parse_subject, role_subject, species_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from trustweft.directory.snapshot import Snapshot
     from trustweft.directory.stamp import Stamp
 
-__all__ = ["add", "amend"]
+__all__ = ["FOLLOWING", "add", "amend"]
 
 EXISTS = reason(
     "register.exists", error="invalid_request", public="The directory has this subject already.", status=409
@@ -65,6 +66,15 @@ NO_ROLE = reason(
     public="That role is of another organisation, or does not permit this API.",
 )
 
+FOLLOWED = reason(
+    "register.following-fixed",
+    error="access_denied",
+    public="Where something that takes part is told of events, and which keys sign its receipts, an operator changes.",
+    status=403,
+)
+
+# What the proof rests on that a participant follows orders: whoever could change it alone could answer for it.
+FOLLOWING: Final = ("events_endpoint", "jwks_uri")
 # RFC 7638 and RFC 8705 section 3.1: SHA-256 in base64url without padding.
 _THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -107,7 +117,7 @@ def amend(snapshot: Snapshot, command: Amend, *, stamp: Stamp) -> tuple[Amended]
 
     Raises:
         Reject: ``register.unknown-subject``, ``.wrong-facts``, ``.not-permitted``, ``.belongs-elsewhere``, ``.ended``,
-            ``.identifier-taken``.
+            ``.identifier-taken``, ``.following-fixed``.
     """
     record = snapshot.find(command.subject)
     _check_fits(record.subject, command.facts)
@@ -116,6 +126,10 @@ def amend(snapshot: Snapshot, command: Amend, *, stamp: Stamp) -> tuple[Amended]
         raise FIXED.reject(str(record.subject))
     if snapshot.effective(record.subject).effect == "ended":
         raise ENDED.reject(str(record.subject))
+    if stamp.by.part == "administrator" and record.standing.effect is not None:
+        for field in FOLLOWING:
+            if getattr(command.facts, field, "") != getattr(record.facts, field, ""):
+                raise FOLLOWED.reject(f"{record.subject}: {field}")
     _check_names(snapshot, record.subject, command.facts)
     return (
         Amended(
@@ -151,23 +165,35 @@ def _check_fits(subject: Subject, facts: Facts) -> None:
 def _check_names(snapshot: Snapshot, subject: Subject, facts: Facts) -> None:
     """Hold that nobody takes the name of another, under which others are told of it, and that addresses are https.
 
-    What belongs to one organisation may share a name, as the APIs of one resource server do; what has ended has none.
+    What belongs to one organisation may share a name, as the APIs of one resource server do; what has ended or was
+    rejected has none.
     """
-    name = name_of(facts)
+    name = _normal(name_of(facts))
     if name:
         own = organisations_of(snapshot, subject, parents=parents_of(facts))
         for record in snapshot.records():
             if (
-                name_of(record.facts) == name
+                _normal(name_of(record.facts)) == name
+                and record.state != "rejected"
                 and organisations_of(snapshot, record.subject) != own
                 and snapshot.effective(record.subject).effect != "ended"
             ):
                 raise TAKEN.reject(f"{subject}: {name[:200]} is of {record.subject}")
-    for field in ("events_endpoint", "jwks_uri"):
+    for field in FOLLOWING:
         address = getattr(facts, field, "")
         url = parse_url(address) if address else None
         if address and (url is None or url.scheme != "https"):
             raise WRONG_FACTS.reject(f"{subject}: {field} {address!r:.200}")
+
+
+def _normal(name: str) -> str:
+    """Return a URL as it is compared: nobody takes another's name by a capital, a port or a stroke at the end."""
+    parts = urlsplit(name)
+    return (
+        f"{parts.scheme}://{parts.netloc}".lower().removesuffix(":443") + parts.path.rstrip("/")
+        if name
+        else ""
+    )
 
 
 def _check_role(snapshot: Snapshot, facts: Authorisation) -> None:

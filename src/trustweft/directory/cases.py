@@ -225,8 +225,8 @@ def make_case(
     seen_from_outside = _by_participant(probes)
     finished = max((probe.finished_at for probe in probes), default=None)
     everybody = {each.id: each for each in expected}
-    for kind, name in seen_from_outside:
-        everybody.setdefault(name, Expected(id=name, kind=kind, subject="", told=False))
+    for name, seen_there in seen_from_outside.items():
+        everybody.setdefault(name, Expected(id=name, kind=seen_there[0].kind, subject="", told=False))
     for name in answered:
         everybody.setdefault(name, Expected(id=name, kind="server", subject="", told=True))
     participants = tuple(
@@ -234,7 +234,7 @@ def make_case(
             order,
             each,
             answered.get(each.id),
-            seen_from_outside.get((each.kind, each.id), ()),
+            seen_from_outside.get(each.id, ()),
             finished=finished,
             now=now,
         )
@@ -255,13 +255,12 @@ def make_case(
     )
 
 
-def _by_participant(
-    probes: Iterable[Probe],
-) -> dict[tuple[ParticipantKind, str], tuple[ProbedParticipant, ...]]:
-    found: dict[tuple[ParticipantKind, str], tuple[ProbedParticipant, ...]] = {}
+def _by_participant(probes: Iterable[Probe]) -> dict[str, tuple[ProbedParticipant, ...]]:
+    """Return what was seen at each name: one participant may be server and API."""
+    found: dict[str, tuple[ProbedParticipant, ...]] = {}
     for probe in probes:
         for each in probe.participants:
-            found[each.kind, each.id] = (*found.get((each.kind, each.id), ()), each)
+            found[each.id] = (*found.get(each.id, ()), each)
     return found
 
 

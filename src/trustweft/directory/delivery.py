@@ -136,7 +136,6 @@ class Deliveries:
         snapshot = self.snapshot()
         if snapshot.sequence == self._looked_at:
             return
-        self._looked_at = snapshot.sequence
         found = find_participants(snapshot)
         for identifier in self._couriers.keys() - found.keys():
             self._dismiss(identifier)
@@ -146,6 +145,7 @@ class Deliveries:
                 known = self._known.get(identifier) or _beginning(snapshot, participant)
                 courier = self._couriers[identifier] = _Courier(self, participant, known)
             courier.take(participant, snapshot)
+        self._looked_at = snapshot.sequence
         self.changed()
 
     def _dismiss(self, identifier: str) -> None:

@@ -60,6 +60,13 @@ def _arrow(
     return Arrow(source=source, action=action, target=target, who=who, evidence=evidence, **more)  # type: ignore[arg-type]  # the named fields of an arrow
 
 
+def _rejections(*waiting: str) -> tuple[Arrow, ...]:
+    """Return how what never took part is turned away: it holds no name any more, and nobody is told of it."""
+    return tuple(
+        _arrow(each, "reject", "rejected", _OVERSIGHT, "why it was not admitted") for each in waiting
+    )
+
+
 def _endings(*running: str, back: str, withdraws: tuple[Part, ...] = _OWNER) -> tuple[Arrow, ...]:
     """Return how what is ``running`` is suspended, taken up again at ``back``, and ended in each way.
 
@@ -157,6 +164,7 @@ _BRAND: Final = Lifecycle(
         "listed": _GOOD,
         "degraded": _GOOD,
         **_STOPPED,
+        "rejected": _WAITING,
         "archived": _ARCHIVED,
     },
     arrows=(
@@ -173,6 +181,7 @@ _BRAND: Final = Lifecycle(
             )
             for each in _ENTRANCES["brand"]
         ),
+        *_rejections(*_ENTRANCES["brand"]),
         _arrow("listed", "degrade", "degraded", (*_OWNER, "directory"), "measured availability"),
         _arrow("degraded", "recover", "listed", (*_OWNER, "directory"), "measured availability"),
         *_endings("listed", "degraded", back="listed"),
@@ -183,13 +192,21 @@ _API: Final = Lifecycle(
     name="api",
     title="API resource",
     adds=_OWNER,
-    states={"declared": _WAITING, "certified": _WAITING, "listed": _GOOD, **_STOPPED, "archived": _ARCHIVED},
+    states={
+        "declared": _WAITING,
+        "certified": _WAITING,
+        "listed": _GOOD,
+        **_STOPPED,
+        "rejected": _WAITING,
+        "archived": _ARCHIVED,
+    },
     arrows=(
         _arrow("declared", "certify", "certified", _OPERATOR, "run of the auditor or conformance result"),
         *(
             _arrow(each, "list", "listed", _OPERATOR, "its description", needs=("parents", "certification"))
             for each in _ENTRANCES["api"]
         ),
+        *_rejections(*_ENTRANCES["api"]),
         *_endings("listed", back="listed"),
     ),
 )
@@ -217,6 +234,7 @@ _SOFTWARE: Final = Lifecycle(
         "live": _GOOD,
         "locked": State(effect="suspended", cause="suspended"),
         **_STOPPED,
+        "rejected": _WAITING,
         "archived": _ARCHIVED,
     },
     arrows=(
@@ -234,6 +252,7 @@ _SOFTWARE: Final = Lifecycle(
             )
             for each in _ENTRANCES["software"]
         ),
+        *_rejections(*_ENTRANCES["software"]),
         _arrow("live", "lock", "locked", _OPERATOR, "why nobody may change it meanwhile"),
         _arrow("locked", "resume", "live", _OPERATOR, "what removed the cause"),
         _arrow("locked", "withdraw", "withdrawn", _OPERATOR, "notice of the participant", two_people=True),
@@ -259,6 +278,7 @@ _KEY: Final = Lifecycle(
     adds=_OWNER,
     states={
         "announced": _WAITING,
+        "rejected": _WAITING,
         "active": _GOOD,
         "retiring": _GOOD,
         "retired": State(effect="ended", cause="retired"),
@@ -268,20 +288,22 @@ _KEY: Final = Lifecycle(
     },
     arrows=(
         _arrow("announced", "activate", "active", (*_OWNER, "directory"), "proof of possession"),
+        # Whose it is nobody showed: said to be ended or compromised it could be another's that is in use.
+        _arrow("announced", "reject", "rejected", (*_OWNER, "directory"), "why it was not proven"),
         _arrow("active", "phase-out", "retiring", (*_OWNER, "directory"), "the key that comes after it"),
         *(
             _arrow(each, "retire", "retired", (*_OWNER, "directory"), "the key that comes after it")
-            for each in ("announced", "active", "retiring")
+            for each in ("active", "retiring")
         ),
         *(
             _arrow(each, "lapse", "lapsed", _BY_TIME, "the date that has passed")
-            for each in ("announced", "active", "retiring")
+            for each in ("active", "retiring")
         ),
         *(
             _arrow(
                 each, "compromise", "compromised", _ANYBODY, "report, with since when others may have had it"
             )
-            for each in ("announced", "active", "retiring", "retired", "lapsed")
+            for each in ("active", "retiring", "retired", "lapsed")
         ),
         *(
             _arrow(each, "archive", "archived", _BY_TIME, "when it ended", needs=("retention",))

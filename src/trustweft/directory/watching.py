@@ -26,6 +26,9 @@ __all__ = ["DATES_INTERVAL", "INTERVAL", "RegisterWatch"]
 INTERVAL: Final = 0.1  # seconds: what an order may be late by, of the five that participants have to refuse
 MAXIMUM_BLIND: Final = 10.0  # seconds; our choice: an order is in force within five of being seen
 DATES_INTERVAL: Final = 5.0  # our choice: between two looks at what runs out, which goes through everything
+EVIDENCE_PAUSE: Final = (
+    1.0  # our choice: after evidence could not be written; finding out where it stands takes time
+)
 
 BLIND = reason(
     "directory.blind",
@@ -73,24 +76,26 @@ class RegisterWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._follow())
-            both.create_task(self._keep_evidence())
+        async with asyncio.TaskGroup() as side_by_side:
+            # Side by side: an order waits neither for a slow disk nor for a thousand certificates that run out today.
+            side_by_side.create_task(self._follow())
+            side_by_side.create_task(self._keep_evidence())
+            side_by_side.create_task(self._keep_dates())
 
     async def _follow(self) -> None:
-        looks = 0
         while True:
-            if looks % round(DATES_INTERVAL / INTERVAL) == 0:
-                await self._attempt("dates", self._keeper.keep_dates)
             await self._attempt("register", self._pass_on)
-            looks += 1
             await self._pause(INTERVAL)
 
     async def _keep_evidence(self) -> None:
-        """Beside the other loop: an order waits for no slow disk."""
         while True:
-            await self._attempt("evidence", self._log)
-            await self._pause(INTERVAL)
+            kept = await self._attempt("evidence", self._log)
+            await self._pause(INTERVAL if kept else EVIDENCE_PAUSE)
+
+    async def _keep_dates(self) -> None:
+        while True:
+            await self._attempt("dates", self._keeper.keep_dates)
+            await self._pause(DATES_INTERVAL)
 
     async def look(self) -> None:
         """Take in what is new, and pass it on: in force first, in evidence then.
@@ -132,13 +137,24 @@ class RegisterWatch:
         """Look without waiting for the next time; what fails is tried again then."""
         await self._attempt("look", self.look)
 
-    async def _attempt(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
-        """Do something that may fail for a while: that is told, and tried again. Nothing ends the watch."""
+    async def _attempt(self, name: str, step: Callable[[], Awaitable[object]]) -> bool:
+        """Do something that may fail for a while: that is told, and tried again. Nothing else ends the watch."""
         try:
             await step()
+        except asyncio.CancelledError as cause:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._tell(name, cause)  # something that it waited for was cancelled, and not the watch
+            return False
         except Exception as cause:  # noqa: BLE001  # a directory that sees nothing any more would stop nobody
-            if str(cause) != self._failing.get(name):
-                self._failing[name] = str(cause)
-                self._observer.failed("directory", "register", cause)
-        else:
-            self._failing.pop(name, None)
+            self._tell(name, cause)
+            return False
+        self._failing.pop(name, None)
+        return True
+
+    def _tell(self, name: str, cause: BaseException) -> None:
+        """Tell of a failure, once."""
+        if repr(cause) != self._failing.get(name):
+            self._failing[name] = repr(cause)
+            self._observer.failed("directory", "register", cause)

@@ -30,8 +30,10 @@ from trustweft.cli.offboard.carrying_out import hold
 from trustweft.cli.offboard.sending import keep_probe
 from trustweft.crypto.keys import KeySet, VerificationKey, generate_private_key, private_jwk
 from trustweft.crypto.local_authority import load_or_create_authority, load_or_create_server_certificate
-from trustweft.directory.commands import Approve
+from trustweft.directory.commands import Add, Approve
+from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import Keeper
+from trustweft.directory.objects import User
 from trustweft.evidence.entries import Entry
 from trustweft.evidence.files import LogWriter
 from trustweft.evidence.keys import load_or_create_key
@@ -53,6 +55,7 @@ from trustweft.store.register import SqliteRegisterStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from trustweft.directory.commands import Command
     from trustweft.directory.terms import Terms
 
 ISSUER = "https://harbour.example"
@@ -67,6 +70,16 @@ class Box:
     path: Path
     data: DataDirectory
     terms: Terms
+
+    def do(self, command: Command) -> None:
+        """Carry out a command of the directory, as the operator."""
+
+        async def work() -> None:
+            async with SqliteRegisterStore.open(self.path / "directory/register.sqlite") as store:
+                keeper = Keeper(store, clock=SystemClock(), terms=lambda: self.terms)
+                await keeper.carry_out(command, actor=OPERATOR)
+
+        asyncio.run(work())
 
     def run(self, *words: str) -> Result:
         """Type a command."""
@@ -107,7 +120,7 @@ def box(tmp_path: Path) -> Box:
     data = DataDirectory.open_or_create(tmp_path / "data", base_port=free_base_port(), clock=SystemClock())
     authority = load_or_create_authority(data.path / "ca", now=now)
     load_or_create_server_certificate(data.path / "tls", authority=authority, now=now)
-    prepare_settings(data, customers={ALICE: "alice", "c2": "mia", "c3": "twin", "c4": "twin"})
+    prepare_settings(data, customers={ALICE: "alice", "c2": "nina", "c3": "twin", "c4": "twin"})
     write_private_file(
         data.file("directory/probe-key.json"), msgspec.json.encode(private_jwk(generate_private_key("ES256")))
     )
@@ -199,13 +212,34 @@ def test_a_customer_of_whom_there_is_nothing_to_say_is_not_entered(box: Box) -> 
     """Neither for what cannot be done to a person, nor where a name may be two people's."""
     done = box.run("alice", "--kind", "compromise", *REASON, "--no-probe", "--wait", "0")
     assert "no compromise of a user is possible" in done.output
-    assert "nobody called twin" in box.run("twin", *REASON, "--no-probe", "--wait", "0").output
+    twin = box.run("twin", *REASON, "--no-probe", "--wait", "0")
+    assert "say which: user:c3 (a customer), user:c4 (a customer)" in twin.output
     assert ALICE.encode() not in (box.path / "directory/register.sqlite").read_bytes()
 
 
-def test_whom_the_directory_knows_is_meant_before_a_customer_of_that_name(box: Box) -> None:
-    """The administrator called as a customer of the bank is called."""
-    assert order(box, "mia")["subject"] == "user:mia"
+@pytest.mark.parametrize("name", ["nina", "user:nina"])
+def test_nobody_is_stopped_for_having_a_name_like_somebody(box: Box, name: str) -> None:
+    """The administrator is called as a customer of the bank is called: who is meant has to be said."""
+    box.do(Add(subject=parse_subject("user:nina"), facts=User(organisation="moneyview")))
+    result = box.run(name, *REASON, "--no-probe", "--wait", "0")
+    assert result.exit_code == 1
+    assert "say which: user:c2 (a customer), user:nina" in result.output
+    assert order(box, "user:c2")["subject"] == "user:c2"
+
+
+def test_a_customer_whose_entry_was_cut_off_is_taken_up_where_it_ended(box: Box) -> None:
+    """Entered, and not brought to life."""
+    box.do(
+        Add(subject=parse_subject(f"user:{ALICE}"), facts=User(organisation="harbour-bank", part="customer"))
+    )
+    assert order(box, "alice")["subject"] == f"user:{ALICE}"
+
+
+def test_an_account_under_a_customers_identifier_is_not_taken_for_the_customer(box: Box) -> None:
+    """Somebody entered an administrator by that name."""
+    box.do(Add(subject=parse_subject(f"user:{ALICE}"), facts=User(organisation="moneyview")))
+    result = box.run("alice", *REASON, "--no-probe", "--wait", "0")
+    assert f"user:{ALICE} is no customer of harbour-bank in the directory" in result.output
 
 
 def test_what_the_subject_cannot_do_says_what_it_can(box: Box) -> None:

@@ -15,6 +15,7 @@ from trustweft.crypto.keys import KeySet
 from trustweft.directory.commands import Add, Move
 from trustweft.directory.events import Added, Moved
 from trustweft.directory.identifiers import parse_subject
+from trustweft.directory.keeper import Keeper
 from trustweft.directory.ledger import Ledger
 from trustweft.directory.objects import Organisation, User
 from trustweft.directory.progress import FileProgress, MemoryProgress
@@ -594,6 +595,41 @@ async def test_a_slow_disk_holds_up_no_order(tmp_path: Path, monkeypatch: pytest
     await made.directory.watch.look()
     assert kinds().count("order") == 3
     await made.stop()
+
+
+async def test_many_dates_that_run_out_hold_up_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While they are kept, one after the other, an order is told; and what was cancelled under the watch ends nothing."""
+    hearing = Hearing()
+    made = await make_anchor(tmp_path, observer=hearing)
+    keep_dates, busy = Keeper.keep_dates, asyncio.Event()
+    failing = asyncio.get_running_loop().create_future()
+    failing.cancel()
+
+    async def slow(keeper: Keeper) -> tuple[Event, ...]:
+        busy.set()
+        await asyncio.Event().wait()
+        return await keep_dates(keeper)
+
+    async def cancelled(_ledger: Ledger, _register: Register) -> int:
+        await failing
+        return 0
+
+    monkeypatch.setattr(Keeper, "keep_dates", slow)
+    monkeypatch.setattr(Ledger, "keep_up", cancelled)
+    made.start()
+    watching = asyncio.create_task(made.directory.watch.run())
+    made.running.append(watching)
+    await busy.wait()
+    await made.directory.keeper.carry_out(
+        Move(subject=parse_subject(SOFTWARE), action="suspend", reason="because"), actor=OPERATOR
+    )
+    await made.bank.heard(1)
+    assert not watching.done()
+    assert [type(each) for each in hearing.failures] == [asyncio.CancelledError]
+    await made.stop()
+    assert watching.cancelled()
 
 
 async def test_what_breaks_in_a_delivery_is_told_and_tried_again(tmp_path: Path) -> None:

@@ -175,6 +175,20 @@ def test_of_several_probes_the_worse_answer_counts() -> None:
     assert found.control_ok is False
 
 
+def test_a_participant_that_is_server_and_api_is_seen_as_both() -> None:
+    """Under one name; what its API never refused is not lost for what its server did."""
+    one = probe(
+        probed(SERVER, {"client_key": 0.2}),
+        ProbedParticipant(
+            id=SERVER, kind="resource", before_ok={"access_token": True}, refused={"access_token": None}
+        ),
+        lasted=400,
+    )
+    found = case(probes=(one,), expected=EXPECTED[:1], receipts=(receipt(SERVER),), after=400)
+    assert found.max is None
+    assert found.laggards == (SERVER,)
+
+
 def test_cleaning_up_too_late_is_late_and_cleaning_nothing_is_said() -> None:
     """A receipt that came in time may still tell of something that took too long, or did not happen."""
     found = case(

@@ -262,6 +262,69 @@ def test_an_amendment_is_known_from_then_on() -> None:
         town.do(Amend(subject=SOFTWARE, facts=facts), MINE)
 
 
+@pytest.mark.parametrize("field", ["events_endpoint", "jwks_uri"])
+def test_nobody_moves_the_own_receipts_elsewhere_alone(field: str) -> None:
+    """Whoever could would answer for a participant that follows nothing; before it takes part it is its own matter."""
+    town = make_town()
+    town.enter("user:hana", User(organisation="harbour-bank", name="Hana"), "activate")
+    hana = Actor(id="hana", part="administrator", organisation="harbour-bank")
+    brand = town.register.now.find(BRAND).facts
+    assert isinstance(brand, Brand)
+    assert town.register.now.effective(BRAND).active
+    facts = msgspec.structs.replace(brand, **{field: "https://elsewhere.example/x"})
+    with pytest.raises(Reject, match=r"register\.following-fixed"):
+        town.do(Amend(subject=BRAND, facts=facts), hana)
+    town.do(Amend(subject=BRAND, facts=msgspec.structs.replace(brand, name="Harbour 2")), hana)
+    town.do(Amend(subject=BRAND, facts=facts), OPERATOR)
+    new = Brand(organisation="harbour-bank", name="New", issuer="https://new.example")
+    town.do(add("brand:new", new), hana)
+    town.do(
+        Amend(
+            subject=parse_subject("brand:new"),
+            facts=msgspec.structs.replace(new, **{field: "https://new.example/x"}),
+        ),
+        hana,
+    )
+
+
+def test_a_key_that_nobody_proved_is_not_said_to_have_ended() -> None:
+    """It may be another's that is in use: it is rejected, and no participant is told anything of it."""
+    town = make_town()
+    key = f"key:{'Y' * 43}"
+    town.enter(key, Key(owner="software:moneyview"))
+    for action in ("compromise", "retire", "lapse"):
+        with pytest.raises(Reject, match=r"register\.illegal-transition"):
+            town.move(key, action, MINE)
+    before = town.register.now.revision
+    town.move(key, "reject", MINE)
+    assert town.register.now.revision == before
+    assert town.register.now.effective(key).effect is None
+
+
+@pytest.mark.parametrize(
+    "taken", ["https://harbour.example/", "https://HARBOUR.example", "https://harbour.example:443"]
+)
+def test_the_name_of_another_is_not_taken_by_spelling_it_differently(taken: str) -> None:
+    """A capital, a port, a stroke at the end."""
+    town = make_town()
+    with pytest.raises(Reject, match=r"register\.identifier-taken"):
+        town.do(add("brand:thief", Brand(organisation="moneyview", name="T", issuer=taken)))
+
+
+def test_a_name_that_somebody_squats_on_is_given_back() -> None:
+    """An operator rejects what never took part, and it holds no name any more."""
+    town = make_town()
+    issuer = "https://good.example"
+    town.do(add("brand:squatter", Brand(organisation="moneyview", name="S", issuer=issuer)), MINE)
+    good = add("brand:good", Brand(organisation="harbour-bank", name="Good", issuer=issuer))
+    with pytest.raises(Reject, match=r"register\.identifier-taken"):
+        town.do(good)
+    with pytest.raises(Reject, match=r"register\.not-permitted"):
+        town.move("brand:squatter", "reject", MINE)
+    town.move("brand:squatter", "reject")
+    town.do(good)
+
+
 TWO = msgspec.structs.replace(TERMS, two_people=frozenset(("software.revoke", "software.withdraw")))
 
 

@@ -147,14 +147,16 @@ async def test_a_store_that_is_away_is_no_date_that_was_kept(clock: ManualClock)
 
     class Away(MemoryRegisterStore):
         def append(self, events: Sequence[Event], *, expected: int) -> asyncio.Future[Append]:
-            if expected >= 2:
+            if expected >= 3:
                 raise unavailable("the disk is full")
             return super().append(events, expected=expected)
 
     kept = keeper(Away(), clock)
     await kept.carry_out(add("moneyview"), actor=OPERATOR)
     key = Key(owner="organisation:moneyview", valid_until=START + YEAR)
-    await kept.carry_out(Add(subject=parse_subject(f"key:{'K' * 43}"), facts=key), actor=OPERATOR)
+    subject = parse_subject(f"key:{'K' * 43}")
+    await kept.carry_out(Add(subject=subject, facts=key), actor=OPERATOR)
+    await kept.carry_out(Move(subject=subject, action="activate"), actor=OPERATOR)
     clock.advance(YEAR)
     with pytest.raises(Reject, match=r"store\.unavailable"):
         await kept.keep_dates()

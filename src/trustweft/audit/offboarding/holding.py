@@ -24,6 +24,8 @@ __all__ = ["COPIES", "call_with", "hold", "key_use", "refresh_use"]
 
 COPIES: Final = 13  # our choice: one for before, and a dozen that are tried over nine seconds
 _AT_ONCE: Final = 3  # logins beside each other: each keeps a core of the server busy with a password
+# RFC 6749 section 4.1.2.1: what a redirect says where an answer would have the status 500 or 503. That is no refusal.
+_UNABLE: Final = frozenset({"server_error", "temporarily_unavailable"})
 _REFUSALS: Final = frozenset({401, 403})
 
 
@@ -210,9 +212,12 @@ def _request_uri(site: Site) -> Copy:
     def open_it() -> Answer:
         visit = flow.browser.open(flow.pushed_url(request_uri))
         if visit.callback is not None:  # a browser that is sent back with an error was refused
-            error = visit.callback.parameters.get("error", "no error")
-            outcome = Outcome.REFUSED if "error" in visit.callback.parameters else Outcome.ACCEPTED
-            return Answer(outcome, f"called back with {error[:80]}")
+            error = visit.callback.parameters.get("error")
+            if error in _UNABLE:
+                outcome = Outcome.UNCLEAR
+            else:
+                outcome = Outcome.ACCEPTED if error is None else Outcome.REFUSED
+            return Answer(outcome, f"called back with {(error or 'no error')[:80]}")
         return judge(visit.last, good=visit.last.ok and bool(visit.page.forms))
 
     return Copy(open_it, until)

@@ -26,12 +26,25 @@ async def run(
 
     Without ``stop``, SIGINT and SIGTERM end it.
 
+    Background work handles what it can foresee. Where it breaks all the same, serving ends: a directory that tells nobody
+    any more, or a server that hears nothing, must not look as if it were well. Whoever supervises starts it again.
+
     Raises:
         ServingError: a port is taken.
+        Exception: what broke background work.
     """
     _calm_collector()
-    background = [asyncio.ensure_future(start()) for start in participants.background]
     own_stop = asyncio.Event() if stop is None else stop
+    broken: list[BaseException] = []
+
+    def ended(task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and (cause := task.exception()) is not None:
+            broken.append(cause)
+            own_stop.set()
+
+    background = [asyncio.ensure_future(start()) for start in participants.background]
+    for task in background:
+        task.add_done_callback(ended)
     background.append(asyncio.ensure_future(_tell_stop(participants, own_stop)))
     try:
         with contextlib.nullcontext() if stop is not None else stop_on_signals(own_stop):
@@ -42,6 +55,8 @@ async def run(
         await asyncio.gather(*background, return_exceptions=True)
         for close in reversed(participants.close):
             await close()
+    if broken:
+        raise broken[0]
 
 
 async def _tell_stop(participants: Assembled, stop: asyncio.Event) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from trustweft.cli.box_enrolment import BRAND
+from trustweft.cli.offboard.subjects import called
 from trustweft.cli.settings import ResourceSettings
 from trustweft.directory.enrolment import Enrolment
 from trustweft.directory.identifiers import parse_subject
@@ -21,7 +22,6 @@ from trustweft.runtime.settings import read_settings
 if TYPE_CHECKING:
     from trustweft.cli.offboard.desk import Desk
     from trustweft.directory.identifiers import Subject
-    from trustweft.directory.snapshot import Snapshot
 
 __all__ = ["customer_called", "enter_customer"]
 
@@ -31,41 +31,53 @@ _KIND: Final = "user:"
 def customer_called(desk: Desk, text: str) -> Subject | None:
     """Return the customer whom somebody means by ``alice`` or ``user:alice``; None where it is nobody's name.
 
-    Whatever the directory itself knows under a name comes first.
-
     Raises:
+        click.ClickException: others whom the directory knows have that name too: nobody is stopped by mistake.
+        Reject: ``register.malformed-subject``.
         SettingsError: the sample bank's settings cannot be read.
     """
     name = text.removeprefix(_KIND)
-    if ":" in name or _is_known(desk.register.now, text):
+    if ":" in name:
         return None
+    found = [subject for subject, login in _customers(desk).items() if name in {login, subject}]
+    if not found:
+        return None
+    subjects = [parse_subject(f"{_KIND}{each}") for each in found]
+    others = [
+        str(each.subject)
+        for each in called(desk.register.now, name)
+        if each.subject not in subjects and (text == name or each.species == "user")
+    ]
+    if len(found) + len(others) > 1:
+        named = ", ".join((*(f"{each} (a customer)" for each in subjects), *others))
+        raise click.ClickException(f"{text} may be any of these, say which: {named}")
+    return subjects[0]
+
+
+def _customers(desk: Desk) -> dict[str, str]:
     path = desk.data.path / "resource/resource.toml"
     if not path.exists():
-        return None
-    customers = read_settings(path, ResourceSettings, environment={}).value.customers
-    found = [subject for subject, called in customers.items() if name in {called, subject}]
-    return parse_subject(f"{_KIND}{found[0]}") if len(found) == 1 else None
+        return {}
+    return read_settings(path, ResourceSettings, environment={}).value.customers
 
 
 def enter_customer(desk: Desk, subject: Subject, *, kind: str | None) -> bool:
     """Enter a customer whom the directory does not know yet; say whether that was so.
 
     Raises:
-        click.ClickException: what is to be done cannot be done to anybody, so that nobody is entered for it.
+        click.ClickException: what is to be done cannot be done to anybody, so that nobody is entered for it; or it is
+            no customer whom the directory knows under that identifier.
         Reject: ``register.*``: it is refused; ``store.unavailable``.
     """
-    if desk.register.now.get(subject) is not None:
+    record, customer = desk.register.now.get(subject), User(organisation=BRAND, part="customer")
+    if record is not None and record.facts != customer:
+        raise click.ClickException(f"{subject} is no customer of {BRAND} in the directory")
+    if record is not None and record.standing.effect is not None:
         return False
     if kind is not None and LIFECYCLES["user"].arrow(source="active", action=kind) is None:
         raise click.ClickException(f"no {kind} of a user is possible")
+    # Each step is left out where it was taken already: whoever was interrupted goes on.
     enrolment = Enrolment(desk.keeper, actor=desk.actor)
-    customer = User(organisation=BRAND, part="customer")
     desk.run(enrolment.enter(subject, customer, reason="named by an order"))
     desk.run(enrolment.advance(subject, "activate", reason="a customer of the bank"))
     return True
-
-
-def _is_known(snapshot: Snapshot, text: str) -> bool:
-    if ":" in text:
-        return snapshot.get(parse_subject(text)) is not None
-    return any(str(record.subject.id) == text for record in snapshot.records())

@@ -12,7 +12,7 @@ from trustweft.directory.lifecycles import LIFECYCLES, ORDERED
 if TYPE_CHECKING:
     from trustweft.directory.snapshot import Record, Snapshot
 
-__all__ = ["ACTIONS", "action_for", "find_subject", "namesakes"]
+__all__ = ["ACTIONS", "action_for", "called", "find_subject", "namesakes"]
 
 # By the name of the lifecycle, what is meant where nobody says what is to be done: what is final, and urgent.
 _STRICT: Final = {
@@ -44,7 +44,7 @@ def find_subject(snapshot: Snapshot, text: str) -> Record:
         if record.species not in _STRICT:
             raise click.ClickException(f"a {record.species} is not off-boarded: nobody acts for it")
         return record
-    found = [each for each in snapshot.records() if each.species in _STRICT and each.subject.id == text]
+    found = called(snapshot, text)
     if not found:
         raise click.ClickException(
             f"the directory knows nobody called {text}; `trustweft onboard status` lists whom it knows"
@@ -54,6 +54,11 @@ def find_subject(snapshot: Snapshot, text: str) -> Record:
         named = ", ".join(str(each.subject) for each in found)
         raise click.ClickException(f"{text} may be any of these, say which: {named}")
     return (software or found)[0]
+
+
+def called(snapshot: Snapshot, name: str) -> list[Record]:
+    """Return everybody of an id who could be off-boarded."""
+    return [each for each in snapshot.records() if each.species in _STRICT and each.subject.id == name]
 
 
 def namesakes(snapshot: Snapshot, record: Record, text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from trustweft.directory.adding import FOLLOWING
 from trustweft.directory.commands import Amend
 from trustweft.directory.events import Amended
 from trustweft.directory.lifecycles import LIFECYCLES
@@ -77,7 +78,8 @@ def _fields(person: Person, record: Record) -> tuple[Field, ...]:
     form = FORMS.get(record.species)
     if form is None or person.part not in LIFECYCLES[record.species].adds:
         return ()
-    fields = tuple(field for field in form.fields if not field.lasting)
+    kept = FOLLOWING if person.part == "administrator" and record.standing.effect is not None else ()
+    fields = tuple(field for field in form.fields if not field.lasting and field.name not in kept)
     noted = (_TERMS,) if record.species == "organisation" and person.part == "operator" else ()
     return (*fields, *noted)
 
