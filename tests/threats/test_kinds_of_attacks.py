@@ -15,7 +15,7 @@ from trustweft.profile.governance import Residual
 from trustweft.threats import matrix
 from trustweft.threats.blocks import has_all_of
 from trustweft.threats.corpus import corpus, with_mechanisms
-from trustweft.threats.matrix import Cell, examine
+from trustweft.threats.matrix import Cell, examine, only_accepted
 from trustweft.threats.model.goals import GOALS
 from trustweft.threats.names import TABLE, name_of
 from trustweft.threats.naming_rules import naming_rules
@@ -23,6 +23,7 @@ from trustweft.threats.setting import SMALLEST, Bound, Setting
 from trustweft.threats.solve import cut_down, derivations, search
 
 if TYPE_CHECKING:
+    from trustweft.profile.governance import Attacker
     from trustweft.threats.traces import Trace
 
 FAPI2 = load_profile("fapi2-security")
@@ -74,19 +75,22 @@ def test_going_on_by_kinds_after_some_runs_says_the_same(name: str, monkeypatch:
     """Whatever was accepted until then."""
     profile = load_profile(name)
     mechanisms, residuals = frozenset(profile.mechanisms.on), tuple(profile.residuals)
-    beyond = mock.Mock(side_effect=matrix._Searched._beyond_runs)
+    by_kinds = mock.Mock(side_effect=matrix._Searched._more_kinds)
     monkeypatch.setattr(
-        matrix._Searched, "_beyond_runs", lambda self, *given, limit: beyond(self, *given, limit=limit)
+        matrix._Searched, "_more_kinds", lambda self, *given, limit: by_kinds(self, *given, limit=limit)
     )
+    gone_on = False
     for goal in GOALS:
         alone, _ = _both(mechanisms, residuals, SMALLEST, goal)
+        by_kinds.reset_mock()
         for most in (0, 1, 5):
             monkeypatch.setattr(matrix, "_MANY_RUNS", most)
             cells = examine(
                 mechanisms, attackers=EVERYBODY, goals=(goal,), bound=SMALLEST, residuals=residuals
             )
             assert list(map(_said, cells)) == list(map(_said, alone)), (goal, most)
-    assert beyond.called
+        gone_on = gone_on or by_kinds.called
+    assert gone_on
 
 
 @pytest.mark.parametrize(
@@ -180,3 +184,50 @@ def test_the_rules_call_every_attack_what_the_table_calls_it() -> None:
 
 # Names that no shortest attack of the corpus has.
 NEVER_SHORTEST = frozenset({"code-injection"})
+
+
+def test_what_hides_behind_accepted_attacks_is_found_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cuckoo by fewer attackers, behind one that is accepted; what was not looked at to the end is not called accepted."""
+    everybody = ("a1", "a1a", "a2", "a5")
+    always = ("coat", "counterfeit-rs", "mix-up", "open-redirect-uri", "plaintext-redirect", "redirect-307",
+              "session-fixation", "token-replay", "offboarded-client", "audience-injection")  # fmt: skip
+    residuals = (
+        *(_accepted(name, "a1") for name in always),
+        _accepted("cuckoo", "a1a", "a5", closed_by=("auth=pkjwt",)),
+        _accepted("cuckoo", "a1a", "a2"),
+    )
+    mechanisms = frozenset(("aud=endpoint", "auth=secret", "code_client", "once", "refresh", "sc=none"))
+    monkeypatch.setattr(matrix, "_ACCEPTED_RUNS", 400)
+    for by_kind in (None, True, False):
+        cells = examine(
+            mechanisms,
+            attackers=everybody,
+            goals=("authorization",),
+            bound=SMALLEST,
+            residuals=residuals,
+            by_kind=by_kind,
+        )
+        (whole,) = (cell for cell in cells if set(cell.attackers) == set(everybody))
+        assert whole.verdict == "attack", by_kind
+        assert any(finding.residual is None for finding in whole.findings) == (by_kind is not False)
+    assert not only_accepted(
+        mechanisms,
+        attackers=frozenset(everybody),
+        goal="authorization",
+        bound=SMALLEST,
+        residuals=residuals,
+    )
+
+
+def _accepted(attack: str, *attackers: Attacker, closed_by: tuple[str, ...] = ()) -> Residual:
+    return Residual(
+        attackers=attackers,
+        goal="authorization",
+        attack=attack,
+        condition="always",
+        section="ours",
+        reason="a test",
+        closed_by=closed_by,
+    )

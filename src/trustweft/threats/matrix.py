@@ -166,9 +166,9 @@ def only_accepted(
     residuals: Sequence[Residual],
 ) -> bool:
     """Say whether these attackers, all together, can do nothing to a goal but what is accepted."""
-    searched = _Searched(mechanisms, bound, residuals, 1)
-    new, exhausted = searched.more(attackers, goal, (), limit=1)
-    return exhausted and all(finding.residual for finding in new)
+    everybody = (_ALWAYS, *sorted(attackers - {_ALWAYS}))
+    (cell,) = _Searched(mechanisms, bound, residuals, 1).column(goal, [everybody], [], [])
+    return cell.verdict != "attack"
 
 
 class _Searched:
@@ -188,7 +188,8 @@ class _Searched:
         self._residuals = residuals
         self._limit = attacks_per_cell
         self._by_kind = bound == DEEP if by_kind is None else by_kind
-        self._runs_at_most = _MANY_RUNS if by_kind is None else _ACCEPTED_RUNS
+        self._may_change = by_kind is None
+        self._asked = by_kind
         self._seeded = False
         self._everybody: frozenset[str] = frozenset()
         self._accepted: list[Runs] = []
@@ -233,9 +234,10 @@ class _Searched:
             findings += new
             exhausted = exhausted and finished
         if findings and exhausted and all(finding.residual for finding in findings):
-            unexplained = self._unexplained(attackers, goal, findings)
+            unexplained, finished = self._unexplained(attackers, goal, findings)
             known += unexplained
             findings += unexplained
+            exhausted = finished
         ordered = sorted(findings, key=lambda each: _importance(each, attackers))
         return Cell(attackers=chosen, goal=goal, findings=tuple(ordered), exhausted=exhausted)
 
@@ -255,8 +257,13 @@ class _Searched:
             return self._more_kinds(attackers, goal, findings, limit=limit)
         new: list[Finding] = []
         while sum(finding.residual is None for finding in new) < limit:
-            if sum(map(len, self._accepted)) > self._runs_at_most:
-                return self._beyond_runs(attackers, goal, findings, new, limit=limit)
+            runs = sum(map(len, self._accepted))
+            if self._may_change and runs > _MANY_RUNS:
+                left = limit - sum(finding.residual is None for finding in new)
+                others, exhausted = self._more_kinds(attackers, goal, [*findings, *new], limit=left)
+                return [*new, *others], exhausted
+            if runs > _ACCEPTED_RUNS:
+                return new, False
             following = self._next(attackers, goal, [*findings, *new])
             if not following:
                 return new, True
@@ -265,22 +272,6 @@ class _Searched:
                 for finding in _apart(following, [*findings, *new])
             ]
         return new, False
-
-    def _beyond_runs(
-        self,
-        attackers: frozenset[str],
-        goal: str,
-        findings: Sequence[Finding],
-        new: list[Finding],
-        *,
-        limit: int,
-    ) -> tuple[list[Finding], bool]:
-        """Go on by kinds after so many runs, unless that was ruled out: then something may be left."""
-        if self._runs_at_most == _ACCEPTED_RUNS:
-            return new, False
-        left = limit - sum(finding.residual is None for finding in new)
-        others, exhausted = self._more_kinds(attackers, goal, [*findings, *new], limit=left)
-        return [*new, *others], exhausted
 
     def _more_kinds(
         self, attackers: frozenset[str], goal: str, findings: Sequence[Finding], *, limit: int
@@ -332,23 +323,24 @@ class _Searched:
 
     def _unexplained(
         self, attackers: frozenset[str], goal: str, findings: Sequence[Finding]
-    ) -> list[Finding]:
-        """Return an attack that is left where what would close the accepted ones is switched on; mostly none.
+    ) -> tuple[list[Finding], bool]:
+        """Return an attack that is left where what would close the accepted ones is switched on, and whether all was seen.
 
-        An attack that has all the steps of an accepted one and more would otherwise hide behind it.
+        An attack that has all the steps of an accepted one and more would otherwise hide behind it. Mostly there is none.
         """
         closing = _closing(findings)
         if not closing:
-            return []
+            return [], True
         mended = with_mechanisms(self._mechanisms, sorted(closing))
         # What one set of attackers was seen to do there need not be looked for again with another.
         hidden = self._hidden.setdefault(
-            mended, _Searched(mended, self._bound, self._residuals, 1, by_kind=self._by_kind)
+            mended, _Searched(mended, self._bound, self._residuals, 1, by_kind=self._asked)
         )
         if self._by_kind and not self._hides_anything(hidden, mended, goal):
-            return []
-        left, _ = hidden.more(attackers, goal, (), limit=1)
-        return [finding for finding in left if finding.residual is None]
+            return [], True
+        left, finished = hidden.more(attackers, goal, (), limit=1)
+        unexplained = [finding for finding in left if finding.residual is None]
+        return unexplained, finished or bool(unexplained)
 
     def _hides_anything(self, hidden: _Searched, mended: frozenset[str], goal: str) -> bool:
         """Say whether all attackers together can do something that is hidden; asked once."""

@@ -48,16 +48,15 @@ class _Told:
     def injected_as(self, server: str) -> bool:
         return any(event.arguments[1] == server for event in self.trace.named("injected"))
 
-    def delivered_to(self, server: str) -> Event | None:
-        """Return a victim's response that the client took to be from ``server``."""
-        for event in self.trace.named("callback"):
-            if (
-                event.source in {"via", "other"}
-                and event.arguments[4] == server
-                and _victim(event.arguments[0])
-            ):
-                return event
-        return None
+    def delivered_to(self, server: str) -> list[Event]:
+        """Return the victim's responses that the client took to be from ``server``."""
+        return [
+            event
+            for event in self.trace.named("callback")
+            if event.source in {"via", "other"}
+            and event.arguments[4] == server
+            and _victim(event.arguments[0])
+        ]
 
     def chosen_challenge(self, callback: Event) -> bool:
         """Say whether the code of a response is bound to a session that is not the one which received it."""
@@ -152,9 +151,8 @@ def _victim(session: str) -> bool:
     return int(session[1:]) % 2 == 1
 
 
-def _delivered(told: _Told, *, chosen: bool) -> bool:
-    event = told.delivered_to("aas")
-    return event is not None and told.chosen_challenge(event) == chosen
+def _chosen_challenge_delivered(told: _Told) -> bool:
+    return any(map(told.chosen_challenge, told.delivered_to("aas")))
 
 
 TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
@@ -182,14 +180,14 @@ TABLE: Final[tuple[tuple[str, Callable[[_Told], bool]], ...]] = (
     ("token-injection", lambda told: told.injected_as("has")),
     ("token-endpoint-tampering", lambda told: told.has("misdirected")),
     ("audience-injection", lambda told: told.has("spend")),
-    ("coat", lambda told: told.delivered_to("coat") is not None),
+    ("coat", lambda told: bool(told.delivered_to("coat"))),
     ("proof-replay", lambda told: told.stolen("proof")),
     ("token-replay", lambda told: told.stolen("bearer")),
     ("foreign-code", _Told.foreign_code),
     ("public-second-client", _Told.posed_as_second),
     ("naive-rp", lambda told: told.session_integrity and told.naive()),
-    ("mix-up-chosen-challenge", lambda told: _delivered(told, chosen=True)),
-    ("mix-up", lambda told: _delivered(told, chosen=False)),
+    ("mix-up-chosen-challenge", _chosen_challenge_delivered),
+    ("mix-up", lambda told: bool(told.delivered_to("aas"))),
     ("state-leak", lambda told: told.session_integrity and told.leaked_state_alone()),
     ("request-reuse", lambda told: told.session_integrity and told.request_used_twice()),
     ("request-leak", lambda told: told.session_integrity and told.victims_request_planted()),
