@@ -102,7 +102,7 @@ def test_an_authorisation_for_an_api_that_is_lost_leaves_the_other_scopes(ground
 def test_a_user_who_is_off_boarded_has_no_tokens_any_more(ground: Ground) -> None:
     """Whatever was permitted ends; another user of the same client goes on."""
     report = ground.offboard("bob")  # whom the directory did not know until now
-    assert report["subject"] == f"user:{ground.subject_of('bob')}"
+    assert report["subject"] == f"user:harbour-bank~{ground.subject_of('bob')}"
     found = refused(report)
     assert found["server"] >= {"code", "refresh_token"}
     assert found["resource"] == {"access_token"}

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from effort import effort
 from guarding import AUDIENCE, CLIENT, ISSUER_KEY, Stage
 from trustweft.crypto import jws
 from trustweft.protocol.http import HttpRequest
@@ -56,7 +57,7 @@ def parts(token: str) -> tuple[dict[str, object], dict[str, object]]:
 
 
 @given(position=st.integers(0, 2_000), character=st.characters(max_codepoint=255))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(75, 3_000), deadline=None)
 @pytest.mark.parametrize("name", ["authorization", "dpop"])
 def test_one_changed_character_is_refused(name: str, position: int, character: str) -> None:
     """In the Authorization header and in the proof, at any place, whatever it becomes."""
@@ -72,7 +73,7 @@ def test_one_changed_character_is_refused(name: str, position: int, character: s
 
 
 @given(cut=st.integers(0, 2_000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(40, 1_500), deadline=None)
 @pytest.mark.parametrize("name", ["authorization", "dpop"])
 def test_a_truncated_header_is_refused(name: str, cut: int) -> None:
     """However much is missing."""
@@ -83,7 +84,7 @@ def test_a_truncated_header_is_refused(name: str, cut: int) -> None:
 
 
 @given(octets=st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(50, 2_000), deadline=None)
 @pytest.mark.parametrize("name", ["authorization", "dpop"])
 def test_any_octets_in_a_header_are_refused(name: str, octets: bytes) -> None:
     """Not one of them is more than a refusal."""
@@ -99,7 +100,7 @@ def test_any_octets_in_a_header_are_refused(name: str, octets: bytes) -> None:
 @example(value=["accounts"], claim="scope")
 @example(value=True, claim="exp")
 @example(value=1e308, claim="exp")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(75, 3_000), deadline=None)
 def test_a_claim_of_the_token_with_another_value_is_never_a_crash(value: object, claim: str) -> None:
     """The issuer may sign nonsense: it is refused, or it is a value that is as good."""
     stage = Stage()
@@ -110,7 +111,7 @@ def test_a_claim_of_the_token_with_another_value_is_never_a_crash(value: object,
 
 @given(value=JSON, claim=st.sampled_from(["htm", "htu", "iat", "ath", "nonce", "jti"]))
 @example(value="https://bank.example/accounts?x", claim="htu")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(75, 3_000), deadline=None)
 def test_a_claim_of_the_proof_with_another_value_is_refused(value: object, claim: str) -> None:
     """Only another identifier, another moment within bounds, or another spelling of the URL is as good."""
     stage = Stage()
@@ -131,7 +132,7 @@ def test_a_claim_of_the_proof_with_another_value_is_refused(value: object, claim
     member=st.sampled_from(["alg", "typ", "jwk", "crit", "kid"]),
     of=st.sampled_from(["token", "proof"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort(75, 3_000), deadline=None)
 def test_a_header_member_with_another_value_is_refused(value: object, member: str, of: str) -> None:
     """Of the token or the proof; a ``kid`` in a proof and a ``jwk`` in a token mean nothing to us."""
     stage = Stage()
@@ -158,7 +159,7 @@ def test_a_header_member_with_another_value_is_refused(value: object, member: st
         ["/accounts/", "/ACCOUNTS", "/account", "/accounts/1", "//accounts", "/%61ccounts", "/accounts%00"]
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(50, 2_000), deadline=None)
 def test_a_proof_serves_one_path(path: str) -> None:
     """At every other path it is refused."""
     assume(path != "/accounts")
@@ -167,7 +168,7 @@ def test_a_proof_serves_one_path(path: str) -> None:
 
 
 @given(method=st.text(max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort(25, 1_000), deadline=None)
 def test_a_proof_serves_one_method(method: str) -> None:
     """Methods are compared in the case that they were sent in (RFC 9110 section 9.1)."""
     assume(method != "GET")
@@ -176,7 +177,7 @@ def test_a_proof_serves_one_method(method: str) -> None:
 
 
 @given(query=st.binary(max_size=60), encoded=st.lists(st.booleans(), min_size=12, max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(50, 2_000), deadline=None)
 def test_a_token_in_the_query_is_found_however_it_is_written(query: bytes, encoded: list[bool]) -> None:
     """Percent-encoded in part or as a whole, behind other parameters: refused beside a good header too."""
     stage = Stage()
@@ -191,7 +192,7 @@ def test_a_token_in_the_query_is_found_however_it_is_written(query: bytes, encod
     name=st.sampled_from(["authorization", "dpop"]),
     other=st.text(st.characters(codec="latin-1"), max_size=30),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort(25, 1_000), deadline=None)
 def test_a_second_header_is_refused_whatever_it_holds(name: str, other: str) -> None:
     """Which of two is meant is never guessed."""
     stage = Stage()
@@ -201,7 +202,7 @@ def test_a_second_header_is_refused_whatever_it_holds(name: str, other: str) -> 
 
 
 @given(seconds=st.floats(-10_000, 10_000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=effort(25, 1_000), deadline=None)
 def test_a_request_is_good_at_its_time_only(seconds: float) -> None:
     """From half a minute before to a minute after it was made, to the second."""
     stage = Stage()

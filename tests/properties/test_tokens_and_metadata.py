@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from effort import effort
 from trustweft.crypto import jws
 from trustweft.crypto.keys import KeySet, LocalSigner, VerificationKey, generate_private_key, public_jwk
 from trustweft.protocol.access_token import (
@@ -172,7 +173,7 @@ FREE = {"scope", "grant_id", "sub", "client_id", "jti", "amr", "acr"}
 
 @each_kind
 @given(data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=effort(40, 1_500))
 def test_a_claim_with_another_value_never_verifies(
     good: str, verify: Callable[[str], object], data: st.DataObject
 ) -> None:
@@ -205,7 +206,7 @@ def test_a_token_without_any_one_required_claim_never_verifies(
 
 @each_kind
 @given(claims=st.dictionaries(st.sampled_from(["iss", "sub", "aud", "exp", "iat", "cnf", "x"]), JSON))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=effort(25, 500))
 def test_signed_nonsense_is_refused_and_never_crashes(
     good: str, verify: Callable[[str], object], claims: dict[str, object]
 ) -> None:
@@ -216,7 +217,7 @@ def test_signed_nonsense_is_refused_and_never_crashes(
 
 @each_kind
 @given(token=st.text(max_size=200) | st.text(alphabet="abcAB_-.=", max_size=200))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=effort(25, 1_000))
 def test_any_text_is_refused_as_a_token(good: str, verify: Callable[[str], object], token: str) -> None:
     """No text makes a verifier crash."""
     with pytest.raises(Reject):
@@ -253,7 +254,7 @@ each_document = pytest.mark.parametrize(
 
 @each_document
 @given(data=st.data())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=effort(50, 2_000))
 def test_a_document_with_any_one_member_changed_is_read_or_refused(
     good: dict[str, object], read: Callable[[dict[str, object]], object], data: st.DataObject
 ) -> None:
@@ -283,7 +284,7 @@ MUST_NOT_CHANGE = [
     ("read", "good", "member"), MUST_NOT_CHANGE, ids=lambda value: value if isinstance(value, str) else ""
 )
 @given(value=JSON)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=effort(25, 500))
 def test_the_members_that_decide_take_no_other_value(
     read: Callable[[dict[str, object]], object], good: dict[str, object], member: str, value: object
 ) -> None:
@@ -294,7 +295,7 @@ def test_the_members_that_decide_take_no_other_value(
 
 
 @given(document=st.dictionaries(st.text(max_size=10) | st.sampled_from(sorted(CLIENT)), JSON, max_size=8))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=effort(25, 1_000))
 def test_any_object_is_refused_as_a_document(document: dict[str, object]) -> None:
     """No reader takes nonsense, and none crashes over it."""
     for _, read in READERS:
@@ -303,7 +304,7 @@ def test_any_object_is_refused_as_a_document(document: dict[str, object]) -> Non
 
 
 @given(value=st.text(max_size=100) | st.text(alphabet='DPoP Bearer=",\\ab1 \t', max_size=100))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=effort(50, 2_000))
 def test_any_header_is_read_or_refused(value: str) -> None:
     """Headers from outside never crash a reader."""
     for read in (
@@ -332,7 +333,7 @@ def names_a_token(pairs: bytes) -> bool:
 
 
 @given(query=PAIRS, body=PAIRS)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=effort(50, 2_000))
 def test_a_token_in_query_or_body_is_refused_and_nothing_else_is(query: bytes, body: bytes) -> None:
     """Whatever the octets, the refusal agrees with what another parser finds there."""
     headers = (("authorization", "DPoP abc"), ("content-type", "application/x-www-form-urlencoded"))
@@ -351,7 +352,7 @@ def test_a_token_in_query_or_body_is_refused_and_nothing_else_is(query: bytes, b
 
 
 @given(token=st.text(alphabet="ABCXYZabcxyz0189-._~+/", min_size=1, max_size=200))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=effort(25, 500))
 def test_a_token_arrives_as_it_was_sent(token: str) -> None:
     """What a client presents, a guard reads."""
     assert (

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from support.federated import ANCHOR, client_metadata, join_federation, permit_requests_without_push
-from support.participants import join
+from support.participants import BRAND, join
 from support.requests import (
     code_request,
     credentials_request,
@@ -104,7 +104,7 @@ async def _key_compromised(authority: Authority, endpoint: str) -> Answer:
 
 
 async def _person_ended(authority: Authority, endpoint: str) -> Answer:
-    return await told(authority, endpoint, f"user:{authority.alice.subject}")
+    return await told(authority, endpoint, f"user:{BRAND}~{authority.alice.subject}")
 
 
 async def _api_lost(authority: Authority, endpoint: str) -> Answer:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IDENTIFIER", "Member", "ReachedDirectory", "delivery", "join", "make_member"]
 
+BRAND: Final = "harbour-bank"
 IDENTIFIER: Final = "https://localhost:8441"
 FEED: Final = f"{DIRECTORY}/status"
 JWKS: Final = f"{DIRECTORY}/jwks"
@@ -155,9 +156,10 @@ def make_member(
 
 async def join(authority: Authority, **names: Any) -> Member:
     """Let a server take part in an ecosystem in which nobody has ended; ``names`` are of its configuration."""
+    names = {"brand": BRAND, **names}
     member = make_member(
         authority.clock,
-        clean_up=Offboarder(authority.store, clock=authority.clock),
+        clean_up=Offboarder(authority.store, brand=names["brand"], clock=authority.clock),
         observer=authority.hearing,
     )
     member.directory.say("software:moneyview", "active", as_of=NOW)

@@ -13,10 +13,12 @@ from trustweft.directory.objects import (
     FACTS,
     LINKS,
     Authorisation,
+    Brand,
     Certificate,
     Facts,
     Key,
     Role,
+    User,
     name_of,
     parents_of,
 )
@@ -88,6 +90,7 @@ def add(snapshot: Snapshot, command: Add, *, stamp: Stamp) -> tuple[Added]:
     """
     subject, facts = parse_subject(str(command.subject)), command.facts
     _check_fits(subject, facts)
+    _check_customer(snapshot, subject, facts)
     parents = parents_of(facts)
     above = [snapshot.effective(parent) for parent in parents]
     lifecycle = LIFECYCLES[species_of(subject)]
@@ -121,6 +124,7 @@ def amend(snapshot: Snapshot, command: Amend, *, stamp: Stamp) -> tuple[Amended]
     """
     record = snapshot.find(command.subject)
     _check_fits(record.subject, command.facts)
+    _check_customer(snapshot, record.subject, command.facts)
     check_may(snapshot, stamp.by, parts=LIFECYCLES[record.species].adds, about=record.subject)
     if parents_of(command.facts) != record.parents:
         raise FIXED.reject(str(record.subject))
@@ -160,6 +164,21 @@ def _check_fits(subject: Subject, facts: Facts) -> None:
         named = getattr(facts, link.field) if link.child == species else None
         if named is not None and len(link.parents) > 1 and parse_subject(named).kind not in link.parents:
             raise WRONG_FACTS.reject(f"{subject} cannot depend on {named}")
+
+
+def _check_customer(snapshot: Snapshot, subject: Subject, facts: Facts) -> None:
+    """Hold that a customer is one of a brand of the own organisation, and is named so; nobody else's is ended with it."""
+    if not isinstance(facts, User):
+        return
+    if facts.part == "administrator":
+        if facts.brand is not None or "~" in subject.id:
+            raise WRONG_FACTS.reject(f"{subject} is an administrator, and none of a brand's customers")
+        return
+    if facts.brand is None or not subject.id.startswith(f"{facts.brand}~"):
+        raise WRONG_FACTS.reject(f"{subject} is no customer of brand {facts.brand}")
+    brand = snapshot.find(f"brand:{facts.brand}").facts
+    if not isinstance(brand, Brand) or brand.organisation != facts.organisation:
+        raise WRONG_FACTS.reject(f"{subject}: brand {facts.brand} is not of {facts.organisation}")
 
 
 def _check_names(snapshot: Snapshot, subject: Subject, facts: Facts) -> None:

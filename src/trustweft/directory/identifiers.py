@@ -12,6 +12,7 @@ __all__ = [
     "Kind",
     "Subject",
     "authorisation_subject",
+    "customer_subject",
     "parse_subject",
     "role_subject",
     "species_of",
@@ -39,8 +40,9 @@ MALFORMED_SUBJECT = reason(
 
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _JOINT: Final = "~"
-# A role is of an organisation, and an API authorisation of a software: each id has one joint, all others have none.
-_JOINTS: Final[dict[Kind, tuple[int, ...]]] = {"role": (1,), "api": (0, 1)}
+# A role is of an organisation, an API authorisation of a software, a customer of a brand: each id has one joint, and all
+# others have none.
+_JOINTS: Final[dict[Kind, tuple[int, ...]]] = {"role": (1,), "api": (0, 1), "user": (0, 1)}
 
 
 class Subject(NamedTuple):
@@ -86,6 +88,15 @@ def authorisation_subject(*, software: str, api: str) -> Subject:
         Reject: ``register.malformed-subject``, one of the two has a joint.
     """
     return parse_subject(f"api:{software}{_JOINT}{api}")
+
+
+def customer_subject(*, brand: str, identifier: str) -> Subject:
+    """Return the subject of a customer, whom the brand's server knows under an identifier (``sub``) of its own.
+
+    Raises:
+        Reject: ``register.malformed-subject``, one of the two has a joint.
+    """
+    return parse_subject(f"user:{brand}{_JOINT}{identifier}")
 
 
 def species_of(subject: Subject) -> str:

@@ -112,11 +112,16 @@ class Software(_Facts, frozen=True, kw_only=True, tag="software"):
 
 
 class User(_Facts, frozen=True, kw_only=True, tag="user"):
-    """A person: one who acts for an organisation, or a customer of one."""
+    """A person: one who acts for an organisation, or a customer of one.
+
+    Attributes:
+        brand: of a customer, whose identifiers it is that the person is known by. No other server is concerned.
+    """
 
     organisation: str
     part: Literal["administrator", "customer"] = "administrator"
     name: str = ""
+    brand: str | None = None
 
 
 class Key(_Facts, frozen=True, kw_only=True, tag="key"):
@@ -226,6 +231,7 @@ LINKS: Final = (
     Link("authorisation", "software", ("software",)),
     Link("authorisation", "role", ("role",)),
     Link("user", "organisation", ("organisation",)),
+    Link("user", "brand", ("brand",)),
     Link("key", "owner", _OWNERS),
     Link("certificate", "owner", _OWNERS),
     Link("certificate", "key", ("key",)),

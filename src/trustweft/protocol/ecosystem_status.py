@@ -34,6 +34,7 @@ __all__ = [
     "StatusList",
     "SubjectStatus",
     "create_status_list",
+    "customer_of",
     "is_subject",
     "read_subject_status",
     "subject_of",
@@ -125,6 +126,14 @@ def subject_of(kind: str, identifier: str | None) -> str | None:
     """Return ``kind:id``; None where there is no identifier, or one that no directory could name."""
     subject = f"{kind}:{identifier}"
     return subject if identifier is not None and is_subject(subject) else None
+
+
+def customer_of(brand: str | None, identifier: str) -> str | None:
+    """Return ``user:brand~identifier``, a customer by the identifier (``sub``) that the brand's server gave; or None.
+
+    Two servers may know two people under one identifier: what is said of the one ends nothing of the other.
+    """
+    return None if brand is None else subject_of("user", f"{brand}~{identifier}")
 
 
 def create_status_list(

@@ -12,7 +12,7 @@ import msgspec
 from trustweft.net.asgi import application
 from trustweft.net.event_receiver import EVENTS_PATH
 from trustweft.net.status_reader import DATA, PAYMENTS
-from trustweft.protocol.ecosystem_status import subject_of
+from trustweft.protocol.ecosystem_status import customer_of, subject_of
 from trustweft.protocol.http import json_response
 from trustweft.protocol.security_event import TOKEN_LIMIT
 from trustweft.runtime.errors import reason
@@ -62,7 +62,8 @@ class ParticipationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """What the directory's names mean here.
 
     Attributes:
-        issuer_brand: the directory's name for the authorization server whose tokens are accepted.
+        issuer_brand: the directory's name for the authorization server whose tokens are accepted, and whose customers
+            they speak of.
         api: the directory's name for this API, where all that is here is one.
         apis: the directory's name for the API behind a scope value or a type of authorization details.
         roles: by scope value or type, the role that the client's organisation needs for it.
@@ -112,7 +113,7 @@ class Participation:
         claimed, organisation = token.claims.get("software_id"), token.claims.get("organisation_id")
         software = claimed if isinstance(claimed, str) else token.client_id
         yield subject_of("software", software)
-        yield subject_of("user", token.subject)
+        yield customer_of(self._config.issuer_brand, token.subject)
         yield subject_of("key", token.jkt)
         yield subject_of("certificate", token.confirmation.certificate_thumbprint)
         apis = {self._config.apis[name] for name in needed if name in self._config.apis}

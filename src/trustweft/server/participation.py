@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from trustweft.protocol.ecosystem_status import subject_of
+from trustweft.protocol.ecosystem_status import customer_of, subject_of
 from trustweft.server import clients
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class Participation:
     def own(self) -> tuple[str | None, ...]:
         """Return what this server takes part as."""
         return (subject_of("brand", self.config.brand),)
+
+    def person(self, subject: str) -> str | None:
+        """Return a person as the directory names this server's customers; None where this server has no name there."""
+        return customer_of(self.config.brand, subject)
 
     def keep_allowed(self, scope: Iterable[str], client: ClientMetadata) -> tuple[str, ...]:
         """Return the scope values whose API and role the client still has.
@@ -112,11 +116,13 @@ class Offboarder:
 
     Args:
         store: where it is.
+        brand: the directory's name for this server; only its customers are ended here.
         clock: tells the time.
     """
 
-    def __init__(self, store: ServerStore, *, clock: Clock) -> None:
+    def __init__(self, store: ServerStore, *, brand: str | None, clock: Clock) -> None:
         self._store = store
+        self._customers = f"user:{brand}~"
         self._clock = clock
 
     async def __call__(self, order: Order) -> dict[str, int]:
@@ -126,9 +132,9 @@ class Offboarder:
             await self._store.end_client(client_id, now=now) for client_id in await self._clients(concerned)
         ]
         endings += [
-            await self._store.end_user(subject.partition(":")[2], now=now)
+            await self._store.end_user(subject.removeprefix(self._customers), now=now)
             for subject in sorted(concerned)
-            if subject.startswith("user:")
+            if subject.startswith(self._customers)
         ]
         return _added(endings)
 

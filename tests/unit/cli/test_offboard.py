@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 ISSUER = "https://harbour.example"
 REASON = ("--reason", "licence revoked")
 ALICE = "3f9c0b52"
+CUSTOMER = f"user:harbour-bank~{ALICE}"
 
 
 @dataclass
@@ -196,12 +197,12 @@ def test_an_id_that_one_has_needs_no_kind(box: Box) -> None:
     assert given["deadlines"]["refuse"] == 5
 
 
-@pytest.mark.parametrize("name", ["alice", "user:alice", ALICE, f"user:{ALICE}"])
+@pytest.mark.parametrize("name", ["alice", "user:alice", ALICE, f"user:{ALICE}", CUSTOMER])
 def test_a_customer_is_entered_with_the_order_that_speaks_of_her(box: Box, name: str) -> None:
     """By the name of the log-in or by the server's, under the server's alone, and once."""
-    assert order(box, name, "--kind", "suspend")["subject"] == f"user:{ALICE}"
+    assert order(box, name, "--kind", "suspend")["subject"] == CUSTOMER
     resumed = box.json("resume", name, "--reason", "closed", "--wait", "0")
-    assert resumed["subject"] == f"user:{ALICE}"
+    assert resumed["subject"] == CUSTOMER
     assert order(box, name)["action"] == "revoke"
     kept = (box.path / "directory/register.sqlite").read_bytes()
     assert ALICE.encode() in kept
@@ -213,7 +214,7 @@ def test_a_customer_of_whom_there_is_nothing_to_say_is_not_entered(box: Box) -> 
     done = box.run("alice", "--kind", "compromise", *REASON, "--no-probe", "--wait", "0")
     assert "no compromise of a user is possible" in done.output
     twin = box.run("twin", *REASON, "--no-probe", "--wait", "0")
-    assert "say which: user:c3 (a customer), user:c4 (a customer)" in twin.output
+    assert "say which: user:harbour-bank~c3 (a customer), user:harbour-bank~c4 (a customer)" in twin.output
     assert ALICE.encode() not in (box.path / "directory/register.sqlite").read_bytes()
 
 
@@ -223,23 +224,27 @@ def test_nobody_is_stopped_for_having_a_name_like_somebody(box: Box, name: str) 
     box.do(Add(subject=parse_subject("user:nina"), facts=User(organisation="moneyview")))
     result = box.run(name, *REASON, "--no-probe", "--wait", "0")
     assert result.exit_code == 1
-    assert "say which: user:c2 (a customer), user:nina" in result.output
-    assert order(box, "user:c2")["subject"] == "user:c2"
+    assert "say which: user:harbour-bank~c2 (a customer), user:nina" in result.output
+    assert order(box, "user:c2")["subject"] == "user:harbour-bank~c2"
 
 
 def test_a_customer_whose_entry_was_cut_off_is_taken_up_where_it_ended(box: Box) -> None:
     """Entered, and not brought to life."""
     box.do(
-        Add(subject=parse_subject(f"user:{ALICE}"), facts=User(organisation="harbour-bank", part="customer"))
+        Add(
+            subject=parse_subject(CUSTOMER),
+            facts=User(organisation="harbour-bank", part="customer", brand="harbour-bank"),
+        )
     )
-    assert order(box, "alice")["subject"] == f"user:{ALICE}"
+    assert order(box, "alice")["subject"] == CUSTOMER
 
 
 def test_an_account_under_a_customers_identifier_is_not_taken_for_the_customer(box: Box) -> None:
     """Somebody entered an administrator by that name."""
     box.do(Add(subject=parse_subject(f"user:{ALICE}"), facts=User(organisation="moneyview")))
-    result = box.run("alice", *REASON, "--no-probe", "--wait", "0")
-    assert f"user:{ALICE} is no customer of harbour-bank in the directory" in result.output
+    assert order(box, "alice", "--kind", "suspend")["subject"] == CUSTOMER
+    result = box.run(ALICE, *REASON, "--no-probe", "--wait", "0")
+    assert f"say which: {CUSTOMER} (a customer), user:{ALICE}" in result.output
 
 
 def test_what_the_subject_cannot_do_says_what_it_can(box: Box) -> None:

@@ -129,6 +129,7 @@ def test_the_table_has_every_kind_that_depends_and_every_ordered_action() -> Non
         "authorisation",
         "api",
     }
+    assert "user" in CASCADE["brand", "revoke"]  # its customers
     assert CASCADE["role", "revoke"] == ("authorisation",)
     assert CASCADE["key", "compromise"] == ("certificate",)
     assert CASCADE["user", "suspend"] == ()

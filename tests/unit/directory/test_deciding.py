@@ -109,6 +109,26 @@ REFUSED: dict[str, tuple[Any, Actor, str]] = {
     ),
     "a key that is no thumbprint": (add("key:one", Key(owner="software:moneyview")), OPERATOR, "wrong-facts"),
     "a key of a user": (add(f"key:{'k' * 43}", Key(owner="user:mia")), OPERATOR, "wrong-facts"),
+    "a customer of another's brand": (
+        add("user:harbour-bank~c1", User(organisation="moneyview", part="customer", brand="harbour-bank")),
+        MINE,
+        "wrong-facts",
+    ),
+    "a customer named as another brand's": (
+        add("user:other~c1", User(organisation="harbour-bank", part="customer", brand="harbour-bank")),
+        OPERATOR,
+        "wrong-facts",
+    ),
+    "a customer of no brand": (
+        add("user:c1", User(organisation="harbour-bank", part="customer")),
+        OPERATOR,
+        "wrong-facts",
+    ),
+    "an administrator named as a customer": (
+        add("user:moneyview~max", User(organisation="moneyview")),
+        MINE,
+        "wrong-facts",
+    ),
     "an owner that is none": (add(f"key:{'k' * 43}", Key(owner="moneyview")), OPERATOR, "malformed-subject"),
     "an id with a joint": (
         add("software:a~b", Software(organisation="moneyview", name="X")),

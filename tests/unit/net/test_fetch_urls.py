@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import effort
 from trustweft.net.fetch import Fetcher
 from trustweft.runtime.errors import Reject
 
@@ -29,7 +30,7 @@ def test_a_name_that_cannot_be_looked_up_is_a_refusal_with_a_reason(host: str) -
     assert refused.value.reason.id == "fetch.unresolved"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(50, 2_000), deadline=None)
 @given(
     changes=st.lists(
         st.tuples(

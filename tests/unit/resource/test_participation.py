@@ -50,7 +50,7 @@ async def guarded() -> tuple[Stage, Member]:
     [
         "software:mv-app",
         "organisation:mv",
-        "user:sub.alice",
+        "user:harbour-bank~sub.alice",
         pytest.param(f"key:{thumbprint(CLIENT.public_key)}", id="key"),
         "brand:harbour-bank",
         "api:accounts",
@@ -63,8 +63,9 @@ async def test_a_valid_token_of_who_does_not_take_part_is_refused(subject: str) 
     stage, member = await guarded()
     token = stage.token(software_id="mv-app", organisation_id="mv")
     assert (await stage.guard.verify(stage.request(token), scope=("accounts",))).client_id == "moneyview"
-    member.directory.say("software:somebody-else", "ended", cause="revoked")
-    await member.hear("software:somebody-else")
+    for other in ("software:somebody-else", "user:sub.alice", "user:other-bank~sub.alice"):
+        member.directory.say(other, "ended", cause="revoked")
+        await member.hear(other)
     assert (await stage.guard.verify(stage.request(token), scope=("accounts",))).client_id == "moneyview"
     for effect in ("suspended", "ended"):
         member.directory.say(subject, effect)

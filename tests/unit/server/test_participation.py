@@ -8,7 +8,7 @@ import pytest
 
 from support.authority import BANK, Authority, make_authority
 from support.drafts import Draft
-from support.participants import IDENTIFIER, delivery, join
+from support.participants import BRAND, IDENTIFIER, delivery, join
 from support.requests import (
     access_token,
     code_request,
@@ -110,7 +110,7 @@ async def test_tokens_of_those_who_do_not_take_part_are_not_active(authority: Au
     token = access_token(authority, grant=grant, audience=(BANK,), scope=("accounts",))
     asked = introspection_request(authority, token)
     assert (await authority.send(asked)).json["active"] is True
-    subjects = (SOFTWARE, f"user:{authority.alice.subject}", f"key:{authority.moneyview.jkt}")
+    subjects = (SOFTWARE, f"user:{BRAND}~{authority.alice.subject}", f"key:{authority.moneyview.jkt}")
     for subject in subjects:
         member.directory.say(subject, "suspended", cause="suspended")
         await member.hear(subject)
@@ -119,6 +119,20 @@ async def test_tokens_of_those_who_do_not_take_part_are_not_active(authority: Au
         member.directory.say(subject, "active")
         await member.hear(subject)
     assert (await authority.send(introspection_request(authority, token))).json["active"] is True
+
+
+@pytest.mark.parametrize("stranger", ["user:{}", "user:other-bank~{}"])
+async def test_the_customer_of_another_bank_is_nobody_here(authority: Authority, stranger: str) -> None:
+    """Whoever may stop its own people stops nobody else's by giving one of them the same identifier."""
+    member = await join(authority)
+    subject = stranger.format(authority.alice.subject)
+    token, _ = await authority.issue_refresh_token()
+    member.directory.say(subject, "ended", cause="revoked")
+    assert (await member.hear(subject, order=member.directory.order(subject, "revoke"))).status == 202
+    assert await member.receiver.carry_out() == 0
+    counts = jws.parse(member.reached.receipts[0].decode()).unverified_claims()["counts"]
+    assert not any(counts.values())
+    assert (await authority.send(refresh_request(authority, token))).status == 200
 
 
 async def test_a_lost_api_leaves_the_rest(authority: Authority) -> None:

@@ -152,7 +152,7 @@ def _taking_part(
         surroundings=surroundings,
         participant="server",
         signer=deployment.keys.signer,
-        clean_up=Offboarder(deployment.store, clock=deployment.clock),
+        clean_up=Offboarder(deployment.store, brand=settings.names.brand, clock=deployment.clock),
     )
     participation = Participation(receiver.reader, settings.names, receiver=receiver)
     return replace(deployment, participation=participation)

@@ -15,6 +15,7 @@ from trustweft.audit.preflight import open_wire, prepare
 from trustweft.audit.target import Api, ClientEntry, OperationEntry, Target, User
 from trustweft.cli.assembly.client import ASSERTION_ALGORITHMS
 from trustweft.cli.assembly.parts import read_key, resolve
+from trustweft.cli.box_enrolment import BRAND
 from trustweft.cli.first_start import SECOND_CLIENT, DemoCredentials
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.crypto.keyring import KeyRing
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from trustweft.audit.deployment import Deployment
     from trustweft.cli.data_directory import DataDirectory
+    from trustweft.directory.identifiers import Subject
     from trustweft.directory.snapshot import Snapshot
     from trustweft.protocol.offboarding_probe import Credential
     from trustweft.runtime.clock import Clock
@@ -117,22 +119,20 @@ class Box:
     def people(self, snapshot: Snapshot) -> tuple[User, ...]:
         """Return the demo users whom the directory has not stopped."""
         stopped = {
-            str(each.subject.id)
+            self._username(each.subject)
             for each in snapshot.records("user")
             if not snapshot.effective(each.subject).active
         }
-        return tuple(
-            user
-            for user in self.deployment.users
-            if not any(
-                name == user.username and subject in stopped for subject, name in self.customers.items()
-            )
-        )
+        return tuple(user for user in self.deployment.users if user.username not in stopped)
 
-    def user_called(self, subject: str) -> User | None:
-        """Return the demo user whom the server knows under this subject identifier; None where nobody is."""
-        name = self.customers.get(subject)
+    def user_called(self, subject: Subject) -> User | None:
+        """Return the demo user whom the directory knows as this customer of the bank; None where nobody is."""
+        name = self._username(subject)
         return next((each for each in self.deployment.users if each.username == name), None)
+
+    def _username(self, subject: Subject) -> str | None:
+        brand, _, identifier = subject.id.partition("~")
+        return self.customers.get(identifier) if brand == BRAND else None
 
     def _applications(self) -> Iterator[Party]:
         """Yield the sample applications: each has its settings in a folder of its own."""

@@ -14,7 +14,7 @@ from trustweft.cli.box_enrolment import BRAND
 from trustweft.cli.offboard.subjects import called
 from trustweft.cli.settings import ResourceSettings
 from trustweft.directory.enrolment import Enrolment
-from trustweft.directory.identifiers import parse_subject
+from trustweft.directory.identifiers import customer_subject
 from trustweft.directory.lifecycles import LIFECYCLES
 from trustweft.directory.objects import User
 from trustweft.runtime.settings import read_settings
@@ -29,7 +29,10 @@ _KIND: Final = "user:"
 
 
 def customer_called(desk: Desk, text: str) -> Subject | None:
-    """Return the customer whom somebody means by ``alice`` or ``user:alice``; None where it is nobody's name.
+    """Return the customer whom somebody means by ``alice``; None where it is nobody's name.
+
+    ``user:alice``, the server's identifier for the person, and the directory's name ``user:harbour-bank~...`` mean the
+    same.
 
     Raises:
         click.ClickException: others whom the directory knows have that name too: nobody is stopped by mistake.
@@ -39,18 +42,21 @@ def customer_called(desk: Desk, text: str) -> Subject | None:
     name = text.removeprefix(_KIND)
     if ":" in name:
         return None
-    found = [subject for subject, login in _customers(desk).items() if name in {login, subject}]
-    if not found:
+    named = {
+        customer_subject(brand=BRAND, identifier=identifier): {login, identifier, f"{BRAND}~{identifier}"}
+        for identifier, login in _customers(desk).items()
+    }
+    subjects = [subject for subject, names in named.items() if name in names]
+    if not subjects:
         return None
-    subjects = [parse_subject(f"{_KIND}{each}") for each in found]
     others = [
         str(each.subject)
         for each in called(desk.register.now, name)
         if each.subject not in subjects and (text == name or each.species == "user")
     ]
-    if len(found) + len(others) > 1:
-        named = ", ".join((*(f"{each} (a customer)" for each in subjects), *others))
-        raise click.ClickException(f"{text} may be any of these, say which: {named}")
+    if len(subjects) + len(others) > 1:
+        meant = ", ".join((*(f"{each} (a customer)" for each in subjects), *others))
+        raise click.ClickException(f"{text} may be any of these, say which: {meant}")
     return subjects[0]
 
 
@@ -69,7 +75,10 @@ def enter_customer(desk: Desk, subject: Subject, *, kind: str | None) -> bool:
             no customer whom the directory knows under that identifier.
         Reject: ``register.*``: it is refused; ``store.unavailable``.
     """
-    record, customer = desk.register.now.get(subject), User(organisation=BRAND, part="customer")
+    record, customer = (
+        desk.register.now.get(subject),
+        User(organisation=BRAND, part="customer", brand=BRAND),
+    )
     if record is not None and record.facts != customer:
         raise click.ClickException(f"{subject} is no customer of {BRAND} in the directory")
     if record is not None and record.standing.effect is not None:

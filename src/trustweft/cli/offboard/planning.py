@@ -135,7 +135,7 @@ def _suspects(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect
         case "certificate":
             yield from _certificate(box, record)
         case "user":
-            user = box.user_called(record.subject.id)
+            user = box.user_called(record.subject)
             party = box.clients.get("tour")
             if user is not None and party is not None:
                 yield _Suspect(box.holder(party, user), _TOKENS)

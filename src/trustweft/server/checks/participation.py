@@ -123,15 +123,23 @@ def check_application_takes_part(exchange: Exchange) -> None:
     if participation is None:
         return
     participation.reader.check_fresh()
-    subjects = (*participation.own(), *client_subjects(exchange.client.metadata), *_person(exchange))
+    subjects = (
+        *participation.own(),
+        *client_subjects(exchange.client.metadata),
+        _person(exchange, participation),
+    )
     refusal = participation.reader.refusal_of(subjects)
     if refusal is not None:
         raise PAGE_REFUSED.reject(f"{refusal.source} {refusal.effect} {refusal.cause}")
 
 
-def _person(exchange: Exchange) -> Iterable[str | None]:
+def _person(exchange: Exchange, participation: Participation) -> str | None:
     interaction = getattr(exchange, "interaction", None)
-    return () if interaction is None else (subject_of("user", interaction.subject),)
+    return (
+        None
+        if interaction is None or interaction.subject is None
+        else participation.person(interaction.subject)
+    )
 
 
 def check_person_takes_part(exchange: Exchange) -> None:
@@ -140,7 +148,7 @@ def check_person_takes_part(exchange: Exchange) -> None:
     if participation is None:
         return
     held = getattr(exchange, "refresh_token", None) or exchange.authorization_code
-    refusal = participation.reader.refusal_of((subject_of("user", held.subject),))
+    refusal = participation.reader.refusal_of((participation.person(held.subject),))
     if refusal is not None:
         raise PERSON.reject(f"{refusal.source} {refusal.effect} {refusal.cause}")
 
@@ -172,7 +180,7 @@ def token_takes_part(exchange: Exchange, token: AccessToken) -> bool:
     subjects = (
         *participation.own(),
         *_claimed(token),
-        subject_of("user", token.subject),
+        participation.person(token.subject),
         *confirmation_subjects(token.confirmation),
     )
     return participation.reader.refusal_of(subjects) is None
