@@ -96,3 +96,19 @@ async def test_with_a_person_ends_all_that_was_granted_in_their_name(store: Serv
     assert of_bob.revoked_at is None
     assert await store.find_client("moneyview") is not None
     assert await store.end_user("sub.alice", now=LATER) == Ended()
+
+
+async def test_with_the_server_ends_all_that_anybody_has(store: ServerStore) -> None:
+    """Clients and people are known still, and have nothing left."""
+    await store.add_user(replace(user(), subject="sub.alice"))
+    await _fill(store)
+    everything = Ended(request_uris=2, interactions=2, codes=2, refresh_tokens=2, grants=2)
+    assert await store.end_server(now=NOW) == everything
+    assert await store.find_pushed_request(digest("request moneyview")) is None
+    assert await store.find_refresh_token(digest("token moneyview-2"), now=NOW) is None
+    ended = await store.find_grant("grant of moneyview")
+    assert ended is not None
+    assert ended.revoked_at == NOW
+    assert await store.find_client("moneyview") is not None
+    assert await store.find_subject("sub.alice") is not None
+    assert await store.end_server(now=LATER) == Ended()

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from ecosystem import free_base_port, run_trustweft, running_ecosystem
+from situations.customers import Customer
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.cli.directory_register import open_keeper
 from trustweft.directory.commands import Move
@@ -112,12 +113,42 @@ def test_server_and_bank_acknowledge_what_they_were_told(box: Ecosystem) -> None
     )
 
 
+def test_with_the_bank_ends_what_its_applications_have_of_it(box: Ecosystem) -> None:
+    """Suspended, nothing is sent to it; ended, tokens, sessions and what was known of it are forgotten, and counted."""
+    authority = box.data / "ca" / "certificate.pem"
+    with closing(
+        Customer(box.moneyview, authority=authority, name="alice", password=box.passwords["alice"])
+    ) as alice:
+        assert alice.connect()
+        order(box, "brand:harbour-bank", "suspend")
+        assert soon(lambda: begin(box, 4) == 400)
+        order(box, "brand:harbour-bank", "resume")
+        assert soon(lambda: begin(box, 4) == 303)
+        assert alice.look()
+        words = ("brand:harbour-bank", "--reason", "the bank closes", "--no-probe", "--json")
+        given = json.loads(run_trustweft("offboard", *words, "--data", str(box.data)).stdout)
+        found = {each["id"]: each["receipt"]["counts"] for each in given["participants"]}
+        assert found["software:moneyview"] == {
+            "access_tokens": 1,
+            "refresh_tokens": 1,
+            "caches": 2,
+            "sessions": 1,
+            "interactions": found["software:moneyview"]["interactions"],
+        }
+        other = found["software:paypilot"]  # nobody came back to it, though some went
+        assert (other["access_tokens"], other["sessions"]) == (0, 0)
+        assert found[box.issuer]["refresh_tokens"] == 1
+        assert found[box.issuer]["grants"] >= 1
+        assert not alice.look()
+    assert begin(box, 4) == 400
+
+
 def make_older(data: Path) -> None:
     """Turn a data directory into one of the version before there was a directory."""
     shutil.rmtree(data / "directory")
     shutil.rmtree(data / "second-client")
     (data / "client-keys" / "paypilot-proof.json").unlink()
-    for name in ("server", "resource"):
+    for name in ("server", "resource", "client"):
         (data / name / "status.json").unlink()
         path = data / name / f"{name}.toml"
         before, _, _ = path.read_text(encoding="utf-8").partition("# Who takes part, the directory says.")

@@ -14,8 +14,6 @@ from situations.land import PASSWORD
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from situations.processes import Participant
-
 __all__ = ["Customer"]
 
 _CSRF: Final = re.compile(r'name="csrf" value="([^"]+)"')
@@ -26,26 +24,28 @@ class Customer:
     """One customer of one application.
 
     Args:
-        application: whose page it uses.
+        application: the address of whose page it uses.
         authority: the certificate that everybody's hangs off.
         name: of the customer at the bank.
+        password: likewise.
     """
 
-    def __init__(self, application: Participant, *, authority: Path, name: str) -> None:
+    def __init__(self, application: str, *, authority: Path, name: str, password: str = PASSWORD) -> None:
         self._application = application
         self._name = name
+        self._password = password
         trust = ssl.create_default_context(cafile=str(authority))
         self._http = httpx2.Client(verify=trust, timeout=20, follow_redirects=True, trust_env=False)
 
     def connect(self) -> bool:
         """Allow the application to read the accounts; say whether it shows them then."""
-        page = self._submit(self._http.get(f"{self._application.url}/"), "/connect")
-        page = self._submit(page, "/login", username=self._name, password=PASSWORD)
+        page = self._submit(self._http.get(f"{self._application}/"), "/connect")
+        page = self._submit(page, "/login", username=self._name, password=self._password)
         return self._shows(self._submit(page, "/decision", decision="approve"))
 
     def look(self) -> bool:
         """Open the accounts again; say whether they are shown."""
-        return self._shows(self._http.get(f"{self._application.url}/accounts"))
+        return self._shows(self._http.get(f"{self._application}/accounts"))
 
     def close(self) -> None:
         """Leave."""

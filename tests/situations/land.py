@@ -47,8 +47,9 @@ from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.objects import Api, Authorisation, Brand, Key, Organisation, Role, Software
 from trustweft.directory.terms import terms_of
+from trustweft.net.event_addresses import RECEIPT_KEYS_PATH
+from trustweft.net.event_receiver import EVENTS_PATH
 from trustweft.profile import load_profile
-from trustweft.resource.participation import EVENTS_PATH, RECEIPT_KEYS_PATH
 from trustweft.resource.participation import ParticipationConfig as GuardNames
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy

@@ -55,7 +55,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
 @pytest.fixture(scope="module")
 def bystander(country: Land) -> Iterator[Customer]:
     """Somebody whose application nobody ends: their accounts are shown before, between and after."""
-    customer = Customer(country.application(BYSTANDER), authority=country.data.authority, name="bob")
+    customer = Customer(country.application(BYSTANDER).url, authority=country.data.authority, name="bob")
     with closing(customer):
         assert customer.connect()
         yield customer

@@ -117,6 +117,7 @@ class Anchor:
     Attributes:
         prober: who may probe.
         web: what is answered besides, by URL.
+        posted: who listens, by where events go.
     """
 
     directory: Directory
@@ -125,6 +126,7 @@ class Anchor:
     bank: Listener
     prober: Listener
     web: dict[str, HttpResponse]
+    posted: dict[str, Listener]
     running: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def ask(
@@ -249,7 +251,7 @@ async def make_anchor(
             delivery=QUICK,
         )
     )
-    anchor = Anchor(directory, clock, harbour, bank, prober, web)
+    anchor = Anchor(directory, clock, harbour, bank, prober, web, posted)
     await directory.watch.look()
     if directory.snapshot().sequence and directory.deliveries.participant(HARBOUR) is None:
         await _let_listen(anchor)

@@ -5,15 +5,28 @@ Made at the first start that has a directory, once: what an operator changes or 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from trustweft.cli.box_enrolment import BRAND, BY_SCOPE, ROLES
 from trustweft.cli.data_directory import APPLIED_PROFILE
 from trustweft.cli.directory_register import SETTINGS
-from trustweft.cli.directory_settings import FollowedDirectory, ResourceDirectory, ServerDirectory
-from trustweft.cli.settings import ListenSettings, ResourceSettings, ServerSettings, TlsSettings
+from trustweft.cli.directory_settings import (
+    ClientDirectory,
+    ClientNames,
+    FollowedDirectory,
+    ResourceDirectory,
+    ServerDirectory,
+)
+from trustweft.cli.first_start import SECOND_CLIENT
+from trustweft.cli.settings import (
+    ClientSettings,
+    ListenSettings,
+    ResourceSettings,
+    ServerSettings,
+    TlsSettings,
+)
 from trustweft.cli.toml_text import to_toml
 from trustweft.cli.trust_anchor_settings import OutboundSettings, TrustAnchor
 from trustweft.demo.bank_details import ACCOUNT_INFORMATION, PAYMENT_INITIATION
@@ -28,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare_directory"]
 
+_Settings: TypeAlias = ServerSettings | ResourceSettings | ClientSettings
 _AUTHORITY: Final = "../ca/certificate.pem"
 
 
@@ -50,6 +64,8 @@ def prepare_directory(data: DataDirectory) -> None:
     for participant, kind, names in (
         ("server", ServerSettings, _server(data)),
         ("resource", ResourceSettings, _guard(data)),
+        ("client", ClientSettings, _client(data, "moneyview")),
+        (SECOND_CLIENT, ClientSettings, _client(data, "paypilot")),
     ):
         _follow(data, participant, kind, names)
     settings = TrustAnchor(
@@ -72,7 +88,7 @@ def prepare_directory(data: DataDirectory) -> None:
 def _follow(
     data: DataDirectory,
     participant: str,
-    kind: type[ServerSettings | ResourceSettings],
+    kind: type[_Settings],
     followed: FollowedDirectory,
 ) -> None:
     """Add the table to a file that somebody may have changed: behind all that is there, and only where it is missing.
@@ -80,7 +96,7 @@ def _follow(
     Whoever follows has one worker: where an operator asked for several, they go on without.
     """
     path = data.file(f"{participant}/{participant}.toml")
-    settings: ServerSettings | ResourceSettings = read_settings(path, kind, environment={}).value
+    settings: _Settings = read_settings(path, kind, environment={}).value
     if settings.directory is None and settings.listen.workers == 1:
         table = to_toml(_Following(directory=followed), heading="Who takes part, the directory says.")
         write_private_file(path, f"{path.read_text(encoding='utf-8').rstrip()}\n\n{table}".encode())
@@ -119,4 +135,19 @@ def _guard(data: DataDirectory) -> ResourceDirectory:
             roles={**ROLES, **{kind: ROLES[scope] for kind, scope in kinds.items()}},
             payments=("payments", PAYMENT_INITIATION),
         ),
+    )
+
+
+def _client(data: DataDirectory, client_id: str) -> ClientDirectory:
+    ports = data.ports
+    directory = ports.url(ports.directory)
+    return ClientDirectory(
+        issuer=directory,
+        feed=f"{directory}/status",
+        jwks_uri=f"{directory}/jwks",
+        identifier=f"software:{client_id}",
+        state_file="status.json",
+        trust=_AUTHORITY,
+        allowed_hosts=("localhost",),
+        names=ClientNames(brand=BRAND),
     )

@@ -36,7 +36,8 @@ from trustweft.directory.objects import (
     Software,
     parents_of,
 )
-from trustweft.resource.participation import EVENTS_PATH, RECEIPT_KEYS_PATH
+from trustweft.net.event_addresses import RECEIPT_KEYS_PATH
+from trustweft.net.event_receiver import EVENTS_PATH
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import read_private_file
 
@@ -200,8 +201,15 @@ def _software(
         for name, value in metadata.items()
         if name not in ("client_id", "jwks", "organisation_id")
     }
+    published = str(
+        metadata.get("jwks_uri", "")
+    )  # of an application with an address: it follows the directory
     facts = Software(
-        organisation=ORGANISATION_OF[client_id], name=str(metadata["client_name"]), metadata=described
+        organisation=ORGANISATION_OF[client_id],
+        name=str(metadata["client_name"]),
+        metadata=described,
+        events_endpoint=f"{published.removesuffix('/jwks')}{EVENTS_PATH}" if published else "",
+        jwks_uri=published,
     )
     # Entered first and live last: going live needs a key.
     yield _Wanted(subject, facts, ())

@@ -7,7 +7,7 @@ import msgspec
 from trustweft.resource.participation import ParticipationConfig as GuardConfig
 from trustweft.server.participation import ParticipationConfig as ServerConfig
 
-__all__ = ["FollowedDirectory", "ResourceDirectory", "ServerDirectory"]
+__all__ = ["ClientDirectory", "ClientNames", "FollowedDirectory", "ResourceDirectory", "ServerDirectory"]
 
 
 class FollowedDirectory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,3 +51,19 @@ class ResourceDirectory(FollowedDirectory, frozen=True, kw_only=True, forbid_unk
     """As a resource server follows it; ``names`` is what the directory's names mean there."""
 
     names: GuardConfig = GuardConfig()
+
+
+class ClientNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the directory's names mean at a client.
+
+    Attributes:
+        brand: the directory's name for its authorization server; once that takes part no more, nothing is left of it here.
+    """
+
+    brand: str
+
+
+class ClientDirectory(FollowedDirectory, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As a client follows it; ``identifier`` is its ``kind:id`` in the directory."""
+
+    names: ClientNames

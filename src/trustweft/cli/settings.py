@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from trustweft.cli.directory_settings import (  # msgspec resolves the annotations at run time
+    ClientDirectory,  # noqa: TC001
     ResourceDirectory,  # noqa: TC001
     ServerDirectory,  # noqa: TC001
 )
@@ -358,6 +359,7 @@ class ClientSettings(_Settings, frozen=True):
     moneyview: MoneyViewSettings
     listen: ListenSettings
     tls: TlsSettings
+    directory: ClientDirectory | None = None
     profile: str = "fapi2-security"
     applied_profile: str | None = None
     without_mechanisms: tuple[str, ...] = ()

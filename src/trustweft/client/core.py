@@ -83,6 +83,10 @@ class ClientCore:
         self._entropy = entropy
         self._discovery = Discovery(configuration, self.sending, clock=clock)
 
+    def forget_server(self) -> int:
+        """Forget the server's metadata and keys; return how many documents there were."""
+        return self._discovery.forget()
+
     @enforces(
         "FAPI2-SP-5.3.3.2-1",
         "FAPI2-SP-5.3.3.2-2",
@@ -290,6 +294,8 @@ class ClientCore:
         self._check_server()
         url = yield from self._discovery.endpoint("token_endpoint")
         response = yield from self.sending.post(url, form, with_proof=True)
+        # One that ended meanwhile was forgotten, and leaves nothing; of one that is suspended what it gave is kept.
+        self._check_server(revoking=True)
         if response.status != _OK:
             raise _refusal(response)
         bound_to_key = isinstance(self.configuration.sender_constraint, Dpop)

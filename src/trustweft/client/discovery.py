@@ -55,6 +55,12 @@ class Discovery:
         self._keys: KeySet | None = None
         self._keys_fetched_at = 0.0
 
+    def forget(self) -> int:
+        """Forget metadata and keys, as of a server that takes part no more; return how many documents there were."""
+        known = (self._metadata is not None) + (self._keys is not None)
+        self._metadata, self._keys = None, None
+        return known
+
     @enforces("FAPI2-SP-5.3.3.1-9")
     def metadata(self) -> Flow[ServerMetadata]:
         """Return the server's metadata; its issuer is the configured one, octet for octet.

@@ -59,6 +59,13 @@ class _Base:
         self.store: TokenStore = MemoryTokenStore() if store is None else store
         self._clock = clock
 
+    def forget_issuer(self, issuer: str) -> dict[str, int]:
+        """Forget metadata and keys of the server, if it is the one; return how many documents there were.
+
+        Its tokens are the store's matter.
+        """
+        return {"caches": self.core.forget_server() if issuer == self.core.configuration.issuer else 0}
+
     def _load(self, name: str) -> TokenSet:
         tokens = self.store.load(name)
         # Clients of several servers may share a store: what one server gave is never sent to another.

@@ -60,31 +60,36 @@ class Participation:
         if refusal is not None and not revoking:
             raise SUSPENDED.reject(f"{issuer} {refusal.source} {refusal.cause}")
 
-    def issuers_of(self, order: Order) -> tuple[str, ...]:
-        """Return the issuers that an order is about."""
-        concerned = set(order.concerned)
-        return tuple(issuer for issuer, brand in self._brands.items() if f"brand:{brand}" in concerned)
-
 
 class Forgetting(Protocol):
-    """What an application keeps of its authorization servers."""
+    """Something of an application that keeps tokens, sessions, metadata or keys of its authorization servers."""
 
     def forget_issuer(self, issuer: str) -> Mapping[str, int]:
-        """Forget tokens, pending authorizations, metadata and keys of this server; return how many, by name."""
+        """Forget what it has of this server; return how much of what, by the names of ``offboarding.COUNTED``."""
         ...
 
 
 class Offboarder:
-    """Forgets what is left of a server that an order ends. Doing it again finds nothing."""
+    """Forgets what is left of a server that an order ends. Doing it again finds nothing.
 
-    def __init__(self, participation: Participation, *forgetting: Forgetting) -> None:
-        self._participation = participation
+    Args:
+        brands: the directory's name for each authorization server, by issuer.
+        forgetting: what forgets; more may follow.
+    """
+
+    def __init__(self, brands: Mapping[str, str], *forgetting: Forgetting) -> None:
+        self._brands = dict(brands)
         self._forgetting = forgetting
+
+    def clear_also(self, *forgetting: Forgetting) -> None:
+        """Have these forget too: an application is made after what listens to the directory for it."""
+        self._forgetting += forgetting
 
     async def __call__(self, order: Order) -> dict[str, int]:
         """Clean up, and say how much of what there was."""
         counts: dict[str, int] = {}
-        for issuer in self._participation.issuers_of(order):
+        concerned = set(order.concerned)
+        for issuer in (name for name, brand in self._brands.items() if f"brand:{brand}" in concerned):
             for forgetting in self._forgetting:
                 for name, number in forgetting.forget_issuer(issuer).items():
                     counts[name] = counts.get(name, 0) + number

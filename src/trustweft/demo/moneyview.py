@@ -21,7 +21,6 @@ import msgspec
 from trustweft.client.errors import AuthorizationDeniedError, ServerRefusedError
 from trustweft.client.publishing import MAXIMUM_AGE, publish
 from trustweft.demo.bank_reader import ENDED, read_accounts
-from trustweft.demo.moneyview_sessions import Session, Sessions
 from trustweft.net.asgi import application
 from trustweft.protocol.http import HttpResponse
 from trustweft.protocol.oauth import parse_form
@@ -37,10 +36,9 @@ if TYPE_CHECKING:
 
     from trustweft.client.drivers import AsyncClient
     from trustweft.client.publishing import SigningKeys
+    from trustweft.demo.moneyview_sessions import Session, Sessions
     from trustweft.net.asgi import Application
     from trustweft.protocol.http import HttpRequest
-    from trustweft.runtime.clock import Clock
-    from trustweft.runtime.entropy import Entropy
     from trustweft.runtime.observability import Observer
 
     _Handler = Callable[[HttpRequest, Session | None], Awaitable[HttpResponse]]
@@ -118,8 +116,7 @@ def create_moneyview(
     config: MoneyViewConfig,
     *,
     client: AsyncClient,
-    clock: Clock,
-    entropy: Entropy,
+    sessions: Sessions,
     observer: Observer,
 ) -> Application:
     """Return the application.
@@ -127,11 +124,9 @@ def create_moneyview(
     Args:
         config: what the operator decides.
         client: MoneyView as an OAuth client.
-        clock: tells the time.
-        entropy: names sessions.
+        sessions: of the people who visit it.
         observer: hears of refusals and failures.
     """
-    sessions = Sessions(clock=clock, entropy=entropy, on_end=client.store.forget)
     moneyview = _MoneyView(config, client=client, sessions=sessions, observer=observer)
     return with_static_files(
         application(

@@ -48,12 +48,14 @@ class Sessions:
     visitors, and nobody who is connected.
 
     Args:
+        issuer: the authorization server that they are connected with.
         clock: tells the time.
         entropy: makes secrets.
         on_end: is told the name of every session that ends with tokens.
     """
 
-    def __init__(self, *, clock: Clock, entropy: Entropy, on_end: Callable[[str], None]) -> None:
+    def __init__(self, *, issuer: str, clock: Clock, entropy: Entropy, on_end: Callable[[str], None]) -> None:
+        self._issuer = issuer
         self._clock = clock
         self._entropy = entropy
         self._on_end = on_end
@@ -94,6 +96,21 @@ class Sessions:
         if session.connected:
             session.connected = False
             self._on_end(session.name)
+
+    def forget_issuer(self, issuer: str) -> dict[str, int]:
+        """End what hangs off a server that takes part no more; return how much there was.
+
+        Visitors stay, but those who are on their way to that server are not waited for.
+        """
+        if issuer != self._issuer:
+            return {}
+        connected = list(self._connected.values())
+        for session in connected:
+            self.end(session)
+        under_way = [session for session in self._visitors.values() if session.pending is not None]
+        for session in under_way:
+            session.pending = None
+        return {"sessions": len(connected), "interactions": len(under_way)}
 
     def _drop(self, session: Session) -> None:
         digest = digest_of(session.secret)

@@ -90,7 +90,7 @@ def read_case(
     ]
     return make_case(
         order,
-        expected=expected_participants(register.after(order.sequence - 1)),
+        expected=expected_participants(register.after(order.sequence - 1), order),
         receipts=receipts_of(order, log),
         probes=(*logged, *(probe for probe in unsent if probe.order == order.id and probe not in logged)),
         now=now,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, structs
 
-from trustweft.directory.objects import Api, Brand
+from trustweft.directory.members import concerns, identifier_of
+from trustweft.directory.objects import Api, Brand, Software
 from trustweft.directory.orders import Order  # noqa: TC001  # msgspec reads the annotations
 from trustweft.protocol.offboarding_probe import Credential, ParticipantKind  # noqa: TC001  # as above
 
@@ -43,8 +44,8 @@ class Expected(Struct, frozen=True, kw_only=True):
     """A participant that an order is for.
 
     Attributes:
-        id: its identifier: the issuer of a server, the URL of a resource server.
-        subject: ``kind:id`` of the brand, or of the first of its APIs.
+        id: its identifier: the issuer of a server, the URL of a resource server, ``kind:id`` of an application.
+        subject: ``kind:id`` of the brand, of the first of its APIs, or of the software.
         told: whether it is told of events; otherwise it reads the feed, and sends no receipts.
     """
 
@@ -177,28 +178,36 @@ def _as_document(participant: CaseParticipant) -> dict[str, object]:
     }
 
 
-def expected_participants(snapshot: Snapshot) -> tuple[Expected, ...]:
-    """Return who has to answer an order: the servers and APIs that take part.
+_ANSWERING: Final[Mapping[str, ParticipantKind]] = {
+    "brand": "server",
+    "api": "resource",
+    "software": "client",
+}
+
+
+def expected_participants(snapshot: Snapshot, order: Order) -> tuple[Expected, ...]:
+    """Return who has to answer an order: the servers and APIs that take part, and applications that are told of it.
 
     Several APIs may be of one resource server, which answers once.
 
     Args:
         snapshot: what was so right before the order: whoever it ends has to answer it too.
+        order: that was given.
     """
     found: dict[str, Expected] = {}
-    for kind, species in (("server", "brand"), ("resource", "api")):
+    for species, kind in _ANSWERING.items():
         for record in snapshot.records(species):
             facts, subject = record.facts, str(record.subject)
-            if not isinstance(facts, Brand | Api) or not snapshot.effective(subject).active:
+            if not isinstance(facts, Brand | Api | Software) or not snapshot.effective(subject).active:
                 continue
-            identifier = facts.issuer if isinstance(facts, Brand) else facts.resource
-            if identifier and not (identifier in found and found[identifier].told):
-                found[identifier] = Expected(
-                    id=identifier,
-                    kind="server" if kind == "server" else "resource",
-                    subject=subject,
-                    told=bool(facts.events_endpoint),
-                )
+            told = bool(facts.events_endpoint) and concerns(snapshot, subject, order.subject)
+            identifier = identifier_of(record)
+            if (
+                identifier
+                and (told or kind != "client")
+                and not (identifier in found and found[identifier].told)
+            ):
+                found[identifier] = Expected(id=identifier, kind=kind, subject=subject, told=told)
     return tuple(found.values())
 
 

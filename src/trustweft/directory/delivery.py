@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trustweft.directory.feed import status_of
-from trustweft.directory.members import find_participants
+from trustweft.directory.members import concerns, find_participants
 from trustweft.directory.progress import Progress
 from trustweft.protocol.security_event import (
     MEDIA_TYPE,
@@ -162,8 +162,14 @@ class Deliveries:
 
     def is_told(self, identifier: str, order: Order) -> bool:
         """Say whether a participant is one of those that an order is for."""
-        courier, entry = self._couriers.get(identifier), self.snapshot().status(order.subject)
-        return courier is not None and entry is not None and entry.revision > courier.since
+        snapshot, courier = self.snapshot(), self._couriers.get(identifier)
+        entry = snapshot.status(order.subject)
+        return (
+            courier is not None
+            and entry is not None
+            and entry.revision > courier.since
+            and concerns(snapshot, courier.participant.subject, order.subject)
+        )
 
     def overview(self) -> tuple[Told, ...]:
         """Return how it stands with each participant."""
@@ -284,6 +290,7 @@ def _beginning(snapshot: Snapshot, participant: Participant) -> Progress:
         subject
         for subject, entry in snapshot.status_list(since=participant.since).items()
         if snapshot.order_behind(subject, entry) is not None
+        and concerns(snapshot, participant.subject, subject)
     )
     return Progress(since=participant.since, until=snapshot.revision, waiting=tuple(waiting))
 
@@ -325,7 +332,11 @@ class _Courier:
         """Note what is new; what is said anew of a subject takes the place of what waits."""
         returns = participant != self.participant
         self.participant = participant
-        news = snapshot.status_list(since=self._until)
+        news = {
+            name: entry
+            for name, entry in snapshot.status_list(since=self._until).items()
+            if concerns(snapshot, participant.subject, name)
+        }
         self.waiting |= news
         if participant.effect == "ended":  # it does not come back: the rest is nothing to it
             self.waiting = {name: entry for name, entry in self.waiting.items() if name in participant.above}

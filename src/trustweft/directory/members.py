@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from trustweft.directory.identifiers import parse_subject, species_of
 from trustweft.directory.lifecycle import Effect  # noqa: TC001  # msgspec reads the annotations
-from trustweft.directory.objects import Api, Brand, Key
+from trustweft.directory.objects import Api, Brand, Key, Software
 from trustweft.directory.snapshot import Record  # noqa: TC001  # msgspec reads the annotations
 from trustweft.protocol.federation_jwt import is_entity_identifier
 
@@ -21,9 +22,11 @@ __all__ = [
     "Entity",
     "Participant",
     "active_keys",
+    "concerns",
     "federation_keys",
     "find_entities",
     "find_participants",
+    "identifier_of",
     "public_members",
 ]
 
@@ -36,11 +39,12 @@ _PUBLIC: Final = ("kty", "crv", "x", "y", "n", "e")
 
 
 class Participant(Struct, frozen=True, kw_only=True):
-    """A server that is told of events.
+    """Somebody who is told of events: a server, an API, or an application.
 
     Attributes:
-        subject: ``kind:id`` of the brand or of the first of its APIs.
-        identifier: the issuer or the resource URL: the ``aud`` of what it is sent, the ``iss`` of its receipts.
+        subject: ``kind:id`` of the brand, of the first of its APIs, or of the software.
+        identifier: the issuer, the resource URL, or the software's ``kind:id``: the ``aud`` of what it is sent, the
+            ``iss`` of its receipts.
         effect: what it counts as. Whoever is not active is told of that, and of nothing else.
         above: the subject, and all that it takes part through.
         since: the revision with which it came to the feed: whatever is older it read there.
@@ -61,7 +65,7 @@ def find_participants(snapshot: Snapshot) -> Mapping[str, Participant]:
     Several APIs may be of one resource server: it is told once, as the first of them that takes part.
     """
     found: dict[str, Participant] = {}
-    for record in _servers(snapshot):
+    for record in _followers(snapshot):
         participant = _participant(snapshot, record)
         if participant is not None and not (
             participant.identifier in found and found[participant.identifier].effect == "active"
@@ -70,17 +74,51 @@ def find_participants(snapshot: Snapshot) -> Mapping[str, Participant]:
     return found
 
 
-def _servers(snapshot: Snapshot) -> Iterator[Record]:
-    yield from snapshot.records("brand")
-    yield from snapshot.records("api")
+def concerns(snapshot: Snapshot, participant: str, subject: str) -> bool:
+    """Say whether a participant has to hear of a subject: a server of everybody, an application of servers and APIs.
+
+    Which other applications and people were stopped is nothing to an application.
+
+    Args:
+        snapshot: what is so.
+        participant: its ``kind:id``.
+        subject: of the change or the order.
+    """
+    if not participant.startswith("software:"):
+        return True
+    match species_of(parse_subject(subject)):
+        case "brand" | "api":
+            return True
+        case "organisation":
+            return any(child.startswith("brand:") for child in snapshot.children(subject))
+        case _:
+            return False
+
+
+def identifier_of(record: Record) -> str:
+    """Return the name under which somebody takes part; empty where there is none."""
+    match record.facts:
+        case Brand():
+            return record.facts.issuer
+        case Api():
+            return record.facts.resource
+        case Software():
+            return str(record.subject)
+        case _:
+            return ""
+
+
+def _followers(snapshot: Snapshot) -> Iterator[Record]:
+    for species in ("brand", "api", "software"):
+        yield from snapshot.records(species)
 
 
 def _participant(snapshot: Snapshot, record: Record) -> Participant | None:
     facts, subject = record.facts, str(record.subject)
     told = snapshot.status(subject)
-    if not isinstance(facts, Brand | Api) or told is None or not facts.events_endpoint:
+    if not isinstance(facts, Brand | Api | Software) or told is None or not facts.events_endpoint:
         return None
-    identifier = facts.issuer if isinstance(facts, Brand) else facts.resource
+    identifier = identifier_of(record)
     if not identifier:
         return None
     return Participant(

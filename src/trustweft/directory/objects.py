@@ -103,12 +103,15 @@ class Software(_Facts, frozen=True, kw_only=True, tag="software"):
 
     Attributes:
         entity: its Entity Identifier (OpenID Federation 1.0 section 1.2); empty where it is no member of a federation.
+        events_endpoint: where it is told of the servers that it uses; ``jwks_uri`` where its keys are: as of a ``Brand``.
     """
 
     organisation: str
     name: str
     metadata: Mapping[str, Any] = {}  # msgspec copies an empty default
     entity: str = ""
+    events_endpoint: str = ""
+    jwks_uri: str = ""
 
 
 class User(_Facts, frozen=True, kw_only=True, tag="user"):

@@ -5,37 +5,22 @@ A token names its client, its person and the key that it is bound to; one dictio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from trustweft.net.asgi import application
-from trustweft.net.event_receiver import EVENTS_PATH
 from trustweft.net.status_reader import DATA, PAYMENTS
 from trustweft.protocol.ecosystem_status import customer_of, subject_of
-from trustweft.protocol.http import json_response
-from trustweft.protocol.security_event import TOKEN_LIMIT
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from trustweft.net.asgi import Application, Message, Receive, Send
-    from trustweft.net.event_receiver import EventReceiver
     from trustweft.net.status_reader import StatusReader
     from trustweft.protocol.access_token import AccessToken
-    from trustweft.protocol.http import HttpRequest, HttpResponse
     from trustweft.protocol.offboarding import Order
-    from trustweft.runtime.observability import Observer
 
-__all__ = [
-    "EVENTS_PATH",
-    "RECEIPT_KEYS_PATH",
-    "Participation",
-    "ParticipationConfig",
-    "clean_up",
-    "with_events",
-]
+__all__ = ["Participation", "ParticipationConfig", "clean_up"]
 
 SUSPENDED = reason(
     "guard.participant-suspended",
@@ -43,19 +28,12 @@ SUSPENDED = reason(
     public="The directory has suspended the client, the issuer or the person of this token, or its key.",
     status=401,
 )
-METHOD = reason(
-    "receipt-keys.method", error="invalid_request", public="This address answers to GET alone.", status=405
-)
 ENDED = reason(
     "guard.participant-ended",
     error="invalid_token",
     public="The client, the issuer or the person of this token takes part no more, or its key was ended.",
     status=401,
 )
-
-
-# Where a resource server publishes the keys that its receipts are signed with, if it has no other place for them.
-RECEIPT_KEYS_PATH: Final = "/ecosystem/jwks"
 
 
 class ParticipationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,54 +103,6 @@ class Participation:
             yield subject_of("organisation", organisation)
             for role in {self._config.roles[name] for name in needed if name in self._config.roles}:
                 yield subject_of("role", f"{organisation}~{role}")
-
-
-def with_events(
-    app: Application,
-    receiver: EventReceiver,
-    *,
-    observer: Observer,
-    receipt_keys: Mapping[str, object] | None = None,
-) -> Application:
-    """Return ``app`` with the addresses that the directory needs; the guard is not asked for these.
-
-    Args:
-        app: the API behind the guard.
-        receiver: takes the directory's events.
-        observer: hears of refusals.
-        receipt_keys: the JWK Set with which receipts are verified, published where it is given.
-    """
-    events = application(
-        receiver.respond,
-        participant="resource",
-        observer=observer,
-        body_limit=TOKEN_LIMIT,
-        endpoint_of=lambda _path: "ecosystem_events",
-    )
-
-    keys = application(
-        _publishing(receipt_keys or {"keys": []}),
-        participant="resource",
-        observer=observer,
-        body_limit=0,
-        endpoint_of=lambda _path: "receipt_keys",
-    )
-    theirs = {EVENTS_PATH: events} | ({} if receipt_keys is None else {RECEIPT_KEYS_PATH: keys})
-
-    async def respond(scope: Message, receive: Receive, send: Send) -> None:
-        ours = theirs.get(scope["path"], app) if scope["type"] == "http" else app
-        await ours(scope, receive, send)
-
-    return respond
-
-
-def _publishing(keys: Mapping[str, object]) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
-    async def respond(request: HttpRequest) -> HttpResponse:
-        if request.method not in {"GET", "HEAD"}:
-            raise METHOD.reject(request.method[:20], headers=(("allow", "GET, HEAD"),))
-        return json_response(keys)
-
-    return respond
 
 
 async def clean_up(_order: Order) -> dict[str, int]:

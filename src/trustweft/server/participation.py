@@ -116,13 +116,13 @@ class Offboarder:
 
     Args:
         store: where it is.
-        brand: the directory's name for this server; only its customers are ended here.
+        brand: the directory's name for this server; whose customers are ended here, and with which everything is.
         clock: tells the time.
     """
 
     def __init__(self, store: ServerStore, *, brand: str | None, clock: Clock) -> None:
         self._store = store
-        self._customers = f"user:{brand}~"
+        self._brand = brand
         self._clock = clock
 
     async def __call__(self, order: Order) -> dict[str, int]:
@@ -131,11 +131,15 @@ class Offboarder:
         endings = [
             await self._store.end_client(client_id, now=now) for client_id in await self._clients(concerned)
         ]
-        endings += [
-            await self._store.end_user(subject.removeprefix(self._customers), now=now)
-            for subject in sorted(concerned)
-            if subject.startswith(self._customers)
-        ]
+        if self._brand is not None:
+            customers = f"user:{self._brand}~"
+            endings += [
+                await self._store.end_user(subject.removeprefix(customers), now=now)
+                for subject in sorted(concerned)
+                if subject.startswith(customers)
+            ]
+            if f"brand:{self._brand}" in concerned:
+                endings.append(await self._store.end_server(now=now))
         return _added(endings)
 
     async def _clients(self, concerned: set[str]) -> list[str]:

@@ -234,6 +234,10 @@ class ServerStore(Protocol):
         """Remove the person and all that was granted in their name; the subject stays taken."""
         ...
 
+    def end_server(self, *, now: float) -> Awaitable[Ended]:
+        """Remove what is under way, and all that was granted, whoever has it; clients and people stay."""
+        ...
+
     # Rate limits.
 
     def count_attempt(self, key: bytes, *, window_ends: float) -> Awaitable[int]:

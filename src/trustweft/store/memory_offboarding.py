@@ -67,6 +67,20 @@ class MemoryOffboarding:
             self._removed_users[subject] = now
         return Ended(interactions=len(interactions), codes=codes, refresh_tokens=tokens, grants=grants)
 
+    @at_once
+    def end_server(self, *, now: float) -> Ended:
+        """Remove what is under way, and all that was granted, whoever has it; clients and people stay."""
+        requests = _take(self._requests, lambda _request: True)
+        interactions = _take(self._interactions, lambda _interaction: True)
+        codes, tokens, grants = self._end_grants(lambda _grant: True, now=now)
+        return Ended(
+            request_uris=len(requests),
+            interactions=len(interactions),
+            codes=codes,
+            refresh_tokens=tokens,
+            grants=grants,
+        )
+
     def _end_grants(self, concerned: Callable[[Grant], bool], *, now: float) -> tuple[int, int, int]:
         theirs = {grant.grant_id for grant in self._grants.values() if concerned(grant)}
         alive = sum(self._grants[grant_id].revoked_at is None for grant_id in theirs)

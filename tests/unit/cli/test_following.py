@@ -13,7 +13,7 @@ from support.directory import TestDirectory
 from support.participants import make_member
 from trustweft.cli.assembly.directory import follow_directory, reader_rules, reading_by
 from trustweft.cli.assembly.parts import Surroundings, tls_policy
-from trustweft.cli.directory_settings import FollowedDirectory, ServerDirectory
+from trustweft.cli.directory_settings import ClientDirectory, FollowedDirectory, ServerDirectory
 from trustweft.net.status_reader import DATA, PAYMENTS
 from trustweft.profile import load_profile
 from trustweft.runtime.clock import ManualClock
@@ -39,9 +39,10 @@ async def _nothing(_order: object) -> dict[str, int]:
 def test_the_settings_of_the_manual_are_settings() -> None:
     """What docs/following.md shows is read as it stands there."""
     text = (Path(__file__).parents[3] / "docs" / "following.md").read_text(encoding="utf-8")
-    shown = text.partition("```toml\n")[2].partition("```")[0]
-    settings = msgspec.convert(tomllib.loads(shown)["directory"], ServerDirectory)
+    server, client = (part.partition("```")[0] for part in text.split("```toml\n")[1:])
+    settings = msgspec.convert(tomllib.loads(server)["directory"], ServerDirectory)
     assert (settings.names.brand, settings.names.payments) == ("harbour-bank", ("payments",))
+    assert msgspec.convert(tomllib.loads(client)["directory"], ClientDirectory).names.brand == "harbour-bank"
 
 
 def test_the_profile_says_for_how_long_the_last_list_is_good(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from scripted_server import ScriptedServer
 from support.participants import Member, make_member
-from trustweft.client.participation import Offboarder, Participation
+from trustweft.client.participation import ENDED, Offboarder, Participation
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.errors import Reject
@@ -25,11 +25,14 @@ BANK, OTHER = "https://bank.example", "https://other.example"
 BRAND = "brand:harbour-bank"
 
 
+BRANDS = {BANK: "harbour-bank", OTHER: "other-bank"}
+
+
 async def knowing() -> tuple[Member, Participation]:
     """Return a client that knows two servers of the ecosystem."""
     member = make_member(ManualClock())
     assert await member.reader.poll()
-    return member, Participation(member.reader, {BANK: "harbour-bank", OTHER: "other-bank"})
+    return member, Participation(member.reader, BRANDS)
 
 
 async def test_a_server_that_does_not_take_part_is_not_trusted() -> None:
@@ -85,7 +88,7 @@ async def test_nothing_is_sent_to_a_server_that_does_not_take_part(effect: Effec
 
 async def test_with_a_server_ends_what_the_client_has_of_it() -> None:
     """Its tokens are forgotten and counted, those of other servers stay, and a second time finds nothing."""
-    member, participation = await knowing()
+    member, _ = await knowing()
     tokens = MemoryTokenStore()
     for name, issuer in (("alice at bank", BANK), ("bob at bank", BANK), ("alice elsewhere", OTHER)):
         refresh = "r" if name.startswith("alice") else None
@@ -95,9 +98,28 @@ async def test_with_a_server_ends_what_the_client_has_of_it() -> None:
         )
     member.directory.say(BRAND, "ended", cause="revoked")
     order = member.directory.order("organisation:harbour", "revoke", subjects=(BRAND,))
-    offboarder = Offboarder(participation, tokens)
+    offboarder = Offboarder(BRANDS, tokens)
     assert await offboarder(order) == {"access_tokens": 2, "refresh_tokens": 1}
     assert (tokens.load("alice at bank"), tokens.load("bob at bank")) == (None, None)
     assert tokens.load("alice elsewhere") is not None
     assert await offboarder(order) == {"access_tokens": 0, "refresh_tokens": 0}
     assert await offboarder(member.directory.order("software:x", "revoke")) == {}
+
+
+async def test_a_server_that_ends_while_it_answers_leaves_nothing() -> None:
+    """What comes after all was forgotten is not kept."""
+    server = ScriptedServer()
+    client = server.client()
+    started = client.begin()
+    callback = server.query(started)
+
+    def ended_meanwhile(issuer: str, *, revoking: bool = False) -> None:
+        if server.calls[-1:] == ["/token"]:
+            raise ENDED.reject(f"{issuer} {revoking}")
+
+    server.configuration = replace(server.configuration, check_server=ended_meanwhile)
+    client = server.client()
+    with pytest.raises(Reject, match=r"client\.server-ended"):
+        client.finish(started.pending, callback, name="alice")
+    assert server.calls[-1] == "/token"
+    assert client.store.load("alice") is None

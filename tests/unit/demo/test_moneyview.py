@@ -17,6 +17,7 @@ from trustweft.client.tokens import MemoryTokenStore, TokenSet
 from trustweft.crypto.keys import LocalSigner, generate_private_key
 from trustweft.demo import moneyview_sessions
 from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
+from trustweft.demo.moneyview_sessions import Sessions
 from trustweft.protocol.http import HttpResponse
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -79,6 +80,7 @@ class Stage:
 
     client: ScriptedClient
     clock: ManualClock
+    sessions: Sessions
     application: Application
 
     async def ask(
@@ -125,10 +127,9 @@ def stage() -> Stage:
     """MoneyView, never visited."""
     client, clock = ScriptedClient(), ManualClock()
     stands_in: Any = client
-    application = create_moneyview(
-        CONFIG, client=stands_in, clock=clock, entropy=SystemEntropy(), observer=SilentObserver()
-    )
-    return Stage(client, clock, application)
+    sessions = Sessions(issuer=ISSUER, clock=clock, entropy=SystemEntropy(), on_end=stands_in.store.forget)
+    application = create_moneyview(CONFIG, client=stands_in, sessions=sessions, observer=SilentObserver())
+    return Stage(client, clock, sessions, application)
 
 
 async def test_whoever_knew_the_secret_before_is_left_behind(stage: Stage) -> None:
@@ -267,3 +268,16 @@ async def test_a_code_is_redeemed_for_each_flow_once(stage: Stage) -> None:
     for secret in (started, connected):
         again = await stage.ask("/callback", secret, query="code=another")
         assert again.header("trustweft-reason") == "moneyview.no-flow"
+
+
+async def test_what_hangs_off_a_server_that_ended_is_forgotten(stage: Stage) -> None:
+    """Connections, and who is on the way there; visitors stay, and so does what another server's end is about."""
+    connected, under_way, visitor = await stage.connect(), await stage.start(), (await stage.visit())[0]
+    assert stage.sessions.forget_issuer("https://other.example") == {}
+    assert (await stage.ask("/accounts", connected)).status == 200
+    assert stage.sessions.forget_issuer(ISSUER) == {"sessions": 1, "interactions": 1}
+    assert (await stage.ask("/accounts", connected)).header("location") == "/"
+    late = await stage.ask("/callback", under_way, query="code=c")
+    assert late.header("trustweft-reason") == "moneyview.no-flow"
+    assert (await stage.ask("/", visitor)).values("set-cookie") == []
+    assert stage.sessions.forget_issuer(ISSUER) == {"sessions": 0, "interactions": 0}

@@ -7,12 +7,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from support.anchor import BANK, HARBOUR, ISSUER, Anchor, Listener, make_anchor
 from support.authority import Hearing
 from support.town import KEY, MINE, OPERATOR, make_town
 from trustweft.crypto.keys import KeySet
-from trustweft.directory.commands import Add, Move
+from trustweft.directory.case_files import find_order
+from trustweft.directory.cases import expected_participants
+from trustweft.directory.commands import Add, Amend, Move
 from trustweft.directory.events import Added, Moved
 from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import Keeper
@@ -24,6 +27,7 @@ from trustweft.evidence.reader import LogReader
 from trustweft.evidence.verification import verify_export
 from trustweft.protocol import ecosystem_status
 from trustweft.protocol.ecosystem_status import LIST_LIMIT, StatusList, verify_status_list
+from trustweft.protocol.http import json_response
 from trustweft.protocol.known_status import KnownStatus, merge
 from trustweft.protocol.offboarding import RECEIPT_MEDIA_TYPE, verify_order
 from trustweft.protocol.security_event import StatusChange, Verification
@@ -355,6 +359,42 @@ async def test_who_is_stopped_is_told_of_that_alone(anchor: Anchor) -> None:
         event.event.subject for event in anchor.events(anchor.bank) if isinstance(event.event, StatusChange)
     ]
     assert sorted(subjects) == ["api:accounts", "api:accounts", SOFTWARE]
+
+
+async def test_an_application_hears_of_servers_and_apis_and_of_nobody_else(anchor: Anchor) -> None:
+    """Which people and roles were stopped is nothing to it, and it owes no receipt for such an order."""
+    home = "https://moneyview.example"
+    application = Listener(SOFTWARE)
+    anchor.posted[f"{home}/events"] = application
+    anchor.web[f"{home}/jwks"] = json_response(application.jwks())
+    facts = anchor.directory.snapshot().find(SOFTWARE).facts
+    follows = structs.replace(facts, events_endpoint=f"{home}/events", jwks_uri=f"{home}/jwks")
+    await anchor.do(Amend(subject=parse_subject(SOFTWARE), facts=follows))
+    others = await anchor.move("user:mia", "suspend")
+    await anchor.move("role:moneyview~payer", "suspend")
+    own = await anchor.move("api:accounts", "suspend")
+    await anchor.move("organisation:harbour-bank", "suspend")
+    assert others is not None
+    assert own is not None
+    await application.heard(2)
+    changes = [event.event for event in anchor.events(application)]
+    assert [change.subject for change in changes if isinstance(change, StatusChange)] == [
+        "api:accounts",
+        "organisation:harbour-bank",
+    ]
+
+    async def answer(order: str) -> int:
+        receipt = application.receipt(order, now=anchor.clock.now()).encode()
+        return (await anchor.ask("/receipts", method="POST", headers=RECEIPT, body=receipt)).status
+
+    assert (await answer(others), await answer(own)) == (400, 202)
+    register = anchor.directory.keeper.register
+
+    def asked(order: str) -> set[str]:
+        given = find_order(register, order)
+        return {each.id for each in expected_participants(register.after(given.sequence - 1), given)}
+
+    assert asked(own) - asked(others) == {SOFTWARE}
 
 
 async def test_a_restart_delivers_what_waited_and_nothing_twice(tmp_path: Path) -> None:

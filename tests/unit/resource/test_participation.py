@@ -12,15 +12,14 @@ import pytest
 from guarding import CLIENT, Stage
 from support.participants import Member, make_member
 from trustweft.crypto.keys import thumbprint
+from trustweft.net.event_addresses import RECEIPT_KEYS_PATH, with_events
 from trustweft.protocol.access_token import AccessToken, Confirmation
 from trustweft.resource.checks import PIPELINE, check_participation
 from trustweft.resource.guard import Guard
 from trustweft.resource.participation import (
-    RECEIPT_KEYS_PATH,
     Participation,
     ParticipationConfig,
     clean_up,
-    with_events,
 )
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.observability import SilentObserver
@@ -135,7 +134,9 @@ async def test_the_keys_of_receipts_are_published_beside_the_guard() -> None:
         asked.append(scope["path"])
 
     keys = {"keys": [{"kty": "EC"}]}
-    app = with_events(api, member.receiver, observer=SilentObserver(), receipt_keys=keys)
+    app = with_events(
+        api, member.receiver, observer=SilentObserver(), participant="resource", receipt_keys=keys
+    )
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="https://bank.example") as http:
         answer = await http.get(RECEIPT_KEYS_PATH)

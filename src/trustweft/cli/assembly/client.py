@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import httpx2
 
+from trustweft.cli.assembly.directory import follow_directory
 from trustweft.cli.assembly.parts import (
     Assembled,
     Surroundings,
@@ -22,9 +24,13 @@ from trustweft.client import (
     PrivateKeyJwt,
     tls_context,
 )
+from trustweft.client.participation import Offboarder, Participation
+from trustweft.client.tokens import MemoryTokenStore
 from trustweft.crypto.key_watch import ROTATE_AFTER_DAYS, KeyWatch
 from trustweft.crypto.keyring import KeyRing
 from trustweft.demo.moneyview import MoneyViewConfig, create_moneyview
+from trustweft.demo.moneyview_sessions import Sessions
+from trustweft.net.event_addresses import with_events
 from trustweft.net.serving import Listener
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
     from trustweft.cli.settings import ClientSettings, MoneyViewSettings
     from trustweft.client import SigningKeys
+    from trustweft.net.event_receiver import EventReceiver
     from trustweft.profile import Profile
 
 __all__ = ["assemble_client", "client_configuration"]
@@ -46,6 +53,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     profile = profile_in_force(settings, base=base).current
     tell_missing(profile, participant="client", observer=surroundings.observer)
     moneyview, policy = settings.moneyview, tls_policy(profile)
+    participant = "client" if moneyview.look == "moneyview" else moneyview.look
     keys = KeyRing.load_or_create(
         resolve(base, moneyview.assertion_keys), algorithms=ASSERTION_ALGORITHMS, now=surroundings.clock.now()
     )
@@ -53,16 +61,40 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
         keys,
         clock=surroundings.clock,
         observer=surroundings.observer,
-        participant="client" if moneyview.look == "moneyview" else moneyview.look,
+        participant=participant,
         rotate_after=ROTATE_AFTER_DAYS * SECONDS_A_DAY,
+    )
+    # What listens to the directory comes before the client that asks it, and clears what is made last.
+    ending = Offboarder(_brands(settings))
+    receiver = _receiver(
+        settings,
+        profile,
+        base=base,
+        surroundings=surroundings,
+        participant=participant,
+        keys=keys,
+        ending=ending,
     )
     trust = policy.narrow(tls_context(authorities=resolve(base, moneyview.trust)))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
+    tokens = MemoryTokenStore()
     client = AsyncClient(
-        client_configuration(moneyview, profile, keys=keys, base=base),
+        replace(
+            client_configuration(moneyview, profile, keys=keys, base=base),
+            check_server=None
+            if receiver is None
+            else Participation(receiver.reader, _brands(settings)).check,
+        ),
         http,
         clock=surroundings.clock,
         entropy=surroundings.entropy,
+        store=tokens,
+    )
+    sessions = Sessions(
+        issuer=moneyview.issuer,
+        clock=surroundings.clock,
+        entropy=surroundings.entropy,
+        on_end=tokens.forget,
     )
     application = create_moneyview(
         MoneyViewConfig(
@@ -77,10 +109,14 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
             promise=moneyview.promise,
         ),
         client=client,
-        clock=surroundings.clock,
-        entropy=surroundings.entropy,
+        sessions=sessions,
         observer=surroundings.observer,
     )
+    if receiver is not None:
+        ending.clear_also(tokens, client, sessions)
+        application = with_events(
+            application, receiver, observer=surroundings.observer, participant=participant
+        )
     listener = Listener(
         name=moneyview.name,
         application=application,
@@ -91,8 +127,42 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     )
     operations = operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
     assembled = Assembled([listener, *operations], background=[watch.run], close=[http.aclose])
+    if receiver is not None:
+        assembled.background += [receiver.reader.run, receiver.run]
+        assembled.ready.append(receiver.reader.is_fresh)
     assembled.narrow(policy)
     return assembled
+
+
+def _brands(settings: ClientSettings) -> dict[str, str]:
+    """Return the directory's name for the authorization server, by issuer."""
+    followed = settings.directory
+    return {} if followed is None else {settings.moneyview.issuer: followed.names.brand}
+
+
+def _receiver(
+    settings: ClientSettings,
+    profile: Profile,
+    *,
+    base: Path,
+    surroundings: Surroundings,
+    participant: str,
+    keys: KeyRing,
+    ending: Offboarder,
+) -> EventReceiver | None:
+    """Return what takes the directory's events, where there is one; the keys of assertions sign the receipts."""
+    if settings.directory is None:
+        return None
+    return follow_directory(
+        settings.directory,
+        profile,
+        policy=tls_policy(profile),
+        base=base,
+        surroundings=surroundings,
+        participant=participant,
+        signer=keys.signer,
+        clean_up=ending,
+    )
 
 
 def client_configuration(

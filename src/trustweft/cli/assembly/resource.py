@@ -21,6 +21,7 @@ from trustweft.crypto.keys import public_jwk
 from trustweft.demo.bank import BankConfig, create_bank
 from trustweft.demo.bank_details import detail_types
 from trustweft.demo.bank_journal import FileJournal
+from trustweft.net.event_addresses import with_events
 from trustweft.net.fetch import Fetcher, trust_context
 from trustweft.net.serving import Listener
 from trustweft.protocol.dpop_nonces import Nonces
@@ -30,7 +31,7 @@ from trustweft.resource.guard import Guard
 from trustweft.resource.inspection import Protection
 from trustweft.resource.introspecting import IntrospectedRevocations, IntrospectionSettings
 from trustweft.resource.issuer_keys import RemoteKeys
-from trustweft.resource.participation import Participation, clean_up, with_events
+from trustweft.resource.participation import Participation, clean_up
 from trustweft.runtime.secrets_file import load_or_create_secret
 from trustweft.store.guard import StoreReplayMemory, StoreRevocations
 from trustweft.store.sqlite.store import SqliteStore
@@ -125,6 +126,7 @@ def assemble_resource(
             bank,
             receiver,
             observer=surroundings.observer,
+            participant="resource",
             receipt_keys=_receipt_keys(resolve(base, settings.revocation.private_key_file)),
         )
     application = behind_proxies(bank, settings.proxy, participant="resource", surroundings=surroundings)

@@ -172,7 +172,7 @@ def _approved(desk: Desk, proposal: int, *, wait: float) -> Order | None:
 
 def _watch(desk: Desk, prober: Prober, order: Order, tell: Callable[[str], None]) -> Probe:
     """Try everything until it is refused, and write down what was seen, signed."""
-    told = all(each.told for each in expected_participants(desk.register.after(order.sequence - 1)))
+    told = all(each.told for each in expected_participants(desk.register.after(order.sequence - 1), order))
     within = order.deadlines.get("refuse" if told else "refuse_by_poll", _MINUTE)
     tell("Trying each of them until it is refused.")
     result = prober.watch(seconds=within + _SPARE)
@@ -190,7 +190,7 @@ def _watch(desk: Desk, prober: Prober, order: Order, tell: Callable[[str], None]
 def _wait_for_receipts(desk: Desk, order: Order, *, seconds: float) -> None:
     """Wait until everybody who is told of orders has sent a receipt, or the time is over."""
     expected = {
-        each.id for each in expected_participants(desk.register.after(order.sequence - 1)) if each.told
+        each.id for each in expected_participants(desk.register.after(order.sequence - 1), order) if each.told
     }
     until = time.monotonic() + seconds
     while time.monotonic() < until:

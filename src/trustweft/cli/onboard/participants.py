@@ -142,7 +142,9 @@ def brand(  # noqa: PLR0913  # each is another option
     metavar="FILE",
     help="Its metadata (RFC 7591), a JSON object; - is standard input.",
 )
-def software(
+@told_option
+@keys_option
+def software(  # noqa: PLR0913  # each is another option
     data: Path,
     person: str | None,
     organisation: str,
@@ -150,6 +152,8 @@ def software(
     *,
     name: str,
     metadata: BinaryIO | None,
+    events_endpoint: str,
+    jwks_uri: str,
     as_json: bool,
 ) -> None:
     """Enter a software of an organisation: an application that uses APIs."""
@@ -158,7 +162,13 @@ def software(
     async def work(desk: Desk) -> None:
         above = find(desk.now, organisation, kinds=("organisation",)).subject
         subject = subject_of("software", identifier)
-        facts = Software(organisation=above.id, name=name, metadata=_metadata(document, software=subject.id))
+        facts = Software(
+            organisation=above.id,
+            name=name,
+            metadata=_metadata(document, software=subject.id),
+            events_endpoint=events_endpoint,
+            jwks_uri=jwks_uri,
+        )
         tell(desk, subject, await desk.enrolment.enter(subject, facts), as_json=as_json)
 
     at_the_desk(data, person, work)

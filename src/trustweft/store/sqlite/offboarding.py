@@ -1,4 +1,4 @@
-"""What ends with a client or a person who is off-boarded: one transaction each, with counts for the receipt.
+"""What ends with a client, a person or the server that is off-boarded: one transaction each, with counts for the receipt.
 
 Pushed requests and interactions are found by reading them: they live for minutes, so that there are few, and an index
 would cost every request a write.
@@ -43,6 +43,7 @@ DELETE_CLIENTS_TOKENS: Final = f"DELETE FROM refresh_tokens WHERE grant_id IN {_
 DELETE_USERS_TOKENS: Final = f"DELETE FROM refresh_tokens WHERE grant_id IN {_USERS_GRANTS}"  # noqa: S608  # constants
 REVOKE_CLIENTS_GRANTS: Final = "UPDATE grants SET revoked_at = ? WHERE client_id = ? AND revoked_at IS NULL"
 REVOKE_USERS_GRANTS: Final = "UPDATE grants SET revoked_at = ? WHERE subject = ? AND revoked_at IS NULL"
+REVOKE_ALL_GRANTS: Final = "UPDATE grants SET revoked_at = ? WHERE revoked_at IS NULL"
 REMOVE_USER: Final = """UPDATE users SET record = NULL, password_hash = NULL, removed_at = ?
     WHERE subject = ? AND removed_at IS NULL"""
 
@@ -60,6 +61,23 @@ class Offboarding(Part):
     def end_user(self, subject: str, *, now: float) -> asyncio.Future[Ended]:
         """Remove the person and all that was granted in their name; the subject stays taken."""
         return self._submit(_end_user, subject, now)
+
+    def end_server(self, *, now: float) -> asyncio.Future[Ended]:
+        """Remove what is under way, and all that was granted, whoever has it; clients and people stay."""
+        return self._submit(_end_server, now)
+
+
+def _end_server(cursor: sqlite3.Cursor, now: float) -> Ended:
+    with all_or_nothing(cursor):
+        (codes,) = cursor.execute("SELECT count(*) FROM authorization_codes WHERE used_at IS NULL").fetchone()
+        cursor.execute("DELETE FROM authorization_codes")
+        return Ended(
+            request_uris=cursor.execute("DELETE FROM pushed_requests").rowcount,
+            interactions=cursor.execute("DELETE FROM interactions").rowcount,
+            codes=codes,
+            refresh_tokens=cursor.execute("DELETE FROM refresh_tokens").rowcount,
+            grants=cursor.execute(REVOKE_ALL_GRANTS, (now,)).rowcount,
+        )
 
 
 def _end_client(cursor: sqlite3.Cursor, client_id: str, now: float) -> Ended:

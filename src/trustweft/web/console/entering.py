@@ -169,6 +169,7 @@ FORMS: Final[Mapping[str, EntryForm]] = MappingProxyType(
                     kind="json",
                     lasting=True,
                 ),
+                *_FOLLOWING,
             ),
         ),
         "authorisation": EntryForm(
