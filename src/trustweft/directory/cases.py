@@ -7,7 +7,7 @@ nobody is called in time for what nothing shows.
 from __future__ import annotations
 
 from math import ceil, inf
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct, structs
 
@@ -33,6 +33,8 @@ __all__ = [
     "make_case",
 ]
 
+# Nobody probes an application: it refuses nothing to anybody, and its receipt says what it forgot.
+Answering: TypeAlias = ParticipantKind | Literal["client"]
 # What an order asks for, and how it stands with it.
 State = Literal["kept", "late", "not due yet", "unknown"]
 _MIDDLE: Final = 0.5
@@ -50,7 +52,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    kind: ParticipantKind
+    kind: Answering
     subject: str
     told: bool
 
@@ -91,7 +93,7 @@ class CaseParticipant(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    kind: ParticipantKind
+    kind: Answering
     subject: str
     told: bool
     receipt: Mapping[str, object] | None
@@ -178,7 +180,7 @@ def _as_document(participant: CaseParticipant) -> dict[str, object]:
     }
 
 
-_ANSWERING: Final[Mapping[str, ParticipantKind]] = {
+_ANSWERING: Final[Mapping[str, Answering]] = {
     "brand": "server",
     "api": "resource",
     "software": "client",

@@ -40,7 +40,7 @@ __all__ = [
 
 # What an off-boarded client may still have in its hands.
 Credential = Literal["request_uri", "code", "refresh_token", "access_token", "client_key"]
-ParticipantKind = Literal["server", "resource", "client"]
+ParticipantKind = Literal["server", "resource"]
 Seconds = Annotated[float, Meta(ge=0, lt=10_000_000)]
 Note = Annotated[str, Meta(max_length=300)]
 
