@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from trustweft.directory.members import concerns, identifier_of
 from trustweft.directory.objects import Api, Brand, Software
 from trustweft.directory.orders import Order  # noqa: TC001  # msgspec reads the annotations
-from trustweft.protocol.offboarding_probe import Credential, ParticipantKind  # noqa: TC001  # as above
+from trustweft.protocol.offboarding_probe import Credential, ParticipantKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
