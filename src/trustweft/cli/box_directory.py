@@ -37,11 +37,16 @@ from trustweft.runtime.settings import read_settings
 from trustweft.server.participation import ParticipationConfig as ServerNames
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trustweft.cli.data_directory import DataDirectory
 
 __all__ = ["prepare_directory"]
 
 _Settings: TypeAlias = ServerSettings | ResourceSettings | ClientSettings
+# By type of authorization details, the scope value that allows as much.
+_TYPES: Final = {ACCOUNT_INFORMATION: "accounts", PAYMENT_INITIATION: "payments"}
+_PAYMENTS: Final = ("payments", PAYMENT_INITIATION)
 _AUTHORITY: Final = "../ca/certificate.pem"
 
 
@@ -113,14 +118,13 @@ def _server(data: DataDirectory) -> ServerDirectory:
         state_file="status.json",
         trust=_AUTHORITY,
         allowed_hosts=("localhost",),
-        names=ServerNames(brand=BRAND, apis=dict(BY_SCOPE), roles=dict(ROLES), payments=("payments",)),
+        names=ServerNames(brand=BRAND, apis=_by_name(BY_SCOPE), roles=_by_name(ROLES), payments=_PAYMENTS),
     )
 
 
 def _guard(data: DataDirectory) -> ResourceDirectory:
     ports = data.ports
     directory = ports.url(ports.directory)
-    kinds = {ACCOUNT_INFORMATION: "accounts", PAYMENT_INITIATION: "payments"}
     return ResourceDirectory(
         issuer=directory,
         feed=f"{directory}/status",
@@ -130,12 +134,14 @@ def _guard(data: DataDirectory) -> ResourceDirectory:
         trust=_AUTHORITY,
         allowed_hosts=("localhost",),
         names=GuardNames(
-            issuer_brand=BRAND,
-            apis={**BY_SCOPE, **{kind: BY_SCOPE[scope] for kind, scope in kinds.items()}},
-            roles={**ROLES, **{kind: ROLES[scope] for kind, scope in kinds.items()}},
-            payments=("payments", PAYMENT_INITIATION),
+            issuer_brand=BRAND, apis=_by_name(BY_SCOPE), roles=_by_name(ROLES), payments=_PAYMENTS
         ),
     )
+
+
+def _by_name(by_scope: Mapping[str, str]) -> dict[str, str]:
+    """Return the same for types of authorization details too."""
+    return {**by_scope, **{kind: by_scope[scope] for kind, scope in _TYPES.items()}}
 
 
 def _client(data: DataDirectory, client_id: str) -> ClientDirectory:

@@ -35,9 +35,9 @@ class ParticipationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
     Attributes:
         brand: the directory's name for this authorization server; while it does not take part, nobody gets anything.
-        apis: the directory's name for the API behind a scope value.
-        roles: by scope value, the role that the client's organisation needs for it.
-        payments: scope values that move money: they stop first when the directory is away.
+        apis: the directory's name for the API behind a scope value or a type of authorization details.
+        roles: by scope value or type, the role that the client's organisation needs for it.
+        payments: scope values and types that move money: they stop first when the directory is away.
     """
 
     brand: str | None = None
@@ -62,40 +62,27 @@ class Participation:
         """Return a person as the directory names this server's customers; None where this server has no name there."""
         return customer_of(self.config.brand, subject)
 
-    def keep_allowed(self, scope: Iterable[str], client: ClientMetadata) -> tuple[str, ...]:
-        """Return the scope values whose API and role the client still has.
+    def is_allowed(self, name: str, *, software: str, organisation: str | None) -> bool:
+        """Say whether a software still has the API and the role behind a scope value, or a type of details.
 
         Whom the directory knows has what it was granted there, and no more; whom it never named is not refused.
         """
-        refused = self.reader.refusal_of
-        return tuple(
-            name
-            for name in scope
-            if refused(self._needs(name, client)) is None and self._was_granted(name, client)
-        )
-
-    def _was_granted(self, name: str, client: ClientMetadata) -> bool:
-        """Say whether the directory ever spoke of the authorisation and the role that a value needs."""
-        known = self.reader.known.subjects
         api, role = self.config.apis.get(name), self.config.roles.get(name)
-        authorised = (
-            api is None
-            or subject_of("software", client.software) not in known
-            or subject_of("api", f"{client.software}~{api}") in known
-        )
-        return authorised and (
-            role is None
-            or subject_of("organisation", client.organisation_id) not in known
-            or subject_of("role", f"{client.organisation_id}~{role}") in known
-        )
-
-    def _needs(self, name: str, client: ClientMetadata) -> Iterable[str | None]:
-        api, role = self.config.apis.get(name), self.config.roles.get(name)
+        needed: list[str | None] = []
         if api is not None:
-            yield subject_of("api", api)
-            yield subject_of("api", f"{client.software}~{api}")
-        if role is not None and client.organisation_id is not None:
-            yield subject_of("role", f"{client.organisation_id}~{role}")
+            needed += [subject_of("api", api), subject_of("api", f"{software}~{api}")]
+        if role is not None and organisation is not None:
+            needed.append(subject_of("role", f"{organisation}~{role}"))
+        if self.reader.refusal_of(needed) is not None:
+            return False
+        return (api is None or self._was_granted("api", software, api, owner="software")) and (
+            role is None or self._was_granted("role", organisation, role, owner="organisation")
+        )
+
+    def _was_granted(self, kind: str, identifier: str | None, name: str, *, owner: str) -> bool:
+        """Say whether the directory, if it knows the owner at all, ever spoke of its authorisation or role."""
+        known = self.reader.known.subjects
+        return subject_of(owner, identifier) not in known or subject_of(kind, f"{identifier}~{name}") in known
 
 
 def client_subjects(client: ClientMetadata) -> tuple[str | None, ...]:

@@ -190,8 +190,8 @@ _REQUEST: Final = (
     check_redirect_uri,
     check_code_challenge,
     check_requested_scope,
-    narrow_to_allowed_apis,
     *_DETAILS,
+    narrow_to_allowed_apis,
     check_state_and_nonce_length,
     read_prompt,
 )
@@ -299,8 +299,8 @@ PIPELINES: Final[Pipelines] = {
     ),
     "token:client_credentials": (
         check_requested_scope,
-        narrow_to_allowed_apis,
         *_DETAILS,
+        narrow_to_allowed_apis,
         refuse_personal_scope,
         refuse_personal_details,
         *_REPLAY,

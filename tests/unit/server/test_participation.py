@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.authority import BANK, Authority, make_authority
+from support.details import PAYMENT, detail
 from support.drafts import Draft
 from support.participants import BRAND, IDENTIFIER, delivery, join
 from support.requests import (
@@ -149,6 +151,47 @@ async def test_a_lost_api_leaves_the_rest(authority: Authority) -> None:
         await member.hear(subject)
     answer = await authority.send(refresh_request(authority, token))
     assert answer.json.get("scope", "openid accounts payments") == "openid accounts payments"
+
+
+async def test_details_of_a_lost_api_go_as_scope_values_do(authority: Authority) -> None:
+    """A refresh leaves them out, and what is asked for of them alone is refused; a request is narrowed likewise."""
+    await join_without_payments(authority)
+    details = (detail(PAYMENT),)
+    both, _ = await authority.issue_refresh_token(scope=("accounts",), details=details)
+    alone, _ = await authority.issue_refresh_token(scope=(), details=details)
+    answer = await authority.send(refresh_request(authority, both))
+    assert (answer.status, answer.json.get("authorization_details")) == (200, None)
+    assert (await authority.send(refresh_request(authority, alone))).reason == "participation.scope"
+    again = refresh_request(authority, both, authorization_details=json.dumps([PAYMENT]))
+    assert (await authority.send(again)).reason == "authorization-details.wider"
+    asked = pushed_request(authority, scope="accounts", authorization_details=json.dumps([PAYMENT]))
+    uri = (await authority.send(asked)).json["request_uri"]
+    kept = await authority.store.find_pushed_request(digest_of(uri.rpartition(":")[2]))
+    assert kept is not None
+    assert (kept.scope, kept.authorization_details) == (("accounts",), ())
+
+
+async def test_introspection_tells_what_is_left_of_a_token(authority: Authority) -> None:
+    """Whoever asks the server, and no directory, serves nobody with what was lost since the token was issued."""
+    await join_without_payments(authority)
+    grant, details = await authority.grant(authority.moneyview), (detail(PAYMENT),)
+
+    async def told(**held: Any) -> dict[str, object]:
+        token = access_token(authority, grant=grant, audience=(BANK,), **held)
+        answer: dict[str, object] = (await authority.send(introspection_request(authority, token))).json
+        return answer
+
+    both = await told(scope=("accounts", "payments"), details=details)
+    assert (both["active"], both["scope"], "authorization_details" in both) == (True, "accounts", False)
+    assert await told(scope=("payments",)) == {"active": False}
+    assert await told(scope=(), details=details) == {"active": False}
+
+
+async def join_without_payments(authority: Authority) -> None:
+    """Let the directory take payments from MoneyView, by scope and by details."""
+    member = await join(authority, apis={"payments": "pay", PAYMENT["type"]: "pay"})
+    member.directory.say("api:moneyview~pay", "ended", cause="withdrawn")
+    await member.hear("api:moneyview~pay")
 
 
 async def test_whom_the_directory_knows_has_what_it_was_granted_and_no_more(authority: Authority) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from trustweft.crypto.keys import thumbprint
 from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.net.status_reader import DATA, PAYMENTS
@@ -15,7 +17,7 @@ from trustweft.runtime.errors import Reject, Shown, reason
 from trustweft.server.participation import client_subjects, confirmation_subjects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from trustweft.protocol.access_token import AccessToken
     from trustweft.server.exchange import Exchange
@@ -154,15 +156,22 @@ def check_person_takes_part(exchange: Exchange) -> None:
 
 
 def narrow_to_allowed_apis(exchange: Exchange) -> None:
-    """What the directory no longer allows the client drops out; the rest stays."""
+    """What the directory no longer allows the client drops out, scope values and details alike; the rest stays."""
     participation = exchange.deployment.participation
     if participation is None:
         return
-    asked = exchange.scope
-    exchange.scope = participation.keep_allowed(asked, exchange.client.metadata)
-    if asked and not exchange.scope:
+    metadata = exchange.client.metadata
+    asked = (*exchange.scope, *(detail.type for detail in exchange.details))
+    allowed = {
+        name
+        for name in asked
+        if participation.is_allowed(name, software=metadata.software, organisation=metadata.organisation_id)
+    }
+    exchange.scope = tuple(name for name in exchange.scope if name in allowed)
+    exchange.details = tuple(detail for detail in exchange.details if detail.type in allowed)
+    if asked and not allowed:
         raise NOT_ALLOWED.reject(" ".join(asked)[:200])
-    if any(name in participation.config.payments for name in exchange.scope):
+    if any(name in participation.config.payments for name in allowed):
         participation.reader.check_fresh(PAYMENTS)
 
 
@@ -175,22 +184,55 @@ def token_takes_part(exchange: Exchange, token: AccessToken) -> bool:
     participation = exchange.deployment.participation
     if participation is None:
         return True
-    payment = any(name in participation.config.payments for name in token.scope)
-    participation.reader.check_fresh(PAYMENTS if payment else DATA)
+    payments = participation.config.payments
+    pays = any(name in payments for name in _allowing(token))
+    participation.reader.check_fresh(PAYMENTS if pays else DATA)
+    software, organisation = _claimed(token)
     subjects = (
         *participation.own(),
-        *_claimed(token),
+        subject_of("software", software),
+        subject_of("organisation", organisation),
         participation.person(token.subject),
         *confirmation_subjects(token.confirmation),
     )
     return participation.reader.refusal_of(subjects) is None
 
 
-def _claimed(token: AccessToken) -> Iterable[str | None]:
+def without_lost_apis(exchange: Exchange, token: AccessToken) -> AccessToken | None:
+    """Return a token as it counts now, without what the directory has taken since; None where nothing is left of it."""
+    participation = exchange.deployment.participation
+    if participation is None:
+        return token
+    software, organisation = _claimed(token)
+    allowed = {
+        name
+        for name in _allowing(token)
+        if participation.is_allowed(name, software=software, organisation=organisation)
+    }
+    if allowed.issuperset(_allowing(token)):
+        return token
+    scope = tuple(name for name in token.scope if name in allowed)
+    details = tuple(detail for detail in token.authorization_details if detail.type in allowed)
+    claims = {**token.claims, "scope": " ".join(scope)} if scope else _without(token.claims, "scope")
+    narrowed = replace(token, scope=scope, authorization_details=details, claims=claims)
+    return narrowed if allowed else None
+
+
+def _allowing(token: AccessToken) -> tuple[str, ...]:
+    return (*token.scope, *(detail.type for detail in token.authorization_details))
+
+
+def _without(claims: Mapping[str, object], name: str) -> dict[str, object]:
+    return {each: value for each, value in claims.items() if each != name}
+
+
+def _claimed(token: AccessToken) -> tuple[str, str | None]:
+    """Return the software and the organisation that a token was issued to."""
     software, organisation = token.claims.get("software_id"), token.claims.get("organisation_id")
-    yield subject_of("software", software if isinstance(software, str) else token.client_id)
-    if isinstance(organisation, str):
-        yield subject_of("organisation", organisation)
+    return (
+        software if isinstance(software, str) else token.client_id,
+        organisation if isinstance(organisation, str) else None,
+    )
 
 
 def _authenticated(exchange: Exchange, participation: Participation) -> tuple[str | None, ...]:

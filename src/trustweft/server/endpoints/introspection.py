@@ -9,7 +9,7 @@ from trustweft.protocol.http import json_response
 from trustweft.protocol.introspection import create_response, read_request
 from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import Reject, reason
-from trustweft.server.checks.participation import token_takes_part
+from trustweft.server.checks.participation import token_takes_part, without_lost_apis
 from trustweft.server.records import TokenStatus
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def find_introspected_token(exchange: Exchange) -> None:
         jti=token.jti, grant_id=token.grant_id, client_id=token.client_id, now=exchange.now
     )
     if status is TokenStatus.ACTIVE and token_takes_part(exchange, token):
-        exchange.introspected = token
+        exchange.introspected = without_lost_apis(exchange, token)
 
 
 @enforces("FAPI2-MS-6.2-p2.2")
