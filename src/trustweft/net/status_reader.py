@@ -129,7 +129,7 @@ class StatusReader:
     ) -> None:
         self.issuer = issuer
         self.rules = ReaderRules() if rules is None else rules
-        self.state: State = keeper.load()
+        self.state: State = keeper.load().of(issuer)
         self.known = KnownStatus.of(self.state.subjects, revision=self.state.revision)
         self._feed = feed
         self._jwks_uri = jwks_uri

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from trustweft.protocol.ecosystem_status import SubjectStatus  # noqa: TC001  # msgspec reads the annotations
 from trustweft.runtime.files import read_private_file, write_private_file
@@ -42,16 +43,22 @@ class State(Struct, frozen=True, kw_only=True):
     """All of it.
 
     Attributes:
+        issuer: the directory that said so; empty in a file of an earlier version.
         confirmed_at: when the directory last said that this is how things are, by our own clock.
         orders: by the identifier of each.
         delivered: identifiers of tokens that came lately, oldest first.
     """
 
+    issuer: str = ""
     revision: int = -1
     subjects: dict[str, SubjectStatus] = {}  # msgspec copies an empty default
     confirmed_at: float = 0.0
     orders: dict[str, OpenOrder] = {}
     delivered: tuple[str, ...] = ()
+
+    def of(self, issuer: str) -> State:
+        """Return what is known from this directory: nothing, where another one said it, whose revisions are its own."""
+        return replace(self, issuer=issuer) if self.issuer in {"", issuer} else State(issuer=issuer)
 
     def remembering(self, jti: str) -> tuple[str, ...]:
         """Return what was delivered, with one more."""

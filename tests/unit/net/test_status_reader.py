@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from support.authority import Hearing
 from support.directory import DIRECTORY, TestDirectory, new_signer
@@ -93,6 +94,23 @@ async def test_a_restart_while_the_directory_is_away_forgets_nothing(tmp_path: P
     clock.advance(3_601)
     with pytest.raises(Reject, match=r"status\.stale"):
         again.reader.check_fresh()
+
+
+async def test_another_directory_is_believed_from_its_first_list_on(tmp_path: Path) -> None:
+    """What one said binds no other, whose revisions are its own; until it speaks nobody is let through."""
+    keeper = FileState(tmp_path / "status.json")
+    member = await knowing(keeper=keeper)
+    member.directory.say(SOFTWARE, "ended", cause="revoked")
+    assert await member.reader.poll()
+    kept = keeper.load()
+    assert kept.issuer == member.reader.issuer
+    keeper.save(structs.replace(kept, issuer="https://former.example", revision=4_711))
+    again = make_member(member.reached.clock, keeper=keeper)
+    with pytest.raises(Reject, match=r"status\.stale"):
+        again.reader.check_fresh()
+    assert await again.reader.poll()
+    assert again.reader.refusal_of([SOFTWARE]) is None
+    again.reader.check_fresh()
 
 
 def test_nobody_is_let_through_before_the_first_answer() -> None:
