@@ -51,9 +51,12 @@ def stop_at_login(browser: UserAgent, url: str, user: User) -> Visit:
     """Open a URL and go on to the page that asks for a password.
 
     Raises:
+        Inconclusive: the server shows an error in its place.
         NotApplicable: there is none.
     """
     visit = browser.go_on(browser.open(url), user, until=lambda page: login_page(page) is not None)
+    if visit.callback is None and login_page(visit.last) is None and not visit.last.ok:
+        raise Inconclusive(f"no login page was shown, but {visit.last.status}")
     if visit.callback is not None or login_page(visit.last) is None:
         raise NotApplicable("no form asks for a password")
     return visit

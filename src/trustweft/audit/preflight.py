@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -12,11 +13,11 @@ from trustweft.audit.deployment import Deployment
 from trustweft.audit.discovery import Discovery, discover
 from trustweft.audit.exchange import Request
 from trustweft.audit.forging import read_parts
-from trustweft.audit.harvest import harvest
+from trustweft.audit.harvest import Harvest, harvest
 from trustweft.audit.openapi import described_templates
 from trustweft.audit.parties import client_context, load_party
 from trustweft.audit.results import Reached
-from trustweft.audit.target import TargetError
+from trustweft.audit.target import TargetError, User
 from trustweft.audit.wire import Wire
 
 if TYPE_CHECKING:
@@ -178,22 +179,33 @@ def _probe(deployment: Deployment) -> tuple[list[Operation], dict[str, str]]:
         if not operation.safe:
             working.append(operation)
             continue
+        owner = _other_owner(deployment, operation)
         try:
             if operation.public:
                 exchange = deployment.wire.send(operation.request())
             else:
-                access = deployment.access()
+                access = deployment.access(None, owner)
                 exchange = deployment.send_call(deployment.calling(operation, access), access)
         except (Inconclusive, NotApplicable) as cause:
             unreached[operation.name] = str(cause)
             continue
-        if exchange.ok:
+        if exchange.ok and owner is not None:
+            # It is none of the first user's, as whom the checks call; what it shows is that its owner's token works.
+            known = deployment.harvests.get(owner.username) or Harvest()
+            deployment.harvests[owner.username] = replace(known, operations=[*known.operations, operation])
+        elif exchange.ok:
             working.append(operation)
         else:
             if exchange.broke and not operation.public:
                 deployment.broken += (operation,)
             unreached[operation.name] = f"a good request was answered with {exchange.status}"
     return working, unreached
+
+
+def _other_owner(deployment: Deployment, operation: Operation) -> User | None:
+    """Return the user whose object the target file says this is, where that is not the first."""
+    others = deployment.users[1:]
+    return next((each for each in others if operation.owner and each.username == operation.owner), None)
 
 
 def _too_few(deployment: Deployment) -> Iterable[str]:

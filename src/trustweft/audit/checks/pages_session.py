@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import Reply, good_request, judge_replies, reply_of
-from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
 from trustweft.audit.forgery import forged, send_cross_site
 from trustweft.audit.interaction import (
     agreement,
@@ -19,6 +19,8 @@ from trustweft.audit.interaction import (
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trustweft.audit.check import Outcome
     from trustweft.audit.exchange import Exchange, Request
     from trustweft.audit.target import User
@@ -71,11 +73,10 @@ def login_cannot_be_forged(trial: Trial) -> Outcome:
     good_request(trial)
     flow = deployment.flow()
     url = flow.start_url()
-    victim, other = _browser(trial), _browser(trial)
-    attacker = _attacker(trial)
+    victim, attacker = _browser(trial), _attacker(trial)
     shown = stop_at_login(victim, url, attacker).last
     trial.observe("The login page in the victim's browser", shown)
-    mine = _filled(stop_at_login(other, url, attacker).last, attacker)
+    mine = _filled(_elsewhere(trial, stop_at_login, url, attacker).last, attacker)
     form = _filled(shown, attacker)
     names = dict(form.form or ())
     knows = {name: value for name, value in names.items() if value in (attacker.username, attacker.password)}
@@ -115,9 +116,9 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
     good_request(trial)
     flow = deployment.flow()
     url = flow.start_url()
-    victim, other = _browser(trial), _browser(trial)
+    victim = _browser(trial)
     shown = stop_at_consent(victim, url, deployment.user()).last
-    mine = agreement(stop_at_consent(other, url, _attacker(trial)).last)
+    mine = agreement(_elsewhere(trial, stop_at_consent, url, _attacker(trial)).last)
     attempts = []
     request = forged(agreement(shown), mine, knows={})
     if request is not None:
@@ -133,6 +134,14 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
         failure="A foreign page agreed in the user's name.",
         success="Consent that a foreign page sends was refused.",
     )
+
+
+def _elsewhere(trial: Trial, stop: Callable[[UserAgent, str, User], Visit], url: str, user: User) -> Visit:
+    """Come to the same page in another browser: by the same link, or by a new one where the first is tied to a browser."""
+    try:
+        return stop(_browser(trial), url, user)
+    except (Inconclusive, NotApplicable):
+        return stop(_browser(trial), trial.deployment.flow().start_url(), user)
 
 
 def _redirects_with_code(reply: Reply) -> bool:

@@ -362,14 +362,19 @@ def _with_control(
     success: str,
     accepted: Callable[[Exchange], bool] = lambda each: each.issued,
 ) -> Outcome:
-    """Judge the attacks; where each was refused, the refresh token itself must still be good for something."""
+    """Judge the attacks; where each was refused, the refresh token itself must still be good for something.
+
+    A server may have taken it as spent by the attack: then another one shows that this client can refresh at all.
+    """
     outcome = trial.judge(attacks, accepted=accepted, failure=failure, success=success)
     if outcome.verdict is Verdict.PASS:
-        trial.control(
-            "The same refresh token used by its client",
-            _refresh(trial, access),
-            good=lambda each: each.issued,
-        )
+        again = trial.observe("The same refresh token used by its client", _refresh(trial, access))
+        if not again.issued:
+            trial.control(
+                "Another refresh token of this client",
+                _refresh(trial, refreshable(trial, access.party)),
+                good=lambda each: each.issued,
+            )
     return outcome
 
 

@@ -256,6 +256,9 @@ def unknown_token_is_revoked(trial: Trial) -> Outcome:
     """The wish is fulfilled already; another answer would tell tokens from guesses, and make clients retry for nothing."""
     _offered(trial)
     party = trial.deployment.party()
+    known = trial.deployment.fresh_access(party).token
+    # Whoever may not revoke at all is refused for that, and not for the token.
+    trial.control("A good token of this client", trial.deployment.wire.send(revoking(trial, party, known)))
     token = trial.deployment.entropy.token()
     answer = trial.observe("An invented token", trial.deployment.wire.send(revoking(trial, party, token)))
     trial.need_clear([answer])
