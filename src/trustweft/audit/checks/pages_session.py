@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import Reply, good_request, judge_replies, reply_of
@@ -19,7 +20,8 @@ from trustweft.audit.interaction import (
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from http.cookiejar import Cookie
 
     from trustweft.audit.check import Outcome
     from trustweft.audit.exchange import Exchange, Request
@@ -151,7 +153,7 @@ def _redirects_with_code(reply: Reply) -> bool:
 @check(
     "AZ-16-fixation",
     title="Cookies from before a login open nothing after it",
-    sends="a login in a browser whose cookies another browser has copied before",
+    sends="logins in browsers whose cookies another browser has copied, or planted, before",
     fix="Give the browser a new session when somebody logs in.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.HIGH,
@@ -165,29 +167,53 @@ def session_is_renewed(trial: Trial) -> Outcome:
     """Who can plant a cookie, from a sibling domain or on a shared computer, waits for the victim to log in with it.
 
     The check copies a browser's cookies before the login, and afterwards opens what the victim sees, and a new
-    request, with the copy. No page may let it on without asking who it is.
+    request, with the copy. Then it plants a value of its own under the name of each cookie that only the login brought,
+    and does the same. No page may let it on without asking who it is.
     """
     deployment = trial.deployment
     good_request(trial)
-    flow = deployment.flow()
     victim, thief = _browser(trial), _browser(trial)
-    before = stop_at_login(victim, flow.start_url(), deployment.user())
-    trial.observe("The login page", before.last)
-    copy_cookies(victim, thief)
-    trial.need(list(thief.cookies.jar), "the server sets no cookie before the login")
-    after = victim.step(before, deployment.user())
+    after = _logged_in(trial, victim, lambda: copy_cookies(victim, thief))
+    early = {cookie.name for cookie in thief.cookies.jar}
     addresses = [] if after is None or after.callback else [("what the victim sees", after.last.request.url)]
     addresses.append(("a new request", deployment.flow().start_url()))
     replies = [
         (f"The copied cookies open {label}", reply_of(_without_credentials(thief, url, deployment.user())))
-        for label, url in addresses
+        for label, url in (addresses if early else ())
     ]
+    late = [cookie for cookie in victim.cookies.jar if cookie.name not in early and cookie.value]
+    if late:
+        replies.append(("The planted cookies open a new request", _planted(trial, late)))
+    trial.need(replies, "the server sets no cookie")
     return judge_replies(
         trial,
         replies,
         failure="Cookies from before the login were logged in after it.",
         success="Cookies from before the login opened nothing after it.",
     )
+
+
+def _logged_in(trial: Trial, browser: UserAgent, before: Callable[[], None]) -> Visit | None:
+    """Log the user in; what is to happen ``before`` happens while the login page is shown."""
+    user = trial.deployment.user()
+    shown = stop_at_login(browser, trial.deployment.flow().start_url(), user)
+    trial.observe("The login page", shown.last)
+    before()
+    return browser.step(shown, user)
+
+
+def _planted(trial: Trial, cookies: Sequence[Cookie]) -> Reply:
+    """Log the user in with cookies that somebody planted, and return what these open elsewhere."""
+    victim, thief = _browser(trial), _browser(trial)
+    for cookie in cookies:
+        planted = copy(cookie)
+        length = len(cookie.value or "")
+        planted.value = trial.deployment.entropy.octets(length).hex()[:length]  # what any session store takes
+        victim.cookies.jar.set_cookie(planted)
+        thief.cookies.jar.set_cookie(copy(planted))
+    _logged_in(trial, victim, lambda: None)
+    deployment = trial.deployment
+    return reply_of(_without_credentials(thief, deployment.flow().start_url(), deployment.user()))
 
 
 @check(
