@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Deployment"]
 
+MAXIMUM_RENEWED: Final = (
+    8  # our choice: a server that ends tokens faster than this is not audited by logging in more
+)
 FRESH_SECONDS: Final = 30.0  # a token that ends sooner is not handed to another check
 
 
@@ -72,6 +75,7 @@ class Deployment:
     once: Once = field(default_factory=Once)
     stage_client: Callable[[], ClientUnderTest | Inconclusive] | None = None
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
+    _renewed: set[str] = field(default_factory=set)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -305,6 +309,19 @@ class Deployment:
                 held = self.fresh_access(party, user, scope=scope)
                 self._held[name] = held
             return held
+
+    def renew(self, token: str) -> bool:
+        """Forget a shared access token that does not work any more, so that the next who asks logs in anew.
+
+        Servers drop what they gave, for example the oldest where there is much of it. Say whether it was a shared one
+        that may be renewed; so often, and no oftener.
+        """
+        with self._lock:
+            for name, held in list(self._held.items()):
+                if held.token == token and len(self._renewed) < MAXIMUM_RENEWED:
+                    del self._held[name]
+                    self._renewed.add(token)
+            return token in self._renewed
 
     def wait_until(self, moment: float) -> None:
         """Wait until a moment, in seconds since 1970; for checks that say so (``waits``)."""

@@ -11,6 +11,7 @@ import pytest
 from trustweft.audit.chains import chains_of, gains, grade
 from trustweft.audit.check import Check, Inconclusive, NotApplicable, check, checks_of, failed, passed
 from trustweft.audit.engine import run_check, run_checks
+from trustweft.audit.exchange import Request
 from trustweft.audit.registry import all_checks
 from trustweft.audit.verdict import Reach, Role, Safety, Severity, Verdict
 from trustweft.profile import load_requirements, specification_ids
@@ -106,6 +107,25 @@ def test_a_control_that_is_refused_makes_the_check_inconclusive() -> None:
     found = run_check(deployment(), made(run), safety=Safety.REQUESTS)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "The good request" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("shared", "verdict", "runs"), [(True, Verdict.PASS, 2), (False, Verdict.INCONCLUSIVE, 1)]
+)
+def test_a_token_that_came_to_its_end_is_renewed_once(*, shared: bool, verdict: Verdict, runs: int) -> None:
+    """Servers drop what they gave; a token that only this check had is not to be had again."""
+    asked: list[str] = []
+    there = deployment()
+    there.renew = lambda token: shared and token == "dead"  # type: ignore[method-assign]
+    request = Request(method="GET", url="https://bank.example/", headers=(("authorization", "DPoP dead"),))
+
+    def run(trial: Trial) -> Outcome:
+        asked.append("once more")
+        trial.control("The good request", exchange(request, status=401 if len(asked) == 1 else 200))
+        return passed("It went through.")
+
+    assert run_check(there, made(run), safety=Safety.REQUESTS).verdict is verdict
+    assert len(asked) == runs
 
 
 def test_passive_checks_come_last() -> None:
