@@ -67,6 +67,7 @@ class ForeignServer:
 
     Attributes:
         traits: how it differs from a careful server; may change while it runs.
+        failed_logins: how many attempts with a wrong name or password there were.
         seen: headers of the token and revocation requests, and their forms.
     """
 
@@ -77,6 +78,7 @@ class ForeignServer:
     sessions: dict[str, str] = field(default_factory=dict)
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+    failed_logins: int = 0
 
     def __post_init__(self) -> None:
         handler = type("Handler", (_Handler,), {"server_of": self})
@@ -297,11 +299,14 @@ class _Handler(BaseHTTPRequestHandler):
                     200, self._login_form(session, onward, name, _PASSWORD), set_cookie=_session(session)
                 )
             message = "Please enter a correct name and password."
+            self.server_of.failed_logins += 1
         asked = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
         page = f"<p>{message}</p>{self._login_form(session, onward, *asked)}"
         return self._page(200, page, set_cookie=_session(session))
 
     def _login_form(self, session: str, onward: str, *fields: str) -> str:
+        if "fresh-tokens" in self.traits:
+            fields = (*fields, f'<input type="hidden" name="token" value="{secrets.token_hex(8)}">')
         return (
             '<form action="/accounts/reset/" method="POST"><input name="email"><button>Forgot password?</button></form>'
             f'<form class="login" action="?{escape(urlencode({"next": onward}))}" method="POST">'

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trustweft.audit.results import Result
+    from trustweft.audit.target import Target
 
 CHECKS: Final = {each.id: each for each in all_checks()}
 FOUND: Final = {Verdict.FAIL, Verdict.SUSPECTED}
@@ -177,3 +178,49 @@ def test_users_log_in_with_the_client_that_they_can_log_in_with_whichever_comes_
     run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
     assert run.reached.users == ("ann", "ben")
     assert {each.verdict for each in run.checks} == {Verdict.PASS}
+
+
+def with_wrong_passwords(target: Target, *names: str) -> Target:
+    users = (
+        msgspec.structs.replace(each, password="wrong") if each.username in names else each
+        for each in target.users
+    )
+    return msgspec.structs.replace(target, users=tuple(users))
+
+
+@pytest.mark.parametrize("habits", [("fresh-tokens",), ("fresh-tokens", "name-first")], ids=", ".join)
+def test_a_wrong_password_in_the_target_file_is_sent_once_in_a_run(
+    foreign: ForeignServer, habits: Sequence[str]
+) -> None:
+    """A server that locks accounts after some wrong passwords locks nobody out because of us."""
+    foreign.traits, foreign.failed_logins = frozenset(habits), 0
+    options = Options(checks=tuple(CHECKS.values()))
+    target = with_wrong_passwords(foreign.target(), "ann", "ben")
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert foreign.failed_logins == len(target.users)
+    assert run.reached.users == ()
+    results = {each.id: each for each in run.checks}
+    assert results["TK-01"].verdict is Verdict.INCONCLUSIVE
+    assert "user ann cannot log in" in results["TK-01"].reason
+
+
+def test_a_user_with_a_wrong_password_does_not_shut_out_the_clients_and_the_other_user(
+    foreign: ForeignServer,
+) -> None:
+    foreign.traits, foreign.failed_logins = frozenset({"fresh-tokens"}), 0
+    options = Options(checks=[CHECKS["TK-01"]])
+    target = with_wrong_passwords(foreign.target(), "ann")
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert foreign.failed_logins == 1
+    assert (run.reached.clients, run.reached.users) == (("web app", "partner"), ("ben",))
+    assert run.checks[0].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_wrong_password_is_sent_once_by_the_password_grant_too(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset({"password-grant", "password-only"})
+    target = foreign.target(grant_types=("password", "refresh_token"), others=())
+    foreign.seen.clear()
+    options = Options(checks=tuple(CHECKS.values()))
+    audit(with_wrong_passwords(target, "ann", "ben"), options, clock=SystemClock(), entropy=SystemEntropy())
+    wrong = [form["username"] for _, _, form in foreign.seen if form.get("password") == "wrong"]
+    assert sorted(wrong) == ["ann", "ben"]

@@ -17,6 +17,7 @@ __all__ = [
     "Check",
     "CheckFunction",
     "Inconclusive",
+    "LoginFailed",
     "NotApplicable",
     "Outcome",
     "check",
@@ -45,6 +46,10 @@ class NotApplicable(Exception):  # noqa: N818  # it is a verdict, not an error
 
 class Inconclusive(Exception):  # noqa: N818  # it is a verdict, not an error
     """The check could not be carried out; the argument says why."""
+
+
+class LoginFailed(Inconclusive):
+    """The server does not let a user in: to try again with every check would lock somebody's account."""
 
 
 def passed(reason: str) -> Outcome:
