@@ -144,6 +144,16 @@ def test_the_grade_follows_from_what_an_attacker_obtains() -> None:
     assert grade([result("C", Verdict.INCONCLUSIVE), *clean[:0]], ()) == "-"
 
 
+def test_where_too_little_was_tried_there_is_no_grade_but_the_worst() -> None:
+    """A grade of C says that nothing worse was found; an F cannot get worse."""
+    untried = [result(f"A-{number}", Verdict.INCONCLUSIVE) for number in range(4)]
+    leak = result("B-1", Verdict.FAIL, gives=("page-abused",))
+    theft = result("B-2", Verdict.FAIL, gives=("anonymous-access",))
+    assert grade([leak], chains_of([leak])) == "C"
+    assert grade([*untried, leak], chains_of([leak])) == "-"
+    assert grade([*untried, theft], chains_of([theft])) == "F"
+
+
 def test_every_check_is_complete() -> None:
     """Each names clauses that exist, gains that chains know, a CWE, and teaches."""
     clauses = {row.id for each in specification_ids() for row in load_requirements(each)}
