@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.access import Access, read_access
 from trustweft.audit.check import Inconclusive, LoginFailed, NotApplicable
+from trustweft.audit.consenting import Consents
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import Flow, bound, new_verifier
 from trustweft.audit.once import Once
@@ -52,6 +53,7 @@ class Deployment:
         claims_fapi: whether the clauses of FAPI bind it.
         wait: lets so many seconds pass, for checks that wait until something expires.
         once: what checks find out together.
+        consents: who was asked for consent.
         stage_client: leads the client application to the hostile server, and returns it; None where nobody can.
     """
 
@@ -72,6 +74,7 @@ class Deployment:
     harvests: dict[str, Harvest] = field(default_factory=dict)
     answers_anybody: dict[str, bool] = field(default_factory=dict)
     once: Once = field(default_factory=Once)
+    consents: Consents = field(default_factory=Consents)
     stage_client: Callable[[], ClientUnderTest | Inconclusive] | None = None
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
@@ -202,11 +205,14 @@ class Deployment:
             LoginFailed: the server does not let the user in.
             Inconclusive: no code came.
         """
-        visit = flow.log_in(self._let_in(user) if user is not None else self.user())
+        user = self._let_in(user) if user is not None else self.user()
+        visit = flow.log_in(user)
         if visit.refused:
             raise LoginFailed("the form that asks who somebody is came back after name and password")
         if not visit.code:
             raise Inconclusive(f"no code came back: {_where(visit.callback, visit.last)}")
+        if self.target.login.kind == "form":  # the others do not show what was on their pages
+            self.consents.note(flow, user, visit)
         return visit.code
 
     def redeem(self, flow: Flow, code: str, user: User | None = None) -> Access:

@@ -108,7 +108,7 @@ def test_a_control_that_is_refused_makes_the_check_inconclusive() -> None:
     assert "The good request" in found.reason
 
 
-def test_passive_checks_come_last() -> None:
+def test_passive_checks_come_last_and_those_that_agree_after_those_that_only_look() -> None:
     order: list[str] = []
 
     def noting(name: str) -> Callable[[Trial], Outcome]:
@@ -120,12 +120,13 @@ def test_passive_checks_come_last() -> None:
 
     checks = [
         made(noting("passive"), passive=True),
+        made(noting("agrees"), agrees=True),
         made(noting("alone"), alone=True),
         made(noting("usual")),
     ]
     named = [_renamed(each, str(number)) for number, each in enumerate(checks)]
     run_checks(deployment(), named, safety=Safety.REQUESTS)
-    assert order == ["usual", "alone", "passive"]
+    assert order == ["usual", "alone", "agrees", "passive"]
 
 
 def _renamed(one: Check, name: str) -> Check:
