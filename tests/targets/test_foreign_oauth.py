@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from targets.foreign_server import ForeignServer
+from trustweft.audit.consenting import REMEMBERED
 from trustweft.audit.registry import all_checks
 from trustweft.audit.run import Options, audit
 from trustweft.audit.verdict import Safety, Verdict
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trustweft.audit.results import Result
+    from trustweft.audit.target import Target
 
 CHECKS: Final = {each.id: each for each in all_checks()}
 FOUND: Final = {Verdict.FAIL, Verdict.SUSPECTED}
@@ -30,7 +32,12 @@ ALSO_TRUE: Final = {
     # RFC 6749 section 5.2: 400; RFC 6750 section 3.1: 401 and 403
     "errors-are-200": {"TK-23-format", "RS-02-error", "RS-08-error"},
 }
-HABITS: Final = ((), ("introspection", "errors-are-200", "grace"), ("name-first", "radio-consent", "signed"))
+HABITS: Final = (
+    (),
+    ("introspection", "errors-are-200", "grace"),
+    ("name-first", "radio-consent", "signed"),
+    ("remembers-consent",),
+)
 NOTICED: Final = {
     "code-of-anybody": "TK-03",
     "refresh-of-anybody": "TK-12",
@@ -58,6 +65,7 @@ def audited(
 ) -> dict[str, Result]:
     """Audit it with these traits; at the level that the checks need where they are named."""
     foreign.traits = frozenset(traits)
+    foreign.agreed.clear()
     named = [CHECKS[each] for each in checks or CHECKS]
     safety = max(each.safety for each in named) if checks else Safety.WRITES
     options = Options(checks=named, safety=safety)
@@ -177,3 +185,87 @@ def test_users_log_in_with_the_client_that_they_can_log_in_with_whichever_comes_
     run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
     assert run.reached.users == ("ann", "ben")
     assert {each.verdict for each in run.checks} == {Verdict.PASS}
+
+
+def with_wrong_passwords(target: Target, *names: str) -> Target:
+    users = (
+        msgspec.structs.replace(each, password="wrong") if each.username in names else each
+        for each in target.users
+    )
+    return msgspec.structs.replace(target, users=tuple(users))
+
+
+@pytest.mark.parametrize("habits", [("fresh-tokens",), ("fresh-tokens", "name-first")], ids=", ".join)
+def test_a_wrong_password_in_the_target_file_is_sent_once_in_a_run(
+    foreign: ForeignServer, habits: Sequence[str]
+) -> None:
+    """A server that locks accounts after some wrong passwords locks nobody out because of us."""
+    foreign.traits, foreign.failed_logins = frozenset(habits), 0
+    options = Options(checks=tuple(CHECKS.values()))
+    target = with_wrong_passwords(foreign.target(), "ann", "ben")
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert foreign.failed_logins == len(target.users)
+    assert run.reached.users == ()
+    results = {each.id: each for each in run.checks}
+    assert results["TK-01"].verdict is Verdict.INCONCLUSIVE
+    assert "user ann cannot log in" in results["TK-01"].reason
+
+
+def test_a_user_with_a_wrong_password_does_not_shut_out_the_clients_and_the_other_user(
+    foreign: ForeignServer,
+) -> None:
+    foreign.traits, foreign.failed_logins = frozenset({"fresh-tokens"}), 0
+    options = Options(checks=[CHECKS["TK-01"]])
+    target = with_wrong_passwords(foreign.target(), "ann")
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert foreign.failed_logins == 1
+    assert (run.reached.clients, run.reached.users) == (("web app", "partner"), ("ben",))
+    assert run.checks[0].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_wrong_password_is_sent_once_by_the_password_grant_too(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset({"password-grant", "password-only"})
+    target = foreign.target(grant_types=("password", "refresh_token"), others=())
+    foreign.seen.clear()
+    options = Options(checks=tuple(CHECKS.values()))
+    audit(with_wrong_passwords(target, "ann", "ben"), options, clock=SystemClock(), entropy=SystemEntropy())
+    wrong = [form["username"] for _, _, form in foreign.seen if form.get("password") == "wrong"]
+    assert sorted(wrong) == ["ann", "ben"]
+
+
+AT_CONSENT: Final = (
+    "AZ-06-error", "AZ-10-consent", "AZ-15", "AZ-16-consent", "AZ-16-tokens", "AZ-17-denial", "AZ-17-form",
+    "AZ-17-scope", "AZ-18", "AZ-22-consent", "AZ-26",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "habits", [("remembers-consent",), ("remembers-consent", "asks-anew")], ids=", ".join
+)
+def test_the_page_that_asks_is_audited_where_a_server_asks_once_and_remembers(
+    foreign: ForeignServer, habits: Sequence[str]
+) -> None:
+    """Preflight agrees for most clients and users; those that are left are asked, and those that only look come first."""
+    results = audited(foreign, *habits, checks=AT_CONSENT)
+    assert {name: said(each) for name, each in results.items() if each.verdict is not Verdict.PASS} == {}
+    assert not any(each.advice for each in results.values())
+
+
+@pytest.mark.parametrize("flaw", ["markup-at-consent", "agrees-by-address"])
+def test_flaws_of_a_page_that_is_shown_once_are_found(foreign: ForeignServer, flaw: str) -> None:
+    result = audited(foreign, flaw, "remembers-consent", checks=[NOTICED[flaw]])[NOTICED[flaw]]
+    assert result.verdict in FOUND, said(result)
+
+
+def test_where_everybody_has_agreed_already_nothing_is_said_of_the_page_that_asks(
+    foreign: ForeignServer,
+) -> None:
+    """One client and one user: preflight itself has used up the only question that the server had."""
+    foreign.traits = frozenset({"remembers-consent"})
+    foreign.agreed.clear()
+    target = foreign.target(others=())
+    target = msgspec.structs.replace(target, users=target.users[:1])
+    options = Options(checks=[CHECKS[each] for each in AT_CONSENT if each not in ("AZ-15", "AZ-16-tokens")])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.INCONCLUSIVE} == {}
+    assert {each.reason for each in run.checks} == {REMEMBERED}

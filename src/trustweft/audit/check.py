@@ -17,6 +17,7 @@ __all__ = [
     "Check",
     "CheckFunction",
     "Inconclusive",
+    "LoginFailed",
     "NotApplicable",
     "Outcome",
     "check",
@@ -45,6 +46,10 @@ class NotApplicable(Exception):  # noqa: N818  # it is a verdict, not an error
 
 class Inconclusive(Exception):  # noqa: N818  # it is a verdict, not an error
     """The check could not be carried out; the argument says why."""
+
+
+class LoginFailed(Inconclusive):
+    """The server does not let a user in: to try again with every check would lock somebody's account."""
 
 
 def passed(reason: str) -> Outcome:
@@ -87,6 +92,7 @@ class Check:
         gives: what an attacker holds where it fails: names of ``chains.toml``.
         passive: it reads what other checks exchanged, and so comes after them.
         alone: nothing else may run beside it.
+        agrees: it may say yes to what a server asks a person once for a client, and so comes after those that only look.
         waits: it has to wait for something to expire, and runs with ``--wait`` only.
         explanation: the function's docstring: it teaches.
         run: carries it out.
@@ -108,6 +114,7 @@ class Check:
     gives: tuple[str, ...]
     passive: bool
     alone: bool
+    agrees: bool
     waits: bool
     explanation: str
     run: CheckFunction
@@ -134,6 +141,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
     gives: tuple[str, ...] = (),
     passive: bool = False,
     alone: bool = False,
+    agrees: bool = False,
     waits: bool = False,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Make a check of a function that takes a ``Trial`` and returns an ``Outcome``; see ``Check`` for the fields."""
@@ -156,6 +164,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
             gives=gives,
             passive=passive,
             alone=alone,
+            agrees=agrees,
             waits=waits,
             explanation=inspect.cleandoc(function.__doc__ or ""),
             run=function,

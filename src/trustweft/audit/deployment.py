@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.access import Access, read_access
-from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.check import Inconclusive, LoginFailed, NotApplicable
+from trustweft.audit.consenting import Consents
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import Flow, bound, new_verifier
 from trustweft.audit.once import Once
@@ -47,6 +48,7 @@ class Deployment:
         resource_servers: as which tokens can be introspected.
         users: people who can log in; checks between people need two.
         operations: of the protected APIs, with values of the first user.
+        shut_out: by username, why somebody could not log in before the first check; nobody tries again for them.
         broken: operations that answered a request that should be good with 5xx, so that nothing else tries them.
         templates: what their documents describe.
         harvests: by username, what each user's own answers made of the templates.
@@ -54,6 +56,7 @@ class Deployment:
         claims_fapi: whether the clauses of FAPI bind it.
         wait: lets so many seconds pass, for checks that wait until something expires.
         once: what checks find out together.
+        consents: who was asked for consent.
         stage_client: leads the client application to the hostile server, and returns it; None where nobody can.
     """
 
@@ -68,11 +71,13 @@ class Deployment:
     clock: Clock
     entropy: Entropy
     wait: Callable[[float], None] = time.sleep
+    shut_out: dict[str, str] = field(default_factory=dict)
     broken: tuple[Operation, ...] = ()
     templates: tuple[Template, ...] = ()
     harvests: dict[str, Harvest] = field(default_factory=dict)
     answers_anybody: dict[str, bool] = field(default_factory=dict)
     once: Once = field(default_factory=Once)
+    consents: Consents = field(default_factory=Consents)
     stage_client: Callable[[], ClientUnderTest | Inconclusive] | None = None
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
     _renewed: set[str] = field(default_factory=set)
@@ -96,10 +101,18 @@ class Deployment:
 
         Raises:
             NotApplicable: the target file names too few.
+            LoginFailed: the server did not let this one in before the first check.
         """
         if len(self.users) <= number:
             raise NotApplicable(f"the target file names {len(self.users)} users, and this needs {number + 1}")
-        return self.users[number]
+        return self._let_in(self.users[number])
+
+    def _let_in(self, user: User) -> User:
+        """Return a user, unless the server did not let this one in: a login more would be one more that fails."""
+        why = self.shut_out.get(user.username)
+        if why is not None:
+            raise LoginFailed(f"user {user.username} cannot log in: {why}")
+        return user
 
     def client_under_test(self) -> ClientUnderTest:
         """Return the client application, led to the hostile server.
@@ -193,11 +206,17 @@ class Deployment:
         """Go through a flow as a user and return the code.
 
         Raises:
+            LoginFailed: the server does not let the user in.
             Inconclusive: no code came.
         """
-        visit = flow.log_in(user or self.user())
+        user = self._let_in(user) if user is not None else self.user()
+        visit = flow.log_in(user)
+        if visit.refused:
+            raise LoginFailed("the form that asks who somebody is came back after name and password")
         if not visit.code:
             raise Inconclusive(f"no code came back: {_where(visit.callback, visit.last)}")
+        if self.target.login.kind == "form":  # the others do not show what was on their pages
+            self.consents.note(flow, user, visit)
         return visit.code
 
     def redeem(self, flow: Flow, code: str, user: User | None = None) -> Access:
@@ -249,11 +268,14 @@ class Deployment:
         """Obtain a user's token with name and password (RFC 6749 section 4.3).
 
         Raises:
+            LoginFailed: the server does not let the user in.
             Inconclusive: none came.
             NotApplicable: the target has no such client or user.
         """
-        party, user = party or self.party(), user or self.user()
+        party, user = party or self.party(), self._let_in(user) if user is not None else self.user()
         answer = self.send_bound(self.password_request(party, user, scope=scope), party)
+        if answer.text("error") == "invalid_grant":
+            raise LoginFailed("the password grant says that name or password is wrong (invalid_grant)")
         if not answer.issued:
             raise Inconclusive(f"the password grant gave no token: {answer.status} {answer.page()[:200]}")
         return read_access(answer, party=party, user=user, flow=None, now=self.clock.now())

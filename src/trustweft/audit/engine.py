@@ -53,7 +53,7 @@ def run_checks(
         found[result.id] = result
         progress(result)
 
-    side_by_side = [each for each in checks if not each.passive and not each.alone]
+    side_by_side = [each for each in checks if not each.passive and not each.alone and not each.agrees]
     # Those that wait start first: what they wait for passes while the others work.
     side_by_side.sort(key=lambda each: not each.waits)
     waiting = sum(each.waits for each in side_by_side) if waits else 0
@@ -65,6 +65,7 @@ def run_checks(
             take(future.result())
     for each in (
         *(each for each in checks if each.alone and not each.passive),
+        *(each for each in checks if each.agrees and not each.passive),
         *(each for each in checks if each.passive),
     ):
         take(run_check(deployment, each, safety=safety, waits=waits))

@@ -117,13 +117,12 @@ def copy_cookies(source: UserAgent, target: UserAgent) -> None:
         target.cookies.jar.set_cookie(copy(cookie))
 
 
-def deny(browser: UserAgent, url: str, user: User) -> Visit:
-    """Open a URL, log in, and say no to what is asked.
+def deny(browser: UserAgent, page: Exchange) -> Visit:
+    """Say no on the page that asks for consent.
 
     Raises:
-        NotApplicable: the server does not ask, or offers no button that says no.
+        NotApplicable: it offers no button that says no.
     """
-    page = stop_at_consent(browser, url, user).last
     for form in read_page(page.page()).forms:
         button = form.refusing_button()
         if button is not None and form.method == "POST":

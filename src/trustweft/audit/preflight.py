@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from trustweft.audit.api import Operation, named_operations
-from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.check import Inconclusive, LoginFailed, NotApplicable
 from trustweft.audit.deployment import Deployment
 from trustweft.audit.discovery import Discovery, discover
 from trustweft.audit.exchange import Request
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trustweft.audit.access import Access
-    from trustweft.audit.target import Target
+    from trustweft.audit.parties import Party
+    from trustweft.audit.target import Target, User
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
@@ -103,19 +104,12 @@ def _no_metadata(wire: Wire, target: Target) -> str:
 
 def reach(deployment: Deployment) -> Reached:
     """Log in with every client and user and call every operation that only reads; drop those that do not work."""
-    clients, users, missing = [], [], []
-    for party in deployment.parties:
-        try:
-            deployment.access(party)
-            clients.append(party.client_id)
-        except (Inconclusive, NotApplicable) as cause:
-            missing.append(f"client {party.client_id} obtains no token: {cause}")
-    for user in deployment.users:
-        try:
-            deployment.access(None, user)
-            users.append(user.username)
-        except (Inconclusive, NotApplicable) as cause:
-            missing.append(f"user {user.username} cannot log in: {cause}")
+    without_token = {each.client_id: _why_without_token(deployment, each) for each in deployment.parties}
+    clients = [name for name, why in without_token.items() if not why]
+    missing = [f"client {name} obtains no token: {why}" for name, why in without_token.items() if why]
+    outside = {each.username: _why_outside(deployment, each) for each in deployment.users}
+    users = [name for name, why in outside.items() if not why]
+    missing += [f"user {name} cannot log in: {why}" for name, why in outside.items() if why]
     missing += _too_few(deployment)
     unknown = _harvest(deployment)
     working, unreached = _probe(deployment)
@@ -134,6 +128,38 @@ def reach(deployment: Deployment) -> Reached:
         users=tuple(users),
         missing=tuple(missing),
     )
+
+
+def _why_without_token(deployment: Deployment, party: Party) -> str:
+    """Return why a client obtains no token; empty where it obtains one, for the first user whom the server lets in."""
+    refusals = []
+    for number, user in enumerate(deployment.users or (None,)):
+        try:
+            # The first user's token is the one that checks share, and goes without saying whose it is.
+            deployment.access(party, user if number else None)
+        except LoginFailed as cause:
+            refusals.append(_shut_out(deployment, user, cause))
+        except (Inconclusive, NotApplicable) as cause:
+            return str(cause)
+        else:
+            return ""
+    return refusals[0]
+
+
+def _why_outside(deployment: Deployment, user: User) -> str:
+    """Return why a user cannot log in, empty where that works."""
+    try:
+        deployment.access(None, user)
+    except LoginFailed as cause:
+        return _shut_out(deployment, user, cause)
+    except (Inconclusive, NotApplicable) as cause:
+        return str(cause)
+    return ""
+
+
+def _shut_out(deployment: Deployment, user: User | None, cause: LoginFailed) -> str:
+    """Remember why the server does not let a user in, so that nobody tries again; return it."""
+    return str(cause) if user is None else deployment.shut_out.setdefault(user.username, str(cause))
 
 
 def _harvest(deployment: Deployment) -> dict[str, str]:

@@ -128,7 +128,7 @@ def test_a_token_that_came_to_its_end_is_renewed_once(*, shared: bool, verdict: 
     assert len(asked) == runs
 
 
-def test_passive_checks_come_last() -> None:
+def test_passive_checks_come_last_and_those_that_agree_after_those_that_only_look() -> None:
     order: list[str] = []
 
     def noting(name: str) -> Callable[[Trial], Outcome]:
@@ -140,12 +140,13 @@ def test_passive_checks_come_last() -> None:
 
     checks = [
         made(noting("passive"), passive=True),
+        made(noting("agrees"), agrees=True),
         made(noting("alone"), alone=True),
         made(noting("usual")),
     ]
     named = [_renamed(each, str(number)) for number, each in enumerate(checks)]
     run_checks(deployment(), named, safety=Safety.REQUESTS)
-    assert order == ["usual", "alone", "passive"]
+    assert order == ["usual", "alone", "agrees", "passive"]
 
 
 def _renamed(one: Check, name: str) -> Check:
@@ -162,6 +163,16 @@ def test_the_grade_follows_from_what_an_attacker_obtains() -> None:
     assert grade([*clean, leak], chains_of([leak])) == "B"
     assert grade([*clean, theft], chains_of([theft])) == "F"
     assert grade([result("C", Verdict.INCONCLUSIVE), *clean[:0]], ()) == "-"
+
+
+def test_where_too_little_was_tried_there_is_no_grade_but_the_worst() -> None:
+    """A grade of C says that nothing worse was found; an F cannot get worse."""
+    untried = [result(f"A-{number}", Verdict.INCONCLUSIVE) for number in range(4)]
+    leak = result("B-1", Verdict.FAIL, gives=("page-abused",))
+    theft = result("B-2", Verdict.FAIL, gives=("anonymous-access",))
+    assert grade([leak], chains_of([leak])) == "C"
+    assert grade([*untried, leak], chains_of([leak])) == "-"
+    assert grade([*untried, theft], chains_of([theft])) == "F"
 
 
 def test_every_check_is_complete() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import Reply, good_request, judge_replies, reply_of
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.consenting import REMEMBERED, ask_for_consent
 from trustweft.audit.forgery import forged, send_cross_site
 from trustweft.audit.interaction import (
     agreement,
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from http.cookiejar import Cookie
 
     from trustweft.audit.check import Outcome
+    from trustweft.audit.consenting import Asked
     from trustweft.audit.exchange import Exchange, Request
+    from trustweft.audit.parties import Party
     from trustweft.audit.target import User
     from trustweft.audit.trial import Trial
     from trustweft.audit.user_agent import UserAgent, Visit
@@ -107,6 +110,7 @@ def login_cannot_be_forged(trial: Trial) -> Outcome:
     cwe="CWE-352",
     owasp="API8:2023",
     gives=("rights-widened", "login-forced"),
+    agrees=True,
 )
 def consent_cannot_be_forged(trial: Trial) -> Outcome:
     """Whoever is logged in could be made to agree to anything by a page that they happen to visit.
@@ -116,13 +120,11 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     good_request(trial)
-    flow = deployment.flow()
-    url = flow.start_url()
-    victim = _browser(trial)
-    shown = stop_at_consent(victim, url, deployment.user()).last
-    mine = agreement(_elsewhere(trial, stop_at_consent, url, _attacker(trial)).last)
+    asked = ask_for_consent(deployment)
+    victim = asked.flow.browser
+    mine = agreement(_shown_to_attacker(trial, asked))
     attempts = []
-    request = forged(agreement(shown), mine, knows={})
+    request = forged(agreement(asked.page), mine, knows={})
     if request is not None:
         attempts.append(("The consent form as a foreign page sends it", request))
     attempts.append(("The attacker's own form, sent by the victim's browser", mine))
@@ -138,12 +140,31 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
     )
 
 
-def _elsewhere(trial: Trial, stop: Callable[[UserAgent, str, User], Visit], url: str, user: User) -> Visit:
+def _elsewhere(
+    trial: Trial,
+    stop: Callable[[UserAgent, str, User], Visit],
+    url: str,
+    user: User,
+    party: Party | None = None,
+) -> Visit:
     """Come to the same page in another browser: by the same link, or by a new one where the first is tied to a browser."""
+    deployment = trial.deployment
+    party = party or deployment.party()
     try:
-        return stop(_browser(trial), url, user)
+        return stop(deployment.browser(party), url, user)
     except (Inconclusive, NotApplicable):
-        return stop(_browser(trial), trial.deployment.flow().start_url(), user)
+        return stop(deployment.browser(party), deployment.flow(party).start_url(), user)
+
+
+def _shown_to_attacker(trial: Trial, asked: Asked) -> Exchange:
+    """Return the same request's page in a browser of the attacker's; or of the user's, where no attacker is asked."""
+    others = [each for each in trial.deployment.users if each.username != asked.user.username]
+    for user in (*others[:1], asked.user):
+        try:
+            return _elsewhere(trial, stop_at_consent, asked.url, user, asked.flow.party).last
+        except NotApplicable:
+            continue
+    raise Inconclusive(REMEMBERED)
 
 
 def _redirects_with_code(reply: Reply) -> bool:
@@ -229,6 +250,7 @@ def _planted(trial: Trial, cookies: Sequence[Cookie]) -> Reply:
     cwe="CWE-384",
     owasp="API2:2023",
     gives=("login-forced",),
+    alone=True,  # what it is about may count as a yes, which a server may keep
 )
 def interaction_stays_in_its_browser(trial: Trial) -> Outcome:
     """An attacker who begins a flow and lets the victim finish it, or the reverse, has swapped browsers.
@@ -238,16 +260,12 @@ def interaction_stays_in_its_browser(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     good_request(trial)
-    visit = stop_at_consent(_browser(trial), deployment.flow().start_url(), deployment.user())
-    trial.observe("The consent page in its browser", visit.last)
-    address, form = visit.last.request.url, agreement(visit.last)
-    replies = [
-        (
-            "Its address in another browser",
-            reply_of(_without_credentials(_browser(trial), address, deployment.user())),
-        ),
-        ("Its form from another browser", Reply(exchanges=(_browser(trial).send(form),), callback=None)),
-    ]
+    asked = ask_for_consent(deployment)
+    trial.observe("The consent page in its browser", asked.page)
+    first, second = (deployment.browser(asked.flow.party) for _ in range(2))
+    opened = _without_credentials(first, asked.page.request.url, asked.user)
+    sent = Reply(exchanges=(second.send(agreement(asked.page)),), callback=None)
+    replies = [("Its address in another browser", reply_of(opened)), ("Its form from another browser", sent)]
     return judge_replies(
         trial,
         replies,
@@ -269,6 +287,7 @@ def interaction_stays_in_its_browser(trial: Trial) -> Outcome:
     cwe="CWE-472",
     owasp="API3:2023",
     gives=("code-leaks",),
+    agrees=True,
 )
 def consent_form_changes_nothing(trial: Trial) -> Outcome:
     """What a form carries, whoever touches the form decides; the server has checked the request, not the form.
@@ -277,12 +296,11 @@ def consent_form_changes_nothing(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     good_request(trial)
-    browser = _browser(trial)
-    page = stop_at_consent(browser, deployment.flow().start_url(), deployment.user()).last
+    asked = ask_for_consent(deployment)
     foreign = "https://attacker.example/callback"
     state = deployment.entropy.token()
-    changed = agreement(page).with_parameters(("redirect_uri", foreign), ("state", state))
-    reply = Reply(exchanges=(browser.send(changed),), callback=None)
+    changed = agreement(asked.page).with_parameters(("redirect_uri", foreign), ("state", state))
+    reply = Reply(exchanges=(asked.flow.browser.send(changed),), callback=None)
     return judge_replies(
         trial,
         [("The consent form with another redirect URI and state", reply)],
@@ -306,6 +324,7 @@ def consent_form_changes_nothing(trial: Trial) -> Outcome:
     cwe="CWE-472",
     owasp="API3:2023",
     gives=("rights-widened",),
+    alone=True,  # it may agree, but to the smallest scope only, which leaves the rest to be asked for
 )
 def consent_form_adds_no_scope(trial: Trial) -> Outcome:
     """The client asked for little and gets much: neither was registered for it nor did anybody check it.
@@ -313,15 +332,16 @@ def consent_form_adds_no_scope(trial: Trial) -> Outcome:
     The check asks for the smallest scope, adds the rest to the consent form, and looks at what the token has.
     """
     deployment = trial.deployment
-    party = deployment.party()
-    wide = party.entry.scope.split()
-    narrow = (party.entry.narrow_scope or wide[0]).split()
-    added = [each for each in wide if each not in narrow and each not in ("openid", "offline_access")]
-    trial.need(added, "the client has no scope beyond its smallest one")
+    widening = any(_beyond(each)[1] for each in deployment.parties)
+    trial.need(widening, "the client has no scope beyond its smallest one")
     good_request(trial)
-    flow = deployment.flow(changes={"scope": " ".join(narrow)})
-    page = stop_at_consent(flow.browser, flow.start_url(), deployment.user()).last
-    request = agreement(page).with_parameters(("scope", " ".join([*narrow, *added])))
+    asked = ask_for_consent(
+        deployment,
+        changes=lambda each: {"scope": " ".join(_beyond(each)[0])} if _beyond(each)[1] else None,
+    )
+    flow = asked.flow
+    narrow, added = _beyond(flow.party)
+    request = agreement(asked.page).with_parameters(("scope", " ".join([*narrow, *added])))
     answer = trial.attack("The consent form with a wider scope", flow.browser.send(request))
     code = answer.location_parameters().get("code", "")
     if not code:
@@ -331,8 +351,15 @@ def consent_form_adds_no_scope(trial: Trial) -> Outcome:
             failure="",
             success="A consent form with a wider scope was refused.",
         )
-    token = trial.attack("The token", deployment.send_bound(flow.token_request(code), party))
+    token = trial.attack("The token", deployment.send_bound(flow.token_request(code), flow.party))
     granted = set((token.text("scope") or " ".join(narrow)).split())
     if token.issued and granted & set(added):
         return failed(f"The consent form added {', '.join(sorted(granted & set(added)))} to the scope.")
     return passed("The token has no more than the request asked for.")
+
+
+def _beyond(party: Party) -> tuple[list[str], list[str]]:
+    """Return a client's smallest scope, and what it may ask for besides."""
+    wide = party.entry.scope.split()
+    narrow = (party.entry.narrow_scope or wide[0]).split() if wide else []
+    return narrow, [each for each in wide if each not in narrow and each not in ("openid", "offline_access")]
