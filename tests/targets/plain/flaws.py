@@ -52,6 +52,8 @@ FLAWS: Final[dict[str, str]] = {
     "no-exp": "tokens are good for ever",
     "token-in-query": "tokens in the address are accepted",
     "scopes-unchecked": "any token is good for any operation",
+    "change-without-scope": "an order can be changed without the scope for it",
+    "delete-without-scope": "an order can be deleted without the scope for it",
     "bola": "any user can read any order",
     "bola-write": "any user can change any order",
     "owner-parameter": "?owner= lists the orders of somebody else",

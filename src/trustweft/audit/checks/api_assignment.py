@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.existing import settable
 from trustweft.audit.harvest import json_of, leaves
 from trustweft.audit.sacrifice import create, own_body, sacrificial
 from trustweft.audit.verdict import Role, Safety, Severity
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from trustweft.audit.check import Outcome
-    from trustweft.audit.openapi import Template
     from trustweft.audit.sacrifice import Made, Sacrifice
     from trustweft.audit.trial import Trial
 
@@ -63,7 +63,7 @@ def server_members_cannot_be_set(trial: Trial) -> Outcome:
             continue
         tried += 1
         before = json_of(plain.read.body)
-        for wishes in _rounds(before, _settable(place.creating.template)):
+        for wishes in _rounds(before, settable(place.creating.template)):
             for attempt, made in _made_with(trial, place, wishes):
                 taken = _taken(before, made, attempt)
                 if taken:
@@ -120,7 +120,7 @@ def server_members_cannot_be_changed(trial: Trial) -> Outcome:
             continue
         tried += 1
         before = json_of(plain.read.body)
-        known = _settable(place.creating.template) | _settable(place.items[method])
+        known = settable(place.creating.template) | settable(place.items[method])
         for name, value in [pair for wishes in _rounds(before, known) for pair in wishes.items()]:
             taken = _changed(trial, place, method, before, name, value)
             if taken:
@@ -152,15 +152,6 @@ def _changed(trial: Trial, place: Sacrifice, method: str, before: Any, name: str
         return "the object is not its owner's any more" if after.refused else ""
     seen = _has(json_of(after.body), name, value) and not _has(before, name, value)
     return "a separate reading shows the value that was sent" if seen else ""
-
-
-def _settable(template: Template | None) -> frozenset[str]:
-    """Return the members that the description lets a caller set."""
-    if template is None:
-        return frozenset()
-    described = template.document.schema(template.body_schema).get("properties") or {}
-    written = {name for name, node in described.items() if not template.document.schema(node).get("readOnly")}
-    return frozenset(written | set(template.body if isinstance(template.body, dict) else ()))
 
 
 def _is_lost(trial: Trial, made: Made) -> bool:
