@@ -16,9 +16,21 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Request
     from trustweft.audit.openapi import Template
 
-__all__ = ["reading_of", "settable", "with_body", "written_back"]
+__all__ = ["deletes", "reading_of", "settable", "with_body", "writes_below", "written_back"]
 
 CHANGING: Final = ("PUT", "PATCH")
+
+
+def writes_below(template: Template) -> bool:
+    """Whether it changes one object, or orders something below one."""
+    if template.public or not template.places:
+        return False
+    return template.method in CHANGING or template.method == "POST"
+
+
+def deletes(template: Template) -> bool:
+    """Whether it ends one object: that is tried on what was made for it, and on nothing else."""
+    return template.method == "DELETE" and bool(template.places) and not template.public
 
 
 def reading_of(writing: Operation, operations: Iterable[Operation]) -> Operation | None:

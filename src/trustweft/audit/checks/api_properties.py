@@ -12,7 +12,7 @@ from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
 from trustweft.audit.harvest import json_of, leaves
 from trustweft.audit.inputs import call
 from trustweft.audit.protected import EVERY
-from trustweft.audit.sacrifice import create, sacrificial
+from trustweft.audit.sacrifice import changeable, create
 from trustweft.audit.verdict import Reach, Role, Safety, Severity
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _PASSWORD: Final = re.compile(
 _DELICATE: Final = re.compile(
     r"(?:^|_)(?:ssn|social_?security\w*|cvv|cvc|pin_?code|pin|otp|secret)(?:$|_)", re.IGNORECASE
 )
+_CHANGING: Final = ("PATCH", "PUT", "DELETE")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MASKED: Final = re.compile(r"[*x•.\-]{3,}.{0,4}|True|False|", re.IGNORECASE)
 _HASH: Final = re.compile(
@@ -201,8 +202,13 @@ def objects_are_changed_by_their_owner(trial: Trial) -> Outcome:
     deployment = trial.deployment
     other = deployment.access(None, deployment.user(1))
     tried, changed = 0, []
-    for place in sacrificial(trial):
-        for method in ("PATCH", "PUT", "DELETE"):
+    places = changeable(trial, "API1-02-existing")
+    trial.need(
+        any(method in place.items for place in places for method in _CHANGING),
+        "what can be made here can be neither changed nor ended",
+    )
+    for place in places:
+        for method in _CHANGING:
             template = place.items.get(method)
             made = create(trial, place, {}) if template is not None else None
             if template is None or made is None or made.read is None:
@@ -222,7 +228,8 @@ def objects_are_changed_by_their_owner(trial: Trial) -> Outcome:
                 changed.append(operation.name)
     if changed:
         return failed(f"The second user changed or ended an object of the first: {', '.join(changed)}.")
-    trial.need(tried, "no object can be made here that could be changed")
+    if not tried:
+        raise Inconclusive("no object could be made and read again")
     return passed(f"{tried} attempts to change or end another user's object changed nothing.")
 
 
