@@ -88,6 +88,8 @@ class Check:
         passive: it reads what other checks exchanged, and so comes after them.
         alone: nothing else may run beside it.
         waits: it has to wait for something to expire, and runs with ``--wait`` only.
+        needs: leaves with what is missing here for any attempt, and sends nothing: asked before the level is, so that
+            nobody raises it in vain.
         explanation: the function's docstring: it teaches.
         run: carries it out.
     """
@@ -109,6 +111,7 @@ class Check:
     passive: bool
     alone: bool
     waits: bool
+    needs: Callable[[Trial], object] | None
     explanation: str
     run: CheckFunction
 
@@ -135,6 +138,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
     passive: bool = False,
     alone: bool = False,
     waits: bool = False,
+    needs: Callable[[Trial], object] | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Make a check of a function that takes a ``Trial`` and returns an ``Outcome``; see ``Check`` for the fields."""
 
@@ -157,6 +161,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
             passive=passive,
             alone=alone,
             waits=waits,
+            needs=needs,
             explanation=inspect.cleandoc(function.__doc__ or ""),
             run=function,
         )

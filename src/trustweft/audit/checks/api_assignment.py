@@ -37,6 +37,16 @@ _WISHES: Final[tuple[tuple[str, object], ...]] = (
 )
 
 
+def _places(trial: Trial) -> list[Sacrifice]:
+    return changeable(trial, "API3-02-existing")
+
+
+def _changing(trial: Trial) -> list[Sacrifice]:
+    places = [each for each in _places(trial) if each.items.keys() & {"PATCH", "PUT"}]
+    trial.need(places, "no object can be made here that could be changed")
+    return places
+
+
 @check(
     "API3-02",
     title="A user cannot set what only the server decides",
@@ -48,6 +58,7 @@ _WISHES: Final[tuple[tuple[str, object], ...]] = (
     cwe="CWE-915",
     owasp="API3:2023",
     gives=("rights-widened",),
+    needs=_places,
 )
 def server_members_cannot_be_set(trial: Trial) -> Outcome:
     """A framework that fills objects from requests fills ``role`` and ``owner`` as well, if they are sent.
@@ -57,7 +68,7 @@ def server_members_cannot_be_set(trial: Trial) -> Outcome:
     echo in the answer to the writing counts for nothing. Where the members together are refused, each is tried alone.
     """
     tried = 0
-    for place in changeable(trial, "API3-02-existing"):
+    for place in _places(trial):
         plain = create(trial, place, {})
         if plain is None or plain.read is None:
             continue
@@ -105,6 +116,7 @@ def _made_with(
     cwe="CWE-915",
     owasp="API3:2023",
     gives=("rights-widened",),
+    needs=_changing,
 )
 def server_members_cannot_be_changed(trial: Trial) -> Outcome:
     """What creation refuses, the change of an object often lets through: two ways into the same row.
@@ -113,9 +125,7 @@ def server_members_cannot_be_changed(trial: Trial) -> Outcome:
     reading shows the value that was sent, or that the object is its owner's no longer.
     """
     tried = 0
-    places = [each for each in changeable(trial, "API3-02-existing") if each.items.keys() & {"PATCH", "PUT"}]
-    trial.need(places, "no object can be made here that could be changed")
-    for place in places:
+    for place in _changing(trial):
         method = "PATCH" if "PATCH" in place.items else "PUT"
         plain = create(trial, place, {})
         if plain is None or plain.read is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.audit.answers import served
-from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.check import Inconclusive, check, failed, passed
 from trustweft.audit.existing import reading_of, settable, with_body, writes_below, written_back
 from trustweft.audit.harvest import json_of
 from trustweft.audit.ownership import foreign_objects, pair
@@ -64,6 +64,16 @@ def _send(trial: Trial, request: Request, access: Access) -> Exchange:
     return deployment.send_call(deployment.using(fresh_keys(trial, request), access), access)
 
 
+def _need_writing(trial: Trial) -> None:
+    found = any(writes_below(each) for each in trial.deployment.templates)
+    trial.need(found, "nothing is described that changes an object, or orders something below it")
+
+
+def _need_changing(trial: Trial) -> None:
+    found = any(writes_below(each) and each.method != "POST" for each in trial.deployment.templates)
+    trial.need(found, "nothing is described that changes an object")
+
+
 @check(
     "API1-02-existing",
     title="One user's token does not write to objects that another user has",
@@ -77,6 +87,7 @@ def _send(trial: Trial, request: Request, access: Access) -> Exchange:
     owasp="API1:2023",
     gives=("foreign-data",),
     alone=True,
+    needs=_need_writing,
 )
 def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
     """Accounts and contracts are often made elsewhere, and the API only changes them: API1-02 can make none to try with.
@@ -86,8 +97,6 @@ def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
     user may not read is sent empty; only where that is not refused it is sent whole, as the second user. It fails where
     the second user is answered as the owner is, and an identifier that nothing has is refused.
     """
-    if not any(writes_below(each) for each in trial.deployment.templates):
-        raise NotApplicable("nothing is described that changes an object, or orders something below it")
     found = pair(trial)
     objects = {
         each.operation.name: each.operation
@@ -195,6 +204,7 @@ def _closed(trial: Trial, found: Pair, operation: Operation) -> bool:
     owasp="API3:2023",
     gives=("rights-widened",),
     alone=True,
+    needs=_need_changing,
 )
 def server_members_there_cannot_be_changed(trial: Trial) -> Outcome:
     """A framework that fills an account from a request fills its balance as well, if it is sent.
@@ -203,8 +213,6 @@ def server_members_there_cannot_be_changed(trial: Trial) -> Outcome:
     and the description does not let a caller set. It fails where a separate reading shows that value. Members that say
     whose or which the object is are left alone: they could not be put back.
     """
-    if not any(writes_below(each) and each.method != "POST" for each in trial.deployment.templates):
-        raise NotApplicable("nothing is described that changes an object")
     results = _Found([], [], [])
     for operation in _own(trial.deployment.operations):
         reading = reading_of(operation, trial.deployment.operations)

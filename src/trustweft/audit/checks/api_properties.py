@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trustweft.audit.check import Outcome
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.openapi_document import Document
+    from trustweft.audit.sacrifice import Sacrifice
     from trustweft.audit.trial import Trial
 
 _PASSWORD: Final = re.compile(
@@ -181,6 +182,16 @@ def _undescribed(document: Document, schema: object, value: Any, depth: int = 0)
                 yield name
 
 
+def _places(trial: Trial) -> list[Sacrifice]:
+    """Return where objects can be made that something changes or ends."""
+    places = changeable(trial, "API1-02-existing")
+    trial.need(
+        any(method in place.items for place in places for method in _CHANGING),
+        "what can be made here can be neither changed nor ended",
+    )
+    return places
+
+
 @check(
     "API1-02",
     title="One user's token does not change or end another user's objects",
@@ -193,6 +204,7 @@ def _undescribed(document: Document, schema: object, value: Any, depth: int = 0)
     cwe="CWE-639",
     owasp="API1:2023",
     gives=("foreign-data",),
+    needs=_places,
 )
 def objects_are_changed_by_their_owner(trial: Trial) -> Outcome:
     """Reading is often guarded where writing is not. The object is made for this run and belongs to the first user.
@@ -202,12 +214,7 @@ def objects_are_changed_by_their_owner(trial: Trial) -> Outcome:
     deployment = trial.deployment
     other = deployment.access(None, deployment.user(1))
     tried, changed = 0, []
-    places = changeable(trial, "API1-02-existing")
-    trial.need(
-        any(method in place.items for place in places for method in _CHANGING),
-        "what can be made here can be neither changed nor ended",
-    )
-    for place in places:
+    for place in _places(trial):
         for method in _CHANGING:
             template = place.items.get(method)
             made = create(trial, place, {}) if template is not None else None

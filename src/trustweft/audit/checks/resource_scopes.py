@@ -93,6 +93,16 @@ def scopes_are_compared(trial: Trial) -> Outcome:
     )
 
 
+def _writing(trial: Trial) -> list[Operation]:
+    operations = [
+        each
+        for each in trial.deployment.operations
+        if not each.safe and not each.public and each.scope and (each.method == "POST" or each.places)
+    ][:EVERY]
+    trial.need(operations, "no writing operation is known with the scope that it needs")
+    return operations
+
+
 @check(
     "RS-08-writing",
     title="An operation that writes is refused without the scope that it needs",
@@ -106,6 +116,7 @@ def scopes_are_compared(trial: Trial) -> Outcome:
     cwe="CWE-863",
     owasp="API5:2023",
     gives=("rights-widened",),
+    needs=_writing,
 )
 def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
     """Who may look need not be allowed to pay; and rules that name GET alone are easily written.
@@ -117,12 +128,7 @@ def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
     Nothing is deleted. What still says nothing is suspected where other operations of the API refused at once.
     """
     deployment = trial.deployment
-    operations = [
-        each
-        for each in deployment.operations
-        if not each.safe and not each.public and each.scope and (each.method == "POST" or each.places)
-    ][:EVERY]
-    trial.need(operations, "no writing operation is known with the scope that it needs")
+    operations = _writing(trial)
     attempts: list[Exchange] = []
     untold: list[tuple[Operation, Exchange, Exchange]] = []
     at_once: set[str] = set()  # APIs that look at the scope before they look at what is asked for
