@@ -240,12 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "POST", "/api/orders":
                 self._create(user)
             case "GET", "/api/invoices":
-                wanted = self.query.get("order_id", "")
-                self._fetch(self.query.get("logo_url"))
-                invoices = [
-                    {"order": each["id"], "address": each["address"]} for each in self._own(user, wanted)
-                ]
-                self._json(200, {"invoices": invoices})
+                self._invoices(user)
             case "GET", "/api/admin/users" if "open-admin" in self.shop.flaws:
                 self._json(200, list(PEOPLE))
             case "GET", "/stock/levels":
@@ -274,6 +269,13 @@ class _Handler(BaseHTTPRequestHandler):
         everybody = "foreign-query" in self.shop.flaws and wanted
         orders = [each for each in self.shop.orders.values() if everybody or each["owner"] == user]
         return [each for each in orders if not wanted or str(each["id"]) == wanted]
+
+    def _invoices(self, user: int) -> None:
+        if "invoices-by-header" in self.shop.flaws:
+            user = PEOPLE.get(self.headers.get("x-forwarded-user", ""), user)
+        self._fetch(self.query.get("logo_url"))
+        own = self._own(user, self.query.get("order_id", ""))
+        self._json(200, {"invoices": [{"order": each["id"], "address": each["address"]} for each in own]})
 
     def _create(self, user: int) -> None:
         sent, order = self._order()
