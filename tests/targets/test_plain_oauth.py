@@ -73,6 +73,7 @@ NOTICED: Final = {
     "secret-optional": ("CA-01", "RV-01", "TK-12-unauthenticated"),
     "token-by-get": ("TK-08-get",),
     "token-cacheable": ("TK-10",),
+    "hash-in-tokens": ("TK-24",),
     "verbose-errors": ("TK-23",),
     "anonymous": ("RS-01",),
     "alg-none": ("RS-04-unsigned",),
@@ -100,7 +101,7 @@ NOTICED: Final = {
     "host-believed": ("TL-06-pages",),
 }
 # Flaws that no clause forbids for every client: what is said of them is advice.
-ADVISED: Final = {"consent-skipped": "AZ-15"}
+ADVISED: Final = {"consent-skipped": "AZ-15", "person-in-tokens": "TK-24-personal"}
 PUBLIC: Final = ClientEntry(
     client_id="app",
     authentication="none",

@@ -42,6 +42,8 @@ FLAWS: Final[dict[str, str]] = {
     "secret-optional": "a client_id alone is authentication enough",
     "token-by-get": "tokens are given for a GET with everything in the address",
     "token-cacheable": "answers with tokens may be stored",
+    "hash-in-tokens": "access tokens hold the password's hash",
+    "person-in-tokens": "access tokens tell the user's address of mail, whatever the scope",
     "verbose-errors": "failures show the stack",
     # the API
     "anonymous": "one operation has forgotten to ask for a token",

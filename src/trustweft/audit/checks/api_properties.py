@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
+from trustweft.audit.delicate import may_be_secret, secret
 from trustweft.audit.harvest import json_of, leaves
 from trustweft.audit.inputs import call
 from trustweft.audit.protected import EVERY
@@ -25,24 +25,9 @@ if TYPE_CHECKING:
     from trustweft.audit.sacrifice import Sacrifice
     from trustweft.audit.trial import Trial
 
-_PASSWORD: Final = re.compile(
-    r"(?:^|_)(?:password|passwd|pwd|pass_?hash|password_?hash|hashed_?password|salt|client_?secret|private_?key"
-    r"|secret_?key|api_?key|reset_?token|(?:totp|mfa|otp)_?secret)(?:$|_)",
-    re.IGNORECASE,
-)
-# What may be what the object is about.
-_DELICATE: Final = re.compile(
-    r"(?:^|_)(?:ssn|social_?security\w*|cvv|cvc|pin_?code|pin|otp|secret)(?:$|_)", re.IGNORECASE
-)
 _CHANGING: Final = ("PATCH", "PUT", "DELETE")
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MASKED: Final = re.compile(r"[*x•.\-]{3,}.{0,4}|True|False|", re.IGNORECASE)
-_HASH: Final = re.compile(
-    r"\$2[aby]?\$\d\d\$.{53}|\$argon2\w+\$.+|pbkdf2[:_]sha\d+[:$].+|\$[156]\$.+|scrypt:.+"
-)
 
 
-# What a server decides, by the names that it usually has; each with a value that an attacker would like.
 def _answers(trial: Trial) -> Iterator[tuple[Operation, Exchange]]:
     """Yield what reading operations answer to the first user."""
     reached = 0
@@ -76,10 +61,9 @@ def answers_hold_no_secrets(trial: Trial) -> Outcome:
     for operation, answer in _answers(trial):
         read += 1
         for name, value in leaves(json_of(answer.body)):
-            spelt = _CAMEL.sub("_", name)
-            if _DELICATE.search(spelt) and not _MASKED.fullmatch(value):
+            if may_be_secret(name, value):
                 delicate.append(f"{name} of {operation.name}")
-            if _HASH.fullmatch(value) or (_PASSWORD.search(spelt) and not _MASKED.fullmatch(value)):
+            if secret(name, value):
                 return failed(
                     f"{operation.name} answers with {name}, which holds a secret ({len(value)} characters)."
                 )
