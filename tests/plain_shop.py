@@ -25,12 +25,13 @@ PASSWORD = "shop-password"
 CLIENT = ("shop-client", "shop-client-secret")
 PEOPLE = {"ann": 1, "ben": 2}
 
-DESCRIPTION = """
+HEAD = """
 openapi: 3.0.3
 info: {title: Shop, version: '1'}
 security: [{oauth: [orders]}]
 paths:
-  /api/me:
+"""
+ORDERS = """  /api/me:
     get:
       responses: {'200': {description: ok, content: {application/json: {schema: {$ref: '#/components/schemas/Person'}}}}}
   /api/orders:
@@ -51,9 +52,26 @@ paths:
       responses: {'200': {description: ok}}
   /api/admin/users:
     get: {responses: {'200': {description: ok}}}
-components:
+"""
+# Accounts are opened at the counter: here they can only be renamed, and paid from.
+ACCOUNTS = """  /api/accounts:
+    get: {responses: {'200': {description: ok}}}
+  /api/accounts/{account_id}:
+    parameters: [{$ref: '#/components/parameters/account'}]
+    get: {responses: {'200': {description: ok}}}
+    patch:
+      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Account'}}}}
+      responses: {'200': {description: ok}}
+  /api/accounts/{account_id}/payments:
+    parameters: [{$ref: '#/components/parameters/account'}]
+    post:
+      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Payment'}}}}
+      responses: {'200': {description: ok}}
+"""
+COMPONENTS = """components:
   parameters:
     order: {name: order_id, in: path, required: true, schema: {type: integer}}
+    account: {name: account_id, in: path, required: true, schema: {type: integer}}
   schemas:
     Person:
       type: object
@@ -66,7 +84,18 @@ components:
       type: object
       required: [item, address]
       properties: {item: {type: string}, address: {type: string}, webhook: {type: string, format: uri}}
+    Account:
+      type: object
+      properties: {nickname: {type: string}, balance: {type: integer, readOnly: true}}
+    Payment:
+      type: object
+      required: [to, amount]
+      properties: {to: {type: string}, amount: {type: integer, minimum: 1}}
 """
+DESCRIPTIONS = {
+    "/openapi.yaml": HEAD + ORDERS + ACCOUNTS + COMPONENTS,
+    "/accounts.yaml": HEAD + ACCOUNTS + COMPONENTS,
+}
 
 
 class PlainShop:
@@ -81,6 +110,15 @@ class PlainShop:
         self.secret = secrets.token_bytes(32)
         self.codes: dict[str, tuple[str, str]] = {}
         self.orders: dict[int, dict[str, Any]] = {}
+        self.accounts = {
+            4_000 + number: {
+                "nickname": f"purse of {name}",
+                "balance": 900 + number,
+                "premium": False,
+                "owner": number,
+            }
+            for name, number in PEOPLE.items()
+        }
         self._next = 1_000
         for owner in PEOPLE.values():
             self.add(owner, {"item": f"lamp of {owner}", "address": f"{owner} Harbour Street"})
@@ -134,8 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = {"/authorize": self._authorize, "/login": self._login, "/token": self._token}.get(parts.path)
         if name is not None:
             name()
-        elif parts.path == "/openapi.yaml":
-            self._send(200, DESCRIPTION.encode(), "application/yaml")
+        elif parts.path in DESCRIPTIONS:
+            self._send(200, DESCRIPTIONS[parts.path].encode(), "application/yaml")
         else:
             self._api(parts.path)
 
@@ -202,18 +240,15 @@ class _Handler(BaseHTTPRequestHandler):
             case "POST", "/api/orders":
                 self._create(user)
             case "GET", "/api/invoices":
-                wanted = self.query.get("order_id", "")
-                self._fetch(self.query.get("logo_url"))
-                invoices = [
-                    {"order": each["id"], "address": each["address"]} for each in self._own(user, wanted)
-                ]
-                self._json(200, {"invoices": invoices})
+                self._invoices(user)
             case "GET", "/api/admin/users" if "open-admin" in self.shop.flaws:
                 self._json(200, list(PEOPLE))
             case "GET", "/stock/levels":
                 self._json(200, {"levels": "plenty of everything"})
             case _, _ if head == "/api/orders" and last.isdigit():
                 self._one(user, int(last))
+            case _, _ if path.startswith("/api/accounts"):
+                self._accounts(user, path.split("/")[3:])
             case _:
                 self._json(403 if path.startswith("/api/admin") else 404, {"error": "not_found"})
 
@@ -234,6 +269,13 @@ class _Handler(BaseHTTPRequestHandler):
         everybody = "foreign-query" in self.shop.flaws and wanted
         orders = [each for each in self.shop.orders.values() if everybody or each["owner"] == user]
         return [each for each in orders if not wanted or str(each["id"]) == wanted]
+
+    def _invoices(self, user: int) -> None:
+        if "invoices-by-header" in self.shop.flaws:
+            user = PEOPLE.get(self.headers.get("x-forwarded-user", ""), user)
+        self._fetch(self.query.get("logo_url"))
+        own = self._own(user, self.query.get("order_id", ""))
+        self._json(200, {"invoices": [{"order": each["id"], "address": each["address"]} for each in own]})
 
     def _create(self, user: int) -> None:
         sent, order = self._order()
@@ -273,6 +315,56 @@ class _Handler(BaseHTTPRequestHandler):
                 order.update(changed)
         else:
             self._json(200, order)
+
+    def _accounts(self, user: int, rest: list[str]) -> None:
+        accounts = self.shop.accounts
+        number = int(rest[0]) if rest and rest[0].isdigit() else 0
+        match self.command, rest:
+            case "GET" | "HEAD", []:
+                own = [
+                    {"id": each, **account} for each, account in accounts.items() if account["owner"] == user
+                ]
+                self._json(200, own)
+            case "GET" | "HEAD" | "PATCH", [_]:
+                self._account(user, number)
+            case "POST", [_, "payments"]:
+                self._pay(user, number)
+            case _:
+                self._json(404, {"error": "not_found"})
+
+    def _account(self, user: int, number: int) -> None:
+        account = self.shop.accounts.get(number)
+        writing = self.command == "PATCH"
+        if account is None or (
+            account["owner"] != user and not (writing and "foreign-changes" in self.shop.flaws)
+        ):
+            self._json(404, {"error": "not_found"})
+            return
+        if writing:
+            settable = {"nickname", *(("balance", "premium") if "balance-set" in self.shop.flaws else ())}
+            account.update({name: value for name, value in self._document().items() if name in settable})
+        self._json(200, {"id": number, **account})
+
+    def _pay(self, user: int, number: int) -> None:
+        account, asked = self.shop.accounts.get(number), self._document()
+        foreign = account is None or (account["owner"] != user and "foreign-payments" not in self.shop.flaws)
+        good = (
+            isinstance(asked.get("amount"), int) and asked["amount"] > 0 and isinstance(asked.get("to"), str)
+        )
+        if not good and (not foreign or "bodies-first" in self.shop.flaws):
+            self._json(400, {"error": "invalid_request"})
+        elif foreign or account is None:
+            self._json(404, {"error": "not_found"})
+        else:
+            account["balance"] -= asked["amount"]
+            self._json(200, {"paid": asked["amount"]})
+
+    def _document(self) -> dict[str, Any]:
+        try:
+            sent = json.loads(self.sent)
+        except (ValueError, RecursionError):
+            return {}
+        return sent if isinstance(sent, dict) else {}
 
     def _json(self, status: int, document: object, **headers: str) -> None:
         self._send(status, json.dumps(document).encode(), "application/json", **headers)

@@ -103,7 +103,7 @@ def silent_auditor(monkeypatch: pytest.MonkeyPatch) -> None:
     def passing(names: Sequence[str]) -> dict[str, Result]:
         return {each: result(each) for each in names}
 
-    monkeypatch.setattr(test_plain_shop, "audited", lambda _shop, names: passing(names))
+    monkeypatch.setattr(test_plain_shop, "audited", lambda _shop, names, **_: passing(names))
     monkeypatch.setattr(test_offering, "audited", lambda _server, _tls, _keys, names: passing(names))
     monkeypatch.setattr(test_transport_ports, "audit", lambda _port, _authority, *names: passing(names))
     monkeypatch.setattr(test_plain_oauth, "plain_server", lambda *_, **__: nullcontext(None))

@@ -294,7 +294,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _login(self) -> None:
         onward = self.query.get("next", "/")
         session = self._cookie("sid") or secrets.token_urlsafe(24)
-        message = ""
+        message = self._told()
         if self.command == "POST":
             form = dict(parse_qsl(self.body.decode()))
             good = secrets.compare_digest(
@@ -312,9 +312,16 @@ class _Handler(BaseHTTPRequestHandler):
                 )
             message = "Please enter a correct name and password."
             self.server_of.failed_logins += 1
+            if "markup-after-login" in self.traits:
+                return self._send(302, b"", location=f"?{urlencode({'next': onward, 'wrong': message})}")
         asked = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
         page = f"<p>{message}</p>{self._login_form(session, onward, *asked)}"
         return self._page(200, page, set_cookie=_session(session))
+
+    def _told(self) -> str:
+        """Return what the address of the login page says to whoever opens it."""
+        shown = {"markup-at-login": "error", "markup-after-login": "wrong"}
+        return "".join(self.query.get(name, "") for trait, name in shown.items() if trait in self.traits)
 
     def _login_form(self, session: str, onward: str, *fields: str) -> str:
         if "fresh-tokens" in self.traits:

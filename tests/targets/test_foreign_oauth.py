@@ -48,6 +48,8 @@ NOTICED: Final = {
     "agrees-by-address": "AZ-26",
     "consent-skipped-again": "AZ-26",
     "markup-at-consent": "AZ-22-consent",
+    "markup-at-login": "AZ-22-address",
+    "markup-after-login": "AZ-22-address",
     "writes-unscoped": "RS-08-writing",
     "follows-jku": "RS-04-key-address",
     "fetches-jku": "RS-04-key-address",
@@ -157,7 +159,7 @@ def test_the_password_grant_of_a_server_that_says_it_has_nothing_else_is_used_un
 
 
 def test_the_new_checks_pass_where_nothing_is_wrong(foreign: ForeignServer) -> None:
-    names = ("AZ-22-consent", "AZ-26", "RS-04-key-address", "RS-08-writing")
+    names = ("AZ-22-address", "AZ-22-consent", "AZ-26", "RS-04-key-address", "RS-08-writing")
     results = audited(foreign, "signed", checks=names)
     assert {name: said(each) for name, each in results.items() if each.verdict is not Verdict.PASS} == {}
 

@@ -94,6 +94,8 @@ class Check:
         alone: nothing else may run beside it.
         agrees: it may say yes to what a server asks a person once for a client, and so comes after those that only look.
         waits: it has to wait for something to expire, and runs with ``--wait`` only.
+        needs: leaves with what is missing here for any attempt, and sends nothing: asked before the level is, so that
+            nobody raises it in vain.
         explanation: the function's docstring: it teaches.
         run: carries it out.
     """
@@ -116,6 +118,7 @@ class Check:
     alone: bool
     agrees: bool
     waits: bool
+    needs: Callable[[Trial], object] | None
     explanation: str
     run: CheckFunction
 
@@ -143,6 +146,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
     alone: bool = False,
     agrees: bool = False,
     waits: bool = False,
+    needs: Callable[[Trial], object] | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Make a check of a function that takes a ``Trial`` and returns an ``Outcome``; see ``Check`` for the fields."""
 
@@ -166,6 +170,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
             alone=alone,
             agrees=agrees,
             waits=waits,
+            needs=needs,
             explanation=inspect.cleandoc(function.__doc__ or ""),
             run=function,
         )

@@ -108,15 +108,10 @@ def run_check(deployment: Deployment, check: Check, *, safety: Safety, waits: bo
 
 
 def _outcome(trial: Trial, check: Check, *, safety: Safety, waits: bool) -> Outcome:
-    if check.safety > safety:
-        return Outcome(
-            Verdict.INCONCLUSIVE,
-            f"not tried: it needs --level {check.safety.value}, and this run had {safety.value}",
-        )
-    if check.waits and not waits:
-        return Outcome(Verdict.INCONCLUSIVE, "not tried: something has to expire first; run with --wait")
     try:
-        return check.run(trial)
+        if check.needs is not None:
+            check.needs(trial)
+        return _held_back(check, safety=safety, waits=waits) or check.run(trial)
     except NotApplicable as nothing:
         return Outcome(Verdict.NOT_APPLICABLE, str(nothing))
     except Inconclusive as unclear:
@@ -125,6 +120,18 @@ def _outcome(trial: Trial, check: Check, *, safety: Safety, waits: bool) -> Outc
         return Outcome(
             Verdict.INCONCLUSIVE, f"the check itself broke: {type(defect).__name__}: {defect}"[:300]
         )
+
+
+def _held_back(check: Check, *, safety: Safety, waits: bool) -> Outcome | None:
+    """Return why a check does more than this run may; None where it does not."""
+    if check.safety > safety:
+        return Outcome(
+            Verdict.INCONCLUSIVE,
+            f"not tried: it needs --level {check.safety.value}, and this run had {safety.value}",
+        )
+    if check.waits and not waits:
+        return Outcome(Verdict.INCONCLUSIVE, "not tried: something has to expire first; run with --wait")
+    return None
 
 
 def _is_advice(check: Check, deployment: Deployment) -> bool:

@@ -214,24 +214,39 @@ def _text(value: object) -> str | None:
 
 def _body(document: Document, described: Node) -> tuple[Any, str, dict[str, Any]]:
     content = document.resolve(described.get("requestBody", {})).get("content") or {}
-    chosen = next((each for each in content if "json" in each), None) or next(
-        (each for each in content if each == FORM_TYPE), None
+    chosen = next(
+        (each for fits in (_is_json, _is_form, _is_anything) for each in content if fits(str(each))), None
     )
     if chosen is None:
         return None, "application/json", {}
     media = document.resolve(content[chosen])
     schema = document.schema(media.get("schema", {}))
     written = written_example(media)
-    return example_of(document, schema) if written is None else written, chosen, schema
+    content_type = "application/json" if _is_anything(chosen) else chosen
+    return example_of(document, schema) if written is None else written, content_type, schema
+
+
+def _is_json(content_type: str) -> bool:
+    return "json" in content_type
+
+
+def _is_form(content_type: str) -> bool:
+    return content_type == FORM_TYPE
+
+
+def _is_anything(content_type: str) -> bool:
+    """Whether any type is meant, JSON as well: generators write so where nobody named one."""
+    return content_type.partition(";")[0].strip() in ("*/*", "application/*")
 
 
 def _answer_schema(document: Document, described: Node) -> dict[str, Any]:
     responses = described.get("responses") or {}
     for status, answer in responses.items():
         if str(status).startswith("2"):
-            for content_type, media in (document.resolve(answer).get("content") or {}).items():
-                if "json" in content_type:
-                    return document.schema(document.resolve(media).get("schema", {}))
+            content = document.resolve(answer).get("content") or {}
+            chosen = next((each for fits in (_is_json, _is_anything) for each in content if fits(each)), None)
+            if chosen is not None:
+                return document.schema(document.resolve(content[chosen]).get("schema", {}))
     return {}
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.existing import deletes, writes_below
 from trustweft.audit.harvest import identifier_of, json_of
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from trustweft.audit.openapi import Template
     from trustweft.audit.trial import Trial
 
-__all__ = ["Made", "Sacrifice", "create", "fresh_keys", "own_body", "sacrificial"]
+__all__ = ["Made", "Sacrifice", "changeable", "create", "fresh_keys", "own_body", "sacrificial"]
 
 FEW = 4
 
@@ -88,6 +90,23 @@ def sacrificial(trial: Trial) -> list[Sacrifice]:
             found.append(Sacrifice(operation, items))
     trial.need(found, "no object can be made here and read again")
     return found[:FEW]
+
+
+def changeable(trial: Trial, instead: str) -> list[Sacrifice]:
+    """Return the same for a check that changes objects; ``instead`` names the one that needs none of its own.
+
+    Raises:
+        NotApplicable: nowhere, and nothing is described that changes objects either.
+        Inconclusive: nowhere, but there is what changes objects.
+    """
+    try:
+        return sacrificial(trial)
+    except NotApplicable as cause:
+        if any(writes_below(each) or deletes(each) for each in trial.deployment.templates):
+            raise Inconclusive(
+                f"{cause}; {instead} tries objects that are there already, with --level 3"
+            ) from None
+        raise
 
 
 def create(trial: Trial, place: Sacrifice, further: Mapping[str, object]) -> Made | None:

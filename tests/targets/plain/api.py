@@ -167,7 +167,9 @@ class Orders:
         return answer
 
     def _change(self, request: Request, method: str, identifier: str) -> Answer:
-        return self._change_own(self._bearer.subject(request, _WRITE), method, identifier, request)
+        flaw = "change-without-scope" if method == "PATCH" else "delete-without-scope"
+        scope = _READ if flaw in self._flaws else _WRITE
+        return self._change_own(self._bearer.subject(request, scope), method, identifier, request)
 
     def _change_own(self, subject: str, method: str, identifier: str, request: Request) -> Answer:
         owner = None if "bola-write" in self._flaws else subject

@@ -43,6 +43,8 @@ FLAWS: Final[dict[str, str]] = {
     "secret-optional": "a client_id alone is authentication enough",
     "token-by-get": "tokens are given for a GET with everything in the address",
     "token-cacheable": "answers with tokens may be stored",
+    "hash-in-tokens": "access tokens hold the password's hash",
+    "person-in-tokens": "access tokens tell the user's address of mail, whatever the scope",
     "verbose-errors": "failures show the stack",
     # the API
     "anonymous": "one operation has forgotten to ask for a token",
@@ -53,6 +55,8 @@ FLAWS: Final[dict[str, str]] = {
     "no-exp": "tokens are good for ever",
     "token-in-query": "tokens in the address are accepted",
     "scopes-unchecked": "any token is good for any operation",
+    "change-without-scope": "an order can be changed without the scope for it",
+    "delete-without-scope": "an order can be deleted without the scope for it",
     "bola": "any user can read any order",
     "bola-write": "any user can change any order",
     "owner-parameter": "?owner= lists the orders of somebody else",

@@ -150,6 +150,7 @@ class State:
             "exp": now + self.lifetime,
             "jti": identifier,
         }
+        claims |= self._told_of(subject)
         if self.opaque is not None:
             name = secrets.token_urlsafe(32)
             self.opaque[name] = claims
@@ -157,6 +158,16 @@ class State:
         header = {"alg": "RS256", "typ": "at+jwt", "kid": KEY_ID}
         signed = f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(claims).encode())}"
         return f"{signed}.{encoded(self.key.sign(signed.encode()))}"
+
+    def _told_of(self, subject: str) -> dict[str, str]:
+        """Return what a token tells of a person; nothing, where it should tell nothing."""
+        user = self.users.get(subject)
+        if user is None:
+            return {}
+        told = {"hash-in-tokens": {"password_hash": user.password}, "person-in-tokens": {"email": user.email}}
+        return {
+            name: value for flaw, each in told.items() if flaw in self.flaws for name, value in each.items()
+        }
 
     def claims(self, token: str, audience: str) -> dict[str, Any] | None:
         """Return what a good access token for this audience says; None for any other."""

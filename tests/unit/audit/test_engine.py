@@ -78,6 +78,15 @@ def test_what_goes_too_far_is_not_tried_and_says_how_to_try_it(changes: dict[str
     assert words in found.reason
 
 
+def test_no_level_is_asked_for_where_there_is_nothing_to_try_at_any() -> None:
+    def missing(_trial: Trial) -> None:
+        raise NotApplicable("no object can be made here")
+
+    unneeded = made(lambda _: failed("x"), safety=Safety.STATE, needs=missing)
+    found = run_check(deployment(), unneeded, safety=Safety.REQUESTS)
+    assert (found.verdict, found.reason) == (Verdict.NOT_APPLICABLE, "no object can be made here")
+
+
 def test_advice_that_is_not_followed_fails_nothing() -> None:
     found = run_check(deployment(), made(lambda _: failed("x"), reach=Reach.ADVICE), safety=Safety.REQUESTS)
     assert (found.verdict, found.advice, found.severity) == (Verdict.PASS, True, "info")

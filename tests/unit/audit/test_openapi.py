@@ -147,3 +147,35 @@ def test_a_server_of_another_place_lends_its_path_alone() -> None:
     assert operation.url == "https://api.example/api/a"
     assert not template.declared
     assert not template.public
+
+
+@pytest.mark.parametrize("kind", ["*/*", "application/*", "application/*; charset=utf-8"])
+def test_a_generator_that_names_any_type_means_json_too(kind: str) -> None:
+    content = {kind: {"schema": {"properties": {"name": {"type": "string", "example": "lamp"}}}}}
+    described = {"requestBody": {"content": content}, "responses": {"200": {"content": content}}}
+    document = read_document(json.dumps({"paths": {"/a": {"post": described}}}).encode(), "api.json")
+    (template,) = templates_of(API, document)
+    assert set(template.answer_schema["properties"]) == {"name"}
+    assert (template.body, template.content_type) == ({"name": "lamp"}, "application/json")
+
+
+def test_json_and_forms_come_before_any_type() -> None:
+    form = "application/x-www-form-urlencoded"
+    content: dict[str, object] = {
+        "*/*": {"schema": {"properties": {"other": {}}}},
+        form: {"schema": {"properties": {"name": {}}}},
+    }
+    described = {"requestBody": {"content": content}, "responses": {}}
+    document = read_document(json.dumps({"paths": {"/a": {"post": described}}}).encode(), "api.json")
+    (template,) = templates_of(API, document)
+    assert template.content_type == form
+    assert set(template.body_schema["properties"]) == {"name"}
+
+
+def test_an_answer_that_is_no_json_is_not_read_as_such() -> None:
+    described: dict[str, object] = {
+        "responses": {"200": {"content": {"text/html": {"schema": {"properties": {"a": {}}}}}}}
+    }
+    document = read_document(json.dumps({"paths": {"/a": {"get": described}}}).encode(), "api.json")
+    (template,) = templates_of(API, document)
+    assert template.answer_schema == {}

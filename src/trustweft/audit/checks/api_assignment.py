@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.existing import settable
 from trustweft.audit.harvest import json_of, leaves
-from trustweft.audit.sacrifice import create, own_body, sacrificial
+from trustweft.audit.sacrifice import changeable, create, own_body
 from trustweft.audit.verdict import Role, Safety, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from trustweft.audit.check import Outcome
-    from trustweft.audit.openapi import Template
     from trustweft.audit.sacrifice import Made, Sacrifice
     from trustweft.audit.trial import Trial
 
@@ -37,6 +37,16 @@ _WISHES: Final[tuple[tuple[str, object], ...]] = (
 )
 
 
+def _places(trial: Trial) -> list[Sacrifice]:
+    return changeable(trial, "API3-02-existing")
+
+
+def _changing(trial: Trial) -> list[Sacrifice]:
+    places = [each for each in _places(trial) if each.items.keys() & {"PATCH", "PUT"}]
+    trial.need(places, "no object can be made here that could be changed")
+    return places
+
+
 @check(
     "API3-02",
     title="A user cannot set what only the server decides",
@@ -48,6 +58,7 @@ _WISHES: Final[tuple[tuple[str, object], ...]] = (
     cwe="CWE-915",
     owasp="API3:2023",
     gives=("rights-widened",),
+    needs=_places,
 )
 def server_members_cannot_be_set(trial: Trial) -> Outcome:
     """A framework that fills objects from requests fills ``role`` and ``owner`` as well, if they are sent.
@@ -57,13 +68,13 @@ def server_members_cannot_be_set(trial: Trial) -> Outcome:
     echo in the answer to the writing counts for nothing. Where the members together are refused, each is tried alone.
     """
     tried = 0
-    for place in sacrificial(trial):
+    for place in _places(trial):
         plain = create(trial, place, {})
         if plain is None or plain.read is None:
             continue
         tried += 1
         before = json_of(plain.read.body)
-        for wishes in _rounds(before, _settable(place.creating.template)):
+        for wishes in _rounds(before, settable(place.creating.template)):
             for attempt, made in _made_with(trial, place, wishes):
                 taken = _taken(before, made, attempt)
                 if taken:
@@ -105,6 +116,7 @@ def _made_with(
     cwe="CWE-915",
     owasp="API3:2023",
     gives=("rights-widened",),
+    needs=_changing,
 )
 def server_members_cannot_be_changed(trial: Trial) -> Outcome:
     """What creation refuses, the change of an object often lets through: two ways into the same row.
@@ -113,21 +125,22 @@ def server_members_cannot_be_changed(trial: Trial) -> Outcome:
     reading shows the value that was sent, or that the object is its owner's no longer.
     """
     tried = 0
-    for place in sacrificial(trial):
-        method = next((each for each in ("PATCH", "PUT") if each in place.items), None)
+    for place in _changing(trial):
+        method = "PATCH" if "PATCH" in place.items else "PUT"
         plain = create(trial, place, {})
-        if method is None or plain is None or plain.read is None:
+        if plain is None or plain.read is None:
             continue
         tried += 1
         before = json_of(plain.read.body)
-        known = _settable(place.creating.template) | _settable(place.items[method])
+        known = settable(place.creating.template) | settable(place.items[method])
         for name, value in [pair for wishes in _rounds(before, known) for pair in wishes.items()]:
             taken = _changed(trial, place, method, before, name, value)
             if taken:
                 return failed(
                     f"{method} of {place.name.partition(' ')[2]} took {name} from the caller: {taken}."
                 )
-    trial.need(tried, "no object can be made here that could be changed")
+    if not tried:
+        raise Inconclusive("no object could be made and read again")
     return passed(f"{tried} operations changed no member that only the server decides.")
 
 
@@ -152,15 +165,6 @@ def _changed(trial: Trial, place: Sacrifice, method: str, before: Any, name: str
         return "the object is not its owner's any more" if after.refused else ""
     seen = _has(json_of(after.body), name, value) and not _has(before, name, value)
     return "a separate reading shows the value that was sent" if seen else ""
-
-
-def _settable(template: Template | None) -> frozenset[str]:
-    """Return the members that the description lets a caller set."""
-    if template is None:
-        return frozenset()
-    described = template.document.schema(template.body_schema).get("properties") or {}
-    written = {name for name, node in described.items() if not template.document.schema(node).get("readOnly")}
-    return frozenset(written | set(template.body if isinstance(template.body, dict) else ()))
 
 
 def _is_lost(trial: Trial, made: Made) -> bool:

@@ -49,6 +49,7 @@ def _ordering(trial: Trial, place: Sacrifice, changes: Mapping[str, object], key
     safety=Safety.WRITES,
     cwe="CWE-837",
     owasp="API6:2023",
+    needs=sacrificial,
 )
 def orders_are_carried_out_once(trial: Trial) -> Outcome:
     """A key by which a client marks repetitions is a promise; a server that forgets it pays twice when a line breaks."""
@@ -96,6 +97,7 @@ def _other_text(body: Mapping[str, Any]) -> dict[str, object]:
     safety=Safety.WRITES,
     cwe="CWE-840",
     owasp="API6:2023",
+    needs=sacrificial,
 )
 def negative_amounts_are_refused(trial: Trial) -> Outcome:
     """Who pays minus ten is paid ten. Whether that is what the API is for, only people know: it is a suspicion."""

@@ -151,6 +151,7 @@ def methods_are_not_overridden(trial: Trial) -> Outcome:
     cwe="CWE-436",
     owasp="API5:2023",
     gives=("rights-widened",),
+    needs=sacrificial,
 )
 def reading_is_not_deleting(trial: Trial) -> Outcome:
     """Whoever may only read deletes, where scopes are compared before the header is obeyed.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
+from trustweft.audit.delicate import may_be_secret, secret
 from trustweft.audit.harvest import json_of, leaves
 from trustweft.audit.inputs import call
 from trustweft.audit.protected import EVERY
-from trustweft.audit.sacrifice import create, sacrificial
+from trustweft.audit.sacrifice import changeable, create
 from trustweft.audit.verdict import Reach, Role, Safety, Severity
 
 if TYPE_CHECKING:
@@ -22,25 +22,12 @@ if TYPE_CHECKING:
     from trustweft.audit.check import Outcome
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.openapi_document import Document
+    from trustweft.audit.sacrifice import Sacrifice
     from trustweft.audit.trial import Trial
 
-_PASSWORD: Final = re.compile(
-    r"(?:^|_)(?:password|passwd|pwd|pass_?hash|password_?hash|hashed_?password|salt|client_?secret|private_?key"
-    r"|secret_?key|api_?key|reset_?token|(?:totp|mfa|otp)_?secret)(?:$|_)",
-    re.IGNORECASE,
-)
-# What may be what the object is about.
-_DELICATE: Final = re.compile(
-    r"(?:^|_)(?:ssn|social_?security\w*|cvv|cvc|pin_?code|pin|otp|secret)(?:$|_)", re.IGNORECASE
-)
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MASKED: Final = re.compile(r"[*x•.\-]{3,}.{0,4}|True|False|", re.IGNORECASE)
-_HASH: Final = re.compile(
-    r"\$2[aby]?\$\d\d\$.{53}|\$argon2\w+\$.+|pbkdf2[:_]sha\d+[:$].+|\$[156]\$.+|scrypt:.+"
-)
+_CHANGING: Final = ("PATCH", "PUT", "DELETE")
 
 
-# What a server decides, by the names that it usually has; each with a value that an attacker would like.
 def _answers(trial: Trial) -> Iterator[tuple[Operation, Exchange]]:
     """Yield what reading operations answer to the first user."""
     reached = 0
@@ -74,10 +61,9 @@ def answers_hold_no_secrets(trial: Trial) -> Outcome:
     for operation, answer in _answers(trial):
         read += 1
         for name, value in leaves(json_of(answer.body)):
-            spelt = _CAMEL.sub("_", name)
-            if _DELICATE.search(spelt) and not _MASKED.fullmatch(value):
+            if may_be_secret(name, value):
                 delicate.append(f"{name} of {operation.name}")
-            if _HASH.fullmatch(value) or (_PASSWORD.search(spelt) and not _MASKED.fullmatch(value)):
+            if secret(name, value):
                 return failed(
                     f"{operation.name} answers with {name}, which holds a secret ({len(value)} characters)."
                 )
@@ -180,6 +166,16 @@ def _undescribed(document: Document, schema: object, value: Any, depth: int = 0)
                 yield name
 
 
+def _places(trial: Trial) -> list[Sacrifice]:
+    """Return where objects can be made that something changes or ends."""
+    places = changeable(trial, "API1-02-existing")
+    trial.need(
+        any(method in place.items for place in places for method in _CHANGING),
+        "what can be made here can be neither changed nor ended",
+    )
+    return places
+
+
 @check(
     "API1-02",
     title="One user's token does not change or end another user's objects",
@@ -192,6 +188,7 @@ def _undescribed(document: Document, schema: object, value: Any, depth: int = 0)
     cwe="CWE-639",
     owasp="API1:2023",
     gives=("foreign-data",),
+    needs=_places,
 )
 def objects_are_changed_by_their_owner(trial: Trial) -> Outcome:
     """Reading is often guarded where writing is not. The object is made for this run and belongs to the first user.
@@ -201,8 +198,8 @@ def objects_are_changed_by_their_owner(trial: Trial) -> Outcome:
     deployment = trial.deployment
     other = deployment.access(None, deployment.user(1))
     tried, changed = 0, []
-    for place in sacrificial(trial):
-        for method in ("PATCH", "PUT", "DELETE"):
+    for place in _places(trial):
+        for method in _CHANGING:
             template = place.items.get(method)
             made = create(trial, place, {}) if template is not None else None
             if template is None or made is None or made.read is None:
@@ -222,7 +219,8 @@ def objects_are_changed_by_their_owner(trial: Trial) -> Outcome:
                 changed.append(operation.name)
     if changed:
         return failed(f"The second user changed or ended an object of the first: {', '.join(changed)}.")
-    trial.need(tried, "no object can be made here that could be changed")
+    if not tried:
+        raise Inconclusive("no object could be made and read again")
     return passed(f"{tried} attempts to change or end another user's object changed nothing.")
 
 

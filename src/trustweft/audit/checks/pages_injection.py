@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from msgspec.structs import replace
 
 from trustweft.audit.asking import good_request
-from trustweft.audit.check import Inconclusive, check
+from trustweft.audit.check import Inconclusive, NotApplicable, check
 from trustweft.audit.consenting import ask_for_consent
 from trustweft.audit.exchange import Request, form_request
-from trustweft.audit.interaction import consent_form, try_password
+from trustweft.audit.interaction import consent_form, login_page, stop_at_login, try_password
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -36,6 +36,28 @@ _PARAMETERS: Final = (
     "login_hint",
     "prompt",
 )
+# What login pages take from their own address, and often show: a message, where to go on, who it was.
+_OF_LOGIN_PAGES: Final = (
+    "error",
+    "error_description",
+    "message",
+    "msg",
+    "reason",
+    "info",
+    "warning",
+    "status",
+    "next",
+    "continue",
+    "return_to",
+    "returnUrl",
+    "redirect",
+    "username",
+    "email",
+    "login_hint",
+    "logout",
+    "lang",
+)
+MOST: Final = 28  # names for one page
 _FREE: Final = ("state", "login_hint", "ui_locales")  # which may say anything in a good request
 
 
@@ -49,7 +71,8 @@ def is_markup(answer: Exchange) -> bool:
 @check(
     "AZ-22-address",
     title="Parameters of an address stay text on the page",
-    sends="addresses of the authorization endpoint with markup in each parameter, and addresses that do not exist",
+    sends="addresses of the authorization endpoint and of the login page with markup in each parameter, addresses that "
+    "do not exist, and one login of nobody's",
     fix="Escape everything that a page shows, in the template, by default.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.HIGH,
@@ -62,7 +85,9 @@ def is_markup(answer: Exchange) -> bool:
 def addresses_stay_text(trial: Trial) -> Outcome:
     """A script on the server's origin logs in, agrees and reads for whoever follows the link.
 
-    The check puts an element that nobody knows into each parameter, and looks for it, unescaped, in pages.
+    The check puts an element that nobody knows into each parameter, and looks for it, unescaped, in pages. A login page
+    has an address of its own, and the authorization endpoint does not pass on what it is told: its parameters are those
+    that such pages usually take, and those that were seen on the way there and after a login that failed.
     """
     deployment = trial.deployment
     good_request(trial)
@@ -83,12 +108,45 @@ def addresses_stay_text(trial: Trial) -> Outcome:
         method="GET", url=f"{parts.scheme}://{parts.netloc}/x", target=f"/x{MARK}".replace(" ", "%20")
     )
     attempts.append(trial.attack("Markup in a path", path))
+    attempts += _at_login_pages(trial)
     return trial.judge(
         [each for each in attempts if is_markup(each) or not each.broke],
         accepted=is_markup,
         failure="A parameter became markup of the page.",
         success=f"{len(attempts)} addresses with markup in them left no markup on a page.",
     )
+
+
+def _at_login_pages(trial: Trial) -> list[Exchange]:
+    """Open the login page with markup in each parameter of its own address; nothing where no form asks for a password."""
+    deployment = trial.deployment
+    browser = deployment.browser(deployment.party())
+    nobody = replace(deployment.user(), username="trustweft-nobody", password="no password")  # noqa: S106
+    try:
+        visit = stop_at_login(browser, deployment.flow().start_url(), deployment.user())
+    except NotApplicable:
+        return []
+    refused = browser.step(visit, nobody)
+    seen = [*visit.exchanges, *(refused.exchanges if refused is not None else ())]
+    pages = {
+        urlsplit(each.request.url)._replace(query="").geturl(): each.request.url
+        for each in reversed(seen)
+        if each.request.method == "GET" and login_page(each) is not None
+    }
+    told = [name for each in seen for name, _ in parse_qsl(urlsplit(each.request.url).query)]
+    names = list(dict.fromkeys((*_OF_LOGIN_PAGES, *told)))[:MOST]
+    return [
+        trial.attack(f"Markup in {name} of the login page", browser.send(_with_markup(url, name)))
+        for url in pages.values()
+        for name in names
+    ]
+
+
+def _with_markup(url: str, name: str) -> Request:
+    parts = urlsplit(url)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]
+    query = urlencode([*kept, (name, _PAYLOAD)])
+    return Request(method="GET", url=parts._replace(query=query, fragment="").geturl())
 
 
 @check(

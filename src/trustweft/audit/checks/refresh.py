@@ -263,9 +263,10 @@ def public_refresh_tokens_are_noticed(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     party = _public(trial)
-    if deployment.plan(party).binding != "none":
-        return passed("Tokens of this client are bound to a key; TK-12-public-key tries whether that holds.")
     access = refreshable(trial, party)
+    binding = deployment.plan(party).binding
+    if binding == "mtls" or (binding == "dpop" and access.scheme == "DPoP"):
+        return passed("Tokens of this client are bound to a key; TK-12-public-key tries whether that holds.")
     first = _refresh(trial, access)
     trial.control("The refresh token used once", first, good=lambda each: each.issued)
     again = trial.attack("The same refresh token again", _refresh(trial, access))

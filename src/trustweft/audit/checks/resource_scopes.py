@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from trustweft.audit.answers import served, values_of
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
 from trustweft.audit.exchange import form_request
+from trustweft.audit.existing import reading_of, with_body, written_back
+from trustweft.audit.harvest import json_of
 from trustweft.audit.protected import EVERY, SAMPLE, harmless, protected
 from trustweft.audit.sacrifice import fresh_keys
 from trustweft.audit.verdict import Reach, Role, Safety, Severity, Verdict
@@ -91,10 +93,21 @@ def scopes_are_compared(trial: Trial) -> Outcome:
     )
 
 
+def _writing(trial: Trial) -> list[Operation]:
+    operations = [
+        each
+        for each in trial.deployment.operations
+        if not each.safe and not each.public and each.scope and (each.method == "POST" or each.places)
+    ][:EVERY]
+    trial.need(operations, "no writing operation is known with the scope that it needs")
+    return operations
+
+
 @check(
     "RS-08-writing",
     title="An operation that writes is refused without the scope that it needs",
-    sends="each writing operation whose scope is known, whole where it makes something, with the scope and without",
+    sends="each writing operation whose scope is known, whole where it makes something, with the scope and without; "
+    "where that says nothing, without it to an object of the user's own",
     fix="Compare the scope of the token with what the operation needs, before anything is written.",
     requirements=("FAPI2-SP-5.3.4-4", "RFC9700-2.3-p3.2"),
     role=Role.RESOURCE_SERVER,
@@ -103,53 +116,121 @@ def scopes_are_compared(trial: Trial) -> Outcome:
     cwe="CWE-863",
     owasp="API5:2023",
     gives=("rights-widened",),
+    needs=_writing,
 )
 def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
     """Who may look need not be allowed to pay; and rules that name GET alone are easily written.
 
     What is sent to no object of its own is sent whole: it may make something, pay or close an account, with the scope
     and, where that is not looked at, without. What changes or deletes is sent for an identifier that nothing has. Where
-    such a request gets the same answer with the scope and without, it says nothing, and the operation is only counted.
+    such a request gets the same answer with the scope and without, it says nothing; then the user's own object is
+    written without the scope, as it was just read where it is changed, and whole where something is ordered below it.
+    Nothing is deleted. What still says nothing is suspected where other operations of the API refused at once.
     """
     deployment = trial.deployment
-    operations = [
-        each
-        for each in deployment.operations
-        if not each.safe and not each.public and each.scope and (each.method == "POST" or each.places)
-    ][:EVERY]
-    trial.need(operations, "no writing operation is known with the scope that it needs")
+    operations = _writing(trial)
     attempts: list[Exchange] = []
-    untold, refusal = [], None
+    untold: list[tuple[Operation, Exchange, Exchange]] = []
+    at_once: set[str] = set()  # APIs that look at the scope before they look at what is asked for
+    refusal = None
     for operation in operations:
         try:
             lacking, holding = _without(trial, operation.scope or ""), deployment.access()
         except NotApplicable as cause:
             refusal = cause
             continue
-        request = fresh_keys(trial, operation.request()) if not operation.places else harmless(operation)
-        good = deployment.send_call(deployment.using(request, holding), holding)
-        trial.keep("control", f"{operation.name}, with {operation.scope}", good)
-        if good.status in _NO_ACCESS:
-            continue
-        request = fresh_keys(trial, request)
-        answer = deployment.send_call(deployment.using(request, lacking), lacking)
-        trial.attack(f"{operation.name}, without it", answer)
+        good, answer = _with_and_without(trial, operation, holding, lacking)
+        refused_alone = answer.status in _NO_ACCESS and good.status not in _NO_ACCESS
+        if refused_alone and not good.ok:
+            at_once.add(operation.api.url)
         # Also a deletion of what is not there may go well, before anybody looks.
-        if answer.status not in _NO_ACCESS and (not answer.ok or (operation.places and good.ok)):
-            untold.append(operation.name)
-            continue
-        attempts.append(answer)
+        if refused_alone or (answer.ok and not (operation.places and good.ok)):
+            attempts.append(answer)
+        elif (proof := _own_object(trial, operation, holding, lacking)) is not None:
+            attempts.append(proof)
+        else:
+            untold.append((operation, good, answer))
     if refusal is not None and not attempts and not untold:
         raise refusal
-    if not attempts:
-        raise Inconclusive("no writing operation shows whether the scope is looked at")
-    counted = f" Told nothing by: {', '.join(untold)}." if untold else ""
-    return trial.judge(
+    outcome = trial.judge(
         attempts,
         accepted=lambda each: each.ok,
         failure="A writing operation went through with a token that lacks its scope.",
-        success=f"{len(attempts)} of {len(operations)} writing operations refused such a token.{counted}",
+        success=f"{len(attempts)} of {len(operations)} writing operations refused such a token.",
     )
+    return outcome if outcome.verdict is Verdict.FAIL else _all_told(outcome, untold, at_once)
+
+
+def _with_and_without(
+    trial: Trial, operation: Operation, holding: Access, lacking: Access
+) -> tuple[Exchange, Exchange]:
+    """Send a request with the scope and without: whole, or for an identifier that nothing has."""
+    deployment = trial.deployment
+    request = operation.request() if not operation.places else harmless(operation)
+    answers = []
+    for label, access in ((f"with {operation.scope}", holding), ("without it", lacking)):
+        answer = deployment.send_call(deployment.using(fresh_keys(trial, request), access), access)
+        answers.append(
+            trial.keep("control" if access is holding else "attack", f"{operation.name}, {label}", answer)
+        )
+    return answers[0], answers[1]
+
+
+def _own_object(trial: Trial, operation: Operation, holding: Access, lacking: Access) -> Exchange | None:
+    """Write to the user's own object without the scope; return what that came to, None where it says nothing."""
+    deployment = trial.deployment
+    body = _harmless_body(trial, operation)
+    if body is None:
+        return None
+    request = fresh_keys(trial, with_body(operation, body))
+    answer = deployment.send_call(deployment.using(request, lacking), lacking)
+    trial.attack(f"{operation.name} of an own object, without {operation.scope}", answer)
+    if answer.ok:
+        return answer
+    if answer.status not in _NO_ACCESS:
+        return None
+    request = fresh_keys(trial, request)
+    good = deployment.send_call(deployment.using(request, holding), holding)
+    trial.keep("control", f"{operation.name} of an own object, with {operation.scope}", good)
+    return answer if good.ok else None
+
+
+def _harmless_body(trial: Trial, operation: Operation) -> object:
+    """Return what may be sent to the user's own object: what was read of it, or an order as the description has it."""
+    template = operation.template
+    if template is None or not operation.places:
+        return None
+    if operation.method == "POST":
+        return template.body
+    deployment = trial.deployment
+    reading = reading_of(operation, deployment.operations)
+    if operation.method == "DELETE" or reading is None:
+        return None
+    read = trial.observe(f"{reading.name}, as it is", _call(trial, reading, deployment.access()))
+    return written_back(operation, json_of(read.body)) if read.ok else None
+
+
+def _all_told(
+    outcome: Outcome, untold: Sequence[tuple[Operation, Exchange, Exchange]], at_once: set[str]
+) -> Outcome:
+    """Pass only where every operation said something.
+
+    Raises:
+        Inconclusive: one answers as it does with the scope, and nothing shows that others look at the scope first.
+    """
+    if not untold:
+        return outcome
+    late = [
+        operation.name
+        for operation, good, answer in untold
+        if operation.api.url in at_once and answer.status == good.status and answer.status not in _NO_ACCESS
+    ]
+    if late:
+        return suspected(
+            f"Without its scope this answers as with it, where others of its API refuse at once: {', '.join(late)}."
+        )
+    names = ", ".join(operation.name for operation, _, _ in untold)
+    raise Inconclusive(f"whether the scope is looked at is shown by no answer of {names}")
 
 
 @check(

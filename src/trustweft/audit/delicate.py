@@ -1,0 +1,43 @@
+"""Members that are named like secrets, and values that are password hashes, wherever they are told."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["may_be_secret", "secret", "spelt"]
+
+_PASSWORD: Final = re.compile(
+    r"(?:^|_)(?:password|passwd|pwd|pass_?hash|password_?hash|hashed_?password|salt|client_?secret|private_?key"
+    r"|secret_?key|api_?key|reset_?token|(?:totp|mfa|otp)_?secret)(?:$|_)",
+    re.IGNORECASE,
+)
+# What may be what the object is about.
+_DELICATE: Final = re.compile(
+    r"(?:^|_)(?:ssn|social_?security\w*|cvv|cvc|pin_?code|pin|otp|secret)(?:$|_)", re.IGNORECASE
+)
+# What is told of a secret is none: when it expires, where it is changed.
+_ABOUT: Final = re.compile(
+    r"_(?:exp|expir\w+|url|uri|changed|updated|at|age|required|policy|set)$", re.IGNORECASE
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MASKED: Final = re.compile(r"[*x•.\-]{3,}.{0,4}|True|False|", re.IGNORECASE)
+_HASH: Final = re.compile(
+    r"\$2[aby]?\$\d\d\$.{53}|\$argon2\w+\$.+|pbkdf2[:_]sha\d+[:$].+|\$[156]\$.+|scrypt:.+"
+)
+
+
+def spelt(name: str) -> str:
+    """Return the name of a member in words that underscores part."""
+    return _CAMEL.sub("_", name).replace("-", "_")
+
+
+def secret(name: str, value: str) -> bool:
+    """Whether a member is named as a secret and holds one, or holds the hash of a password under any name."""
+    named = _PASSWORD.search(spelt(name)) and not _ABOUT.search(spelt(name))
+    return bool(_HASH.fullmatch(value) or (named and not _MASKED.fullmatch(value)))
+
+
+def may_be_secret(name: str, value: str) -> bool:
+    """Whether a member has a name that secrets have, and other things as well."""
+    return bool(_DELICATE.search(spelt(name)) and not _MASKED.fullmatch(value))

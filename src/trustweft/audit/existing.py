@@ -1,0 +1,78 @@
+"""Objects that are there already: what reads and writes them, and how they are written back as they were read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from trustweft.audit.exchange import FORM_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trustweft.audit.api import Operation
+    from trustweft.audit.exchange import Request
+    from trustweft.audit.openapi import Template
+
+__all__ = ["deletes", "reading_of", "settable", "with_body", "writes_below", "written_back"]
+
+CHANGING: Final = ("PUT", "PATCH")
+
+
+def writes_below(template: Template) -> bool:
+    """Whether it changes one object, or orders something below one."""
+    if template.public or not template.places:
+        return False
+    return template.method in CHANGING or template.method == "POST"
+
+
+def deletes(template: Template) -> bool:
+    """Whether it ends one object: that is tried on what was made for it, and on nothing else."""
+    return template.method == "DELETE" and bool(template.places) and not template.public
+
+
+def reading_of(writing: Operation, operations: Iterable[Operation]) -> Operation | None:
+    """Return what reads the object that an operation writes; None where nothing is known to."""
+    path = writing.name.partition(" ")[2]
+    return next(
+        (each for each in operations if each.name == f"GET {path}" and each.places == writing.places), None
+    )
+
+
+def settable(template: Template | None) -> frozenset[str]:
+    """Return the members that the description lets a caller set."""
+    if template is None:
+        return frozenset()
+    described = template.document.schema(template.body_schema).get("properties") or {}
+    closed = {name for name, node in described.items() if template.document.schema(node).get("readOnly")}
+    example = set(template.body if isinstance(template.body, dict) else ())
+    return frozenset((set(described) | example) - closed)
+
+
+def written_back(writing: Operation, read: object) -> dict[str, Any] | None:
+    """Return the body that changes nothing: what a caller may set, as it was just read; None where that is not known.
+
+    A member that must be sent and is never shown, such as a password, cannot be sent as it is.
+    """
+    template = writing.template
+    if writing.method not in CHANGING or template is None or not isinstance(read, dict):
+        return None
+    if template.content_type == FORM_TYPE:
+        return None
+    known = settable(template)
+    needed = template.document.schema(template.body_schema).get("required") or ()
+    if any(name not in read for name in needed if name in known):
+        return None
+    return {name: value for name, value in read.items() if name in known} or None
+
+
+def with_body(operation: Operation, body: object) -> Request:
+    """Return the request with this body in JSON."""
+    request = replace(operation.request(), body=msgspec.json.encode(body))
+    template = operation.template
+    json = template is not None and "json" in template.content_type
+    return request.with_header(
+        "content-type", template.content_type if template and json else "application/json"
+    )

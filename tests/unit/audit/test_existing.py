@@ -1,0 +1,75 @@
+"""Bodies that change nothing: an object as it was just read, in the members that a caller may set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trustweft.audit.existing import reading_of, settable, with_body, written_back
+from trustweft.audit.openapi import templates_of
+from trustweft.audit.openapi_document import Document
+from trustweft.audit.target import Api
+
+READ = {"id": 7, "nickname": "home", "balance": 100, "premium": False}
+SCHEMA = {
+    "properties": {
+        "nickname": {"type": "string"},
+        "pin": {"type": "string"},
+        "balance": {"type": "integer", "readOnly": True},
+    }
+}
+
+
+def operations(schema: dict[str, Any], content_type: str = "application/json") -> dict[str, Any]:
+    """Return the operations of one account, by method."""
+    item = {
+        "get": {"responses": {}},
+        "patch": {"requestBody": {"content": {content_type: {"schema": schema}}}, "responses": {}},
+        "delete": {"responses": {}},
+    }
+    document = Document({"paths": {"/accounts/{id}": item}})
+    filled = [each.fill({"id": "7"}) for each in templates_of(Api(url="https://bank.example"), document)]
+    return {each.method: each for each in filled if each is not None}
+
+
+def test_an_object_is_written_back_in_what_its_caller_may_set() -> None:
+    assert written_back(operations(SCHEMA)["PATCH"], READ) == {"nickname": "home"}
+
+
+def test_what_the_description_calls_read_only_is_not_the_callers_to_set() -> None:
+    assert settable(operations(SCHEMA)["PATCH"].template) == {"nickname", "pin"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "content_type", "read"),
+    [
+        ({**SCHEMA, "required": ["pin"]}, "application/json", READ),
+        (SCHEMA, "application/json", [READ]),
+        ({"properties": {"colour": {"type": "string"}}}, "application/json", READ),
+        (SCHEMA, "application/x-www-form-urlencoded", READ),
+    ],
+    ids=["a member is never shown", "a list was read", "nothing in common", "a form"],
+)
+def test_what_cannot_be_written_as_it_was_is_not_written(
+    schema: dict[str, Any], content_type: str, read: object
+) -> None:
+    assert written_back(operations(schema, content_type)["PATCH"], read) is None
+
+
+def test_nothing_is_written_back_by_what_only_deletes() -> None:
+    assert written_back(operations(SCHEMA)["DELETE"], READ) is None
+
+
+def test_what_reads_an_object_has_its_path_and_its_values() -> None:
+    known = operations(SCHEMA)
+    assert reading_of(known["PATCH"], known.values()) is known["GET"]
+    assert reading_of(known["PATCH"], [known["DELETE"]]) is None
+
+
+def test_a_body_goes_out_as_the_description_has_it() -> None:
+    request = with_body(operations(SCHEMA, "application/merge-patch+json")["PATCH"], {"nickname": "home"})
+    assert (request.body, request.header("content-type")) == (
+        b'{"nickname":"home"}',
+        "application/merge-patch+json",
+    )
