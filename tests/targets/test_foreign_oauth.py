@@ -269,3 +269,32 @@ def test_where_everybody_has_agreed_already_nothing_is_said_of_the_page_that_ask
     run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
     assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.INCONCLUSIVE} == {}
     assert {each.reason for each in run.checks} == {REMEMBERED}
+
+
+FOR_ANY_ABLE_CLIENT: Final = (
+    "CA-01", "IN-02-revoked", "RS-10", "RV-01", "RV-01-client", "RV-02", "RV-02-access", "RV-03", "RV-04",
+    "RV-04-method", "TK-12", "TK-12-forged", "TK-12-other-kind", "TK-12-unauthenticated", "TK-14",
+)  # fmt: skip
+
+
+def with_public_client_first(target: Target) -> Target:
+    return msgspec.structs.replace(target, clients=(target.clients[2], *target.clients[:2]))
+
+
+def test_what_the_first_client_may_not_do_is_tried_with_the_next_that_may(foreign: ForeignServer) -> None:
+    """The first is public here: it gets no refresh token, and the revocation endpoint does not let it in."""
+    foreign.traits = frozenset({"little-for-public", "introspection"})
+    options = Options(checks=[CHECKS[each] for each in FOR_ANY_ABLE_CLIENT], safety=Safety.WRITES)
+    target = with_public_client_first(foreign.target(others=("partner", "pocket")))
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.clients == ("pocket", "web app", "partner")
+    assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.PASS} == {}
+
+
+@pytest.mark.parametrize("flaw", ["refresh-of-anybody", "revoke-anybody", "revoke-open"])
+def test_flaws_are_found_though_a_public_client_comes_first(foreign: ForeignServer, flaw: str) -> None:
+    foreign.traits = frozenset({"little-for-public", "signed", flaw})
+    options = Options(checks=[CHECKS[NOTICED[flaw]]], safety=Safety.WRITES)
+    target = with_public_client_first(foreign.target(others=("partner", "pocket")))
+    result = audit(target, options, clock=SystemClock(), entropy=SystemEntropy()).checks[0]
+    assert result.verdict in FOUND, said(result)
