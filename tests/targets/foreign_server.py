@@ -391,7 +391,7 @@ class _Handler(BaseHTTPRequestHandler):
             token = forge({"alg": "ES256", "typ": "JWT", "kid": "1"}, claims, key=KEY)
         self.server_of.access[token] = grant
         answer = {"access_token": token, "token_type": "bearer", "expires_in": 600, "scope": grant.scope}
-        if grant.user:
+        if grant.user and not (client == "pocket" and "little-for-public" in self.traits):
             self.server_of.refresh[refresh] = grant
             answer["refresh_token"] = refresh
         self._json(200, answer)
@@ -437,6 +437,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _revoke(self) -> None:
         form = self._form("revoke")
         client = "" if "revoke-open" in self.traits else self._client(form)
+        if client == "pocket" and "little-for-public" in self.traits:
+            self._send(302, b"", location="/accounts/login/")
+            return
         token = form.get("token", "")
         for tokens in (self.server_of.access, self.server_of.refresh):
             grant = tokens.get(token)

@@ -18,10 +18,11 @@ from trustweft.runtime.entropy import SystemEntropy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from trustweft.audit.results import Result
+    from trustweft.audit.results import Reached, Result
     from trustweft.audit.target import Target
 
 CHECKS: Final = {each.id: each for each in all_checks()}
+CODES: Final = ("authorization_code",)
 FOUND: Final = {Verdict.FAIL, Verdict.SUSPECTED}
 # What is true of it: it has no TLS, secrets, bearer tokens, and it knows PKCE without demanding it.
 TRUE: Final = {
@@ -271,3 +272,81 @@ def test_where_everybody_has_agreed_already_nothing_is_said_of_the_page_that_ask
     run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
     assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.INCONCLUSIVE} == {}
     assert {each.reason for each in run.checks} == {REMEMBERED}
+
+
+FOR_ANY_ABLE_CLIENT: Final = (
+    "CA-01", "IN-02-revoked", "RS-10", "RV-01", "RV-01-client", "RV-02", "RV-02-access", "RV-03", "RV-04",
+    "RV-04-method", "TK-12", "TK-12-forged", "TK-12-other-kind", "TK-12-unauthenticated", "TK-14",
+)  # fmt: skip
+
+
+def with_public_client_first(target: Target) -> Target:
+    return msgspec.structs.replace(target, clients=(target.clients[2], *target.clients[:2]))
+
+
+def test_what_the_first_client_may_not_do_is_tried_with_the_next_that_may(foreign: ForeignServer) -> None:
+    """The first is public here: it gets no refresh token, and the revocation endpoint does not let it in."""
+    foreign.traits = frozenset({"little-for-public", "introspection"})
+    options = Options(checks=[CHECKS[each] for each in FOR_ANY_ABLE_CLIENT], safety=Safety.WRITES)
+    target = with_public_client_first(foreign.target(others=("partner", "pocket")))
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.clients == ("pocket", "web app", "partner")
+    assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.PASS} == {}
+
+
+@pytest.mark.parametrize("flaw", ["refresh-of-anybody", "revoke-anybody", "revoke-open"])
+def test_flaws_are_found_though_a_public_client_comes_first(foreign: ForeignServer, flaw: str) -> None:
+    foreign.traits = frozenset({"little-for-public", "signed", flaw})
+    options = Options(checks=[CHECKS[NOTICED[flaw]]], safety=Safety.WRITES)
+    target = with_public_client_first(foreign.target(others=("partner", "pocket")))
+    result = audit(target, options, clock=SystemClock(), entropy=SystemEntropy()).checks[0]
+    assert result.verdict in FOUND, said(result)
+
+
+def reached_with_first_client(foreign: ForeignServer, **changes: Any) -> Reached:
+    """Reach the server with something wrong in what the target file says of the first client."""
+    foreign.traits = frozenset()
+    target = foreign.target()
+    target = msgspec.structs.replace(
+        target, clients=(msgspec.structs.replace(target.clients[0], **changes), target.clients[1])
+    )
+    options = Options(checks=[CHECKS["TK-01"]])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert run.checks[0].verdict is Verdict.PASS, said(run.checks[0])
+    return run.reached
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"secret": "not-its-secret"}, "invalid_client"),
+        ({"redirect_uri": "http://client.example/elsewhere"}, "the browser stayed at"),
+        ({"scope": "things nonsense"}, "the client was told invalid_scope"),
+    ],
+    ids=["secret", "redirect URI", "scope"],
+)
+def test_what_is_wrong_of_a_client_is_said_of_it_and_of_no_user(
+    foreign: ForeignServer, changes: dict[str, str], why: str
+) -> None:
+    reached = reached_with_first_client(foreign, **changes)
+    assert (reached.clients, reached.locked_out, reached.users) == (
+        ("partner",),
+        ("web app",),
+        ("ann", "ben"),
+    )
+    (missing,) = reached.missing
+    assert missing.startswith("client web app obtains no token: ")
+    assert why in missing
+    assert "Callback(" not in missing
+
+
+def test_a_user_whom_no_client_lets_in_is_not_said_to_be_unable(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset()
+    target = foreign.target(others=())
+    target = msgspec.structs.replace(
+        target, clients=(msgspec.structs.replace(target.clients[0], secret="wrong", grant_types=CODES),)
+    )
+    run = audit(target, Options(checks=[CHECKS["TK-01"]]), clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.users == ()
+    assert not any("cannot log in" in each for each in run.reached.missing)
+    assert any("no client obtains a token for user ann" in each for each in run.reached.missing)

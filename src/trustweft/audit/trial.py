@@ -73,9 +73,7 @@ class Trial:
         if not (exchange.ok if good is None else good(exchange)):
             if exchange.status == UNAUTHORIZED:
                 self.refused_token = (exchange.request.header("authorization") or "").partition(" ")[2]
-            raise Inconclusive(
-                f"{label}: that should go through, and was answered with {exchange.status} {exchange.error}"
-            )
+            raise Inconclusive(f"{label}: that should go through, and was answered with {exchange.says}")
         return exchange
 
     def attack(self, label: str, request: Request | Exchange) -> Exchange:
