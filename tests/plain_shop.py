@@ -353,7 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if not good and (not foreign or "bodies-first" in self.shop.flaws):
             self._json(400, {"error": "invalid_request"})
-        elif foreign or account is None:
+        elif foreign or account is None or "payees-unknown" in self.shop.flaws:
             self._json(404, {"error": "not_found"})
         else:
             account["balance"] -= asked["amount"]

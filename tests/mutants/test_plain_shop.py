@@ -138,6 +138,12 @@ def test_what_was_taken_is_put_back(shop: PlainShop, flaw: str) -> None:
 def test_an_api_that_reads_bodies_first_is_not_blamed(shop: PlainShop) -> None:
     shop.flaws = frozenset({"bodies-first"})
     result = audited(shop, ["API1-02-existing"], described="accounts.yaml")["API1-02-existing"]
+    assert result.verdict is Verdict.PASS, result.reason
+
+
+def test_an_order_that_its_owner_is_refused_as_well_says_nothing(shop: PlainShop) -> None:
+    shop.flaws = frozenset({"bodies-first", "payees-unknown"})
+    result = audited(shop, ["API1-02-existing"], described="accounts.yaml")["API1-02-existing"]
     assert (result.verdict, result.reason) == (
         Verdict.INCONCLUSIVE,
         "no answer tells whether this is refused: POST /api/accounts/{account_id}/payments",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Request
     from trustweft.audit.openapi import Template
 
-__all__ = ["deletes", "reading_of", "settable", "with_body", "writes_below", "written_back"]
+__all__ = ["deletes", "order_below", "reading_of", "settable", "with_body", "writes_below", "written_back"]
 
 CHANGING: Final = ("PUT", "PATCH")
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ENDINGS: Final = (
+    "close", "closing", "cancel", "delet", "terminat", "revo", "deactivat", "disabl", "block", "archiv", "remov", "end",
+    "expir", "reset", "unsubscrib", "withdraw", "lock", "suspend", "purge", "erase",
+)  # fmt: skip
 
 
 def writes_below(template: Template) -> bool:
@@ -26,6 +32,19 @@ def writes_below(template: Template) -> bool:
     if template.public or not template.places:
         return False
     return template.method in CHANGING or template.method == "POST"
+
+
+def order_below(writing: Operation) -> Any:
+    """Return a good body for what is ordered below an object; None where it may end something, or nobody knows.
+
+    What takes no body is an act upon the object itself, such as closing it, and many acts say so in their name.
+    """
+    template = writing.template
+    if writing.method != "POST" or template is None or not template.places or template.body is None:
+        return None
+    words = re.split(r"[^A-Za-z]+", _CAMEL.sub("-", template.path.rpartition("/")[2]))
+    ends = template.path.endswith("}") or any(word.lower().startswith(_ENDINGS) for word in words if word)
+    return None if ends or template.content_type == FORM_TYPE else template.body
 
 
 def deletes(template: Template) -> bool:

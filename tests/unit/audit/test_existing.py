@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trustweft.audit.existing import reading_of, settable, with_body, written_back
+from trustweft.audit.existing import order_below, reading_of, settable, with_body, written_back
 from trustweft.audit.openapi import templates_of
 from trustweft.audit.openapi_document import Document
 from trustweft.audit.target import Api
@@ -73,3 +73,25 @@ def test_a_body_goes_out_as_the_description_has_it() -> None:
         b'{"nickname":"home"}',
         "application/merge-patch+json",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "expected"),
+    [
+        ("/accounts/{id}/payments", {"application/json": {"example": {"amount": 1}}}, {"amount": 1}),
+        ("/accounts/{id}/payments", {}, None),
+        ("/accounts/{id}/close", {"application/json": {"example": {"why": "moved"}}}, None),
+        ("/accounts/{id}/cancelOrder", {"application/json": {"example": {"why": "moved"}}}, None),
+        ("/accounts/{id}/order-cancellation", {"application/json": {"example": {"why": "moved"}}}, None),
+        ("/accounts/{id}", {"application/json": {"example": {"why": "moved"}}}, None),
+        ("/payments", {"application/json": {"example": {"amount": 1}}}, None),
+    ],
+)
+def test_only_what_is_ordered_below_an_object_is_sent_whole_and_nothing_that_may_end_it(
+    path: str, content: dict[str, Any], expected: object
+) -> None:
+    document = Document({"paths": {path: {"post": {"requestBody": {"content": content}, "responses": {}}}}})
+    (template,) = templates_of(Api(url="https://bank.example"), document)
+    operation = template.fill({"id": "7"})
+    assert operation is not None
+    assert order_below(operation) == expected

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.audit.answers import served
 from trustweft.audit.check import Inconclusive, check, failed, passed
-from trustweft.audit.existing import reading_of, settable, with_body, writes_below, written_back
+from trustweft.audit.existing import order_below, reading_of, settable, with_body, writes_below, written_back
 from trustweft.audit.harvest import json_of
 from trustweft.audit.ownership import foreign_objects, pair
 from trustweft.audit.protected import harmless
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 MANY: Final = 12  # operations
 MEMBERS: Final = 8  # of one object
 FARTHER: Final = 7_001  # a counter that the server moves by itself never comes so far
-_NO_ACCESS: Final = (401, 403)
-NOTHING_THERE: Final = 404
+_NOT_THEIRS: Final = (401, 403, 404)
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # With these the object would be somebody else's, or another object: nobody could put them back.
 _IDENTITY: Final = re.compile(
@@ -139,7 +138,7 @@ def _changed(trial: Trial, found: Pair, operation: Operation) -> bool | None:
         return None
     attack = trial.attack(f"{operation.name} as it was, by another user", _send(trial, request, found.other))
     if not attack.ok:
-        return False if attack.status in (*_NO_ACCESS, NOTHING_THERE) else None
+        return False if attack.status in _NOT_THEIRS else None
     trial.observe(f"{reading.name}, read by its owner again", _send(trial, reading.request(), found.owner))
     return (
         True if served(attack, control) and _refuses_nothing(trial, operation, request, found.other) else None
@@ -156,23 +155,26 @@ def _refuses_nothing(trial: Trial, operation: Operation, request: Request, acces
 def _ordered(trial: Trial, found: Pair, operation: Operation) -> bool | None:
     """Tell whether the second user may order something below the first's object; None where no answer tells.
 
-    The first user orders nothing: their empty order shows how far a request of theirs comes.
+    An empty order shows it where whose the object is comes first. Otherwise a whole one is needed, and where that is
+    refused, the owner's as control: it may be the order that was refused, and not who ordered.
     """
-    if not _closed(trial, found, operation):
+    order = order_below(operation)
+    if order is None or not _closed(trial, found, operation):
         return None
     empty = with_body(operation, {})
-    own = trial.observe(f"{operation.name}, empty, by its owner", _send(trial, empty, found.owner))
     attack = trial.attack(f"{operation.name}, empty, by another user", _send(trial, empty, found.other))
-    if attack.status in (*_NO_ACCESS, NOTHING_THERE):
-        return None if own.status in (*_NO_ACCESS, NOTHING_THERE) or own.broke else False
-    template = operation.template
-    if attack.broke or template is None or template.body is None:
+    if attack.status in _NOT_THEIRS:
+        own = trial.observe(f"{operation.name}, empty, by its owner", _send(trial, empty, found.owner))
+        if own.status not in _NOT_THEIRS and not own.broke:
+            return False
+    whole = with_body(operation, order)
+    attack = trial.attack(f"{operation.name}, by another user", _send(trial, whole, found.other))
+    if attack.ok:
+        return True if _refuses_nothing(trial, operation, whole, found.other) else None
+    if attack.status not in _NOT_THEIRS:
         return None
-    request = with_body(operation, template.body)
-    whole = trial.attack(f"{operation.name}, by another user", _send(trial, request, found.other))
-    if whole.status in _NO_ACCESS:
-        return None if own.status in _NO_ACCESS else False
-    return True if whole.ok and _refuses_nothing(trial, operation, request, found.other) else None
+    control = trial.keep("control", f"{operation.name}, by its owner", _send(trial, whole, found.owner))
+    return False if control.ok else None
 
 
 def _closed(trial: Trial, found: Pair, operation: Operation) -> bool:
@@ -188,7 +190,7 @@ def _closed(trial: Trial, found: Pair, operation: Operation) -> bool:
         trial.observe(f"{each.name}, by another user", _send(trial, each.request(), found.other))
         for each in parents[:1]
     ]
-    return bool(answers) and answers[0].status in (*_NO_ACCESS, NOTHING_THERE)
+    return bool(answers) and answers[0].status in _NOT_THEIRS
 
 
 @check(

@@ -8,7 +8,7 @@ from trustweft.audit.answers import served, values_of
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
 from trustweft.audit.clients import client_that, revokes
 from trustweft.audit.exchange import form_request
-from trustweft.audit.existing import reading_of, with_body, written_back
+from trustweft.audit.existing import order_below, reading_of, with_body, written_back
 from trustweft.audit.harvest import json_of
 from trustweft.audit.protected import EVERY, SAMPLE, harmless, protected
 from trustweft.audit.sacrifice import fresh_keys
@@ -198,11 +198,8 @@ def _own_object(trial: Trial, operation: Operation, holding: Access, lacking: Ac
 
 def _harmless_body(trial: Trial, operation: Operation) -> object:
     """Return what may be sent to the user's own object: what was read of it, or an order as the description has it."""
-    template = operation.template
-    if template is None or not operation.places:
-        return None
     if operation.method == "POST":
-        return template.body
+        return order_below(operation)
     deployment = trial.deployment
     reading = reading_of(operation, deployment.operations)
     if operation.method == "DELETE" or reading is None:
