@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from trustweft.cli.box_enrolment import BRAND
-from trustweft.cli.offboard.subjects import called
+from trustweft.cli.offboard.subjects import called, is_known
 from trustweft.cli.settings import ResourceSettings
 from trustweft.directory.enrolment import Enrolment
 from trustweft.directory.identifiers import customer_subject
@@ -40,7 +40,8 @@ def customer_called(desk: Desk, text: str) -> Subject | None:
         SettingsError: the sample bank's settings cannot be read.
     """
     name = text.removeprefix(_KIND)
-    if ":" in name:
+    # What is written out as the directory has it means that, whatever else is called so.
+    if ":" in name or (name != text and is_known(desk.register.now, text)):
         return None
     named = {
         customer_subject(brand=BRAND, identifier=identifier): {login, identifier, f"{BRAND}~{identifier}"}

@@ -12,7 +12,7 @@ from trustweft.directory.lifecycles import LIFECYCLES, ORDERED
 if TYPE_CHECKING:
     from trustweft.directory.snapshot import Record, Snapshot
 
-__all__ = ["ACTIONS", "action_for", "called", "find_subject", "namesakes"]
+__all__ = ["ACTIONS", "action_for", "called", "find_subject", "is_known", "namesakes"]
 
 # By the name of the lifecycle, what is meant where nobody says what is to be done: what is final, and urgent.
 _STRICT: Final = {
@@ -59,6 +59,15 @@ def find_subject(snapshot: Snapshot, text: str) -> Record:
 def called(snapshot: Snapshot, name: str) -> list[Record]:
     """Return everybody of an id who could be off-boarded."""
     return [each for each in snapshot.records() if each.species in _STRICT and each.subject.id == name]
+
+
+def is_known(snapshot: Snapshot, text: str) -> bool:
+    """Say whether the directory has a subject of exactly this name.
+
+    Raises:
+        Reject: ``register.malformed-subject``.
+    """
+    return snapshot.get(parse_subject(text)) is not None
 
 
 def namesakes(snapshot: Snapshot, record: Record, text: str) -> tuple[str, ...]:
