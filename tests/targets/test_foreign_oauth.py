@@ -18,10 +18,11 @@ from trustweft.runtime.entropy import SystemEntropy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from trustweft.audit.results import Result
+    from trustweft.audit.results import Reached, Result
     from trustweft.audit.target import Target
 
 CHECKS: Final = {each.id: each for each in all_checks()}
+CODES: Final = ("authorization_code",)
 FOUND: Final = {Verdict.FAIL, Verdict.SUSPECTED}
 # What is true of it: it has no TLS, secrets, bearer tokens, and it knows PKCE without demanding it.
 TRUE: Final = {
@@ -298,3 +299,52 @@ def test_flaws_are_found_though_a_public_client_comes_first(foreign: ForeignServ
     target = with_public_client_first(foreign.target(others=("partner", "pocket")))
     result = audit(target, options, clock=SystemClock(), entropy=SystemEntropy()).checks[0]
     assert result.verdict in FOUND, said(result)
+
+
+def reached_with_first_client(foreign: ForeignServer, **changes: Any) -> Reached:
+    """Reach the server with something wrong in what the target file says of the first client."""
+    foreign.traits = frozenset()
+    target = foreign.target()
+    target = msgspec.structs.replace(
+        target, clients=(msgspec.structs.replace(target.clients[0], **changes), target.clients[1])
+    )
+    options = Options(checks=[CHECKS["TK-01"]])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert run.checks[0].verdict is Verdict.PASS, said(run.checks[0])
+    return run.reached
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"secret": "not-its-secret"}, "invalid_client"),
+        ({"redirect_uri": "http://client.example/elsewhere"}, "the browser stayed at"),
+        ({"scope": "things nonsense"}, "the client was told invalid_scope"),
+    ],
+    ids=["secret", "redirect URI", "scope"],
+)
+def test_what_is_wrong_of_a_client_is_said_of_it_and_of_no_user(
+    foreign: ForeignServer, changes: dict[str, str], why: str
+) -> None:
+    reached = reached_with_first_client(foreign, **changes)
+    assert (reached.clients, reached.locked_out, reached.users) == (
+        ("partner",),
+        ("web app",),
+        ("ann", "ben"),
+    )
+    (missing,) = reached.missing
+    assert missing.startswith("client web app obtains no token: ")
+    assert why in missing
+    assert "Callback(" not in missing
+
+
+def test_a_user_whom_no_client_lets_in_is_not_said_to_be_unable(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset()
+    target = foreign.target(others=())
+    target = msgspec.structs.replace(
+        target, clients=(msgspec.structs.replace(target.clients[0], secret="wrong", grant_types=CODES),)
+    )
+    run = audit(target, Options(checks=[CHECKS["TK-01"]]), clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.users == ()
+    assert not any("cannot log in" in each for each in run.reached.missing)
+    assert any("no client obtains a token for user ann" in each for each in run.reached.missing)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trustweft.audit.parties import Party
     from trustweft.audit.relying.under_test import ClientUnderTest
     from trustweft.audit.target import Target, User
+    from trustweft.audit.user_agent import Callback
     from trustweft.audit.wire import Wire
     from trustweft.crypto.keys import LocalSigner
     from trustweft.runtime.clock import Clock
@@ -223,7 +224,7 @@ class Deployment:
         """
         answer = self.send_bound(flow.token_request(code), flow.party)
         if not answer.issued:
-            raise Inconclusive(f"a good code gave no token: {answer.status} {answer.page()[:200]}")
+            raise Inconclusive(f"a good code gave no token: {answer.shows}")
         return read_access(
             answer, party=flow.party, user=user or self.user(), flow=flow, now=self.clock.now()
         )
@@ -273,7 +274,7 @@ class Deployment:
         if answer.text("error") == "invalid_grant":
             raise LoginFailed("the password grant says that name or password is wrong (invalid_grant)")
         if not answer.issued:
-            raise Inconclusive(f"the password grant gave no token: {answer.status} {answer.page()[:200]}")
+            raise Inconclusive(f"the password grant gave no token: {answer.shows}")
         return read_access(answer, party=party, user=user, flow=None, now=self.clock.now())
 
     def password_request(self, party: Party, user: User, *, scope: str | None = None) -> Request:
@@ -305,7 +306,7 @@ class Deployment:
         request = bound(party.authenticate(request), party=party, wire=self.wire, plan=plan)
         answer = self.send_bound(request, party)
         if not answer.issued:
-            raise Inconclusive(f"client credentials gave no token: {answer.status} {answer.page()[:200]}")
+            raise Inconclusive(f"client credentials gave no token: {answer.shows}")
         return read_access(answer, party=party, user=None, flow=None, now=self.clock.now())
 
     def access(
@@ -382,7 +383,13 @@ class Deployment:
         return exchange
 
 
-def _where(callback: object, last: Exchange) -> str:
+def _where(callback: Callback | None, last: Exchange) -> str:
     if callback is not None:
-        return f"the client was called without one: {callback!r}"[:300]
+        error, words = (callback.parameters.get(name, "") for name in ("error", "error_description"))
+        told = ": ".join(each for each in (error, words) if each)
+        return (
+            f"the client was told {told[:200]}"
+            if told
+            else "the client was called with neither code nor error"
+        )
     return f"the browser stayed at {last.request.url.partition('?')[0]} ({last.status})"

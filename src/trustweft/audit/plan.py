@@ -46,7 +46,7 @@ class Plan:
         """
         value = exchange.text(member)
         if not exchange.ok or not value:
-            raise Inconclusive(f"{what} was refused: {exchange.status} {exchange.page()[:200]}")
+            raise Inconclusive(f"{what} was refused: {exchange.shows}")
         return value
 
 

@@ -33,6 +33,11 @@ __all__ = ["open_wire", "prepare", "reach"]
 _USERS: Final = frozenset({"authorization_code", "password"})
 
 
+def _users(party: Party) -> bool:
+    """Whether users log in with a client."""
+    return bool(_USERS & set(party.entry.grant_types))
+
+
 def open_wire(target: Target) -> Wire:
     """Return the way out to the hosts of the target file.
 
@@ -78,7 +83,7 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
         wire=wire,
         discovery=discovery,
         # The first is whom users log in with; a client that acts for itself alone can be any other.
-        parties=tuple(sorted(parties, key=lambda each: not _USERS & set(each.entry.grant_types))),
+        parties=tuple(sorted(parties, key=lambda each: not _users(each))),
         resource_servers=resource_servers,
         users=target.users,
         operations=(),
@@ -105,10 +110,14 @@ def reach(deployment: Deployment) -> Reached:
     """Log in with every client and user and call every operation that only reads; drop those that do not work."""
     without_token = {each.client_id: _why_without_token(deployment, each) for each in deployment.parties}
     clients = [name for name, why in without_token.items() if not why]
+    # The first is the one that checks act as: of those that users log in with, one that works.
+    deployment.parties = tuple(
+        sorted(deployment.parties, key=lambda each: (not _users(each), bool(without_token[each.client_id])))
+    )
     missing = [f"client {name} obtains no token: {why}" for name, why in without_token.items() if why]
     outside = {each.username: _why_outside(deployment, each) for each in deployment.users}
     users = [name for name, why in outside.items() if not why]
-    missing += [f"user {name} cannot log in: {why}" for name, why in outside.items() if why]
+    missing += [why for why in outside.values() if why]
     missing += _too_few(deployment)
     unknown = _harvest(deployment)
     working, unreached = _probe(deployment)
@@ -137,7 +146,8 @@ def _why_without_token(deployment: Deployment, party: Party) -> str:
             # The first user's token is the one that checks share, and goes without saying whose it is.
             deployment.access(party, user if number else None)
         except LoginFailed as cause:
-            refusals.append(_shut_out(deployment, user, cause))
+            why = _shut_out(deployment, user, cause)
+            refusals.append(f"user {user.username} cannot log in: {why}" if user is not None else why)
         except (Inconclusive, NotApplicable) as cause:
             return str(cause)
         else:
@@ -146,14 +156,22 @@ def _why_without_token(deployment: Deployment, party: Party) -> str:
 
 
 def _why_outside(deployment: Deployment, user: User) -> str:
-    """Return why a user cannot log in, empty where that works."""
-    try:
-        deployment.access(None, user)
-    except LoginFailed as cause:
-        return _shut_out(deployment, user, cause)
-    except (Inconclusive, NotApplicable) as cause:
-        return str(cause)
-    return ""
+    """Return that a user cannot log in, or that no client lets them; empty where one does.
+
+    What a client is refused for says nothing of the user.
+    """
+    refusals = []
+    for party in filter(_users, deployment.parties):
+        try:
+            deployment.access(party, user)
+        except LoginFailed as cause:
+            return f"user {user.username} cannot log in: {_shut_out(deployment, user, cause)}"
+        except (Inconclusive, NotApplicable) as cause:
+            refusals.append(f"client {party.client_id}: {cause}")
+        else:
+            return ""
+    why = "; ".join(refusals) or "the target file names none that users log in with"
+    return f"no client obtains a token for user {user.username} ({why})"
 
 
 def _shut_out(deployment: Deployment, user: User | None, cause: LoginFailed) -> str:

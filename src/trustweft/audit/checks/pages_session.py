@@ -119,12 +119,18 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
     good_request(trial)
     asked = ask_for_consent(deployment)
     victim = asked.flow.browser
-    mine = agreement(_shown_to_attacker(trial, asked))
+    attacker, shown = _shown_to_attacker(trial, asked)
+    mine = agreement(shown)
     attempts = []
     request = forged(agreement(asked.page), mine, knows={})
     if request is not None:
         attempts.append(("The consent form as a foreign page sends it", request))
-    attempts.append(("The attacker's own form, sent by the victim's browser", mine))
+    if attacker.username != asked.user.username:
+        attempts.append(("The attacker's own form, sent by the victim's browser", mine))
+    if not attempts:
+        return passed(
+            "The address of the consent form is another in each browser, so a foreign page cannot know it."
+        )
     replies = [
         (label, Reply(exchanges=(send_cross_site(victim, each),), callback=None)) for label, each in attempts
     ]
@@ -137,13 +143,16 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
     )
 
 
-def _shown_to_attacker(trial: Trial, asked: Asked) -> Exchange:
-    """Return the same request's page in a browser of the attacker's; or of the user's, where no attacker is asked."""
+def _shown_to_attacker(trial: Trial, asked: Asked) -> tuple[User, Exchange]:
+    """Return who else is shown the page of the same request, and the page; the user where no attacker is asked.
+
+    Another browser of the user's shows which fields differ from browser to browser. Its form is the user's own.
+    """
     others = [each for each in trial.deployment.users if each.username != asked.user.username]
     for user in (*others[:1], asked.user):
         browser = trial.deployment.browser(asked.flow.party)
         try:
-            return stop_at_consent(browser, asked.url, user).last
+            return user, stop_at_consent(browser, asked.url, user).last
         except NotApplicable:
             continue
     raise Inconclusive(REMEMBERED)
