@@ -68,9 +68,7 @@ class Trial:
         """
         self.keep("control", label, exchange)
         if not (exchange.ok if good is None else good(exchange)):
-            raise Inconclusive(
-                f"{label}: that should go through, and was answered with {exchange.status} {exchange.error}"
-            )
+            raise Inconclusive(f"{label}: that should go through, and was answered with {exchange.says}")
         return exchange
 
     def attack(self, label: str, request: Request | Exchange) -> Exchange:

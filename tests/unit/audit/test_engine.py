@@ -179,3 +179,22 @@ def test_a_run_in_which_nobody_logged_in_says_nothing() -> None:
     )
     untried = run(result("A", Verdict.INCONCLUSIVE), result("B", Verdict.NOT_APPLICABLE))
     assert [each.could_run for each in (alive, dead, untried)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (302, b"", "answered with 302"),
+        (404, b"<h1>Not found</h1>", "answered with 404"),
+        (400, b'{"error": "invalid_grant"}', "answered with 400 invalid_grant"),
+    ],
+    ids=["no body", "a page", "an OAuth error"],
+)
+def test_a_refused_control_says_its_status_once_and_the_error_where_there_is_one(
+    status: int, body: bytes, words: str
+) -> None:
+    def run(trial: Trial) -> Outcome:
+        trial.control("It", exchange(status=status, body=body))
+        return passed("never reached")
+
+    assert run_check(deployment(), made(run), safety=Safety.REQUESTS).reason.endswith(words)

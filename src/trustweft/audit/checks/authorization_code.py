@@ -172,7 +172,7 @@ def code_is_bound_by_proof(trial: Trial) -> Outcome:
     good_request(trial)
     answer = trial.observe("A request pushed with a proof", _push_with_proof(trial, flow, own))
     if not pushed(answer):
-        raise Inconclusive(f"a pushed request with a good proof was refused: {answer.status} {answer.error}")
+        raise Inconclusive(f"a pushed request with a good proof was refused: {answer.says}")
     stolen = _redeem(trial, flow, flow.pushed_url(answer.text("request_uri")), other)
     return trial.tokens_refused(
         [trial.attack("The code redeemed with another key", stolen)],

@@ -31,7 +31,7 @@ def _judge(answers: list[Exchange], where: str) -> Outcome:
         return failed(f"A good request {where} was answered with {broken[0].status}.")
     refused = [each for each in answers if not each.ok]
     if refused:
-        raise Inconclusive(f"a good request {where} was refused: {refused[0].status} {refused[0].error}")
+        raise Inconclusive(f"a good request {where} was refused: {refused[0].says}")
     return passed(f"Good requests {where} were answered.")
 
 

@@ -274,7 +274,7 @@ def unknown_token_is_revoked(trial: Trial) -> Outcome:
     trial.need_clear([answer])
     if answer.ok:
         return passed(f"An invented token was answered with {answer.status}.")
-    return failed(f"An invented token was answered with {answer.status} {answer.error}.")
+    return failed(f"An invented token was answered with {answer.says}.")
 
 
 _INTROSPECTION: Final = "Introspection of the access token"
