@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ecosystem import run_trustweft
+from ecosystem import free_base_port, run_trustweft
 from trustweft.audit.registry import all_checks
 
 if TYPE_CHECKING:
@@ -98,6 +98,20 @@ def test_a_first_target_file_names_what_is_missing(ecosystem: Ecosystem, tmp_pat
     assert msgspec.toml.decode(path.read_bytes())["clients"][0]["authentication"] == "private_key_jwt"
     assert path.stat().st_mode & 0o077 == 0
     assert run_trustweft(*arguments).returncode == 2, "a file that is there is never overwritten"
+
+
+def test_a_first_target_file_is_made_of_no_server_that_does_not_answer(
+    ecosystem: Ecosystem, tmp_path: Path
+) -> None:
+    """The authorities are what is missing only where the certificate was what failed."""
+    nobody = f"https://localhost:{free_base_port()}"
+    for issuer, hinted in ((nobody, False), (ecosystem.issuer, True)):
+        path = tmp_path / "target.toml"
+        done = run_trustweft("check", "init", issuer, "--output", str(path))
+        assert done.returncode == 2
+        assert "cannot be asked" in done.stderr
+        assert ("`trust` names the authorities" in done.stderr) is hinted
+        assert not path.exists()
 
 
 def test_nonsense_is_refused_with_2_and_a_sentence(tmp_path: Path) -> None:

@@ -29,9 +29,15 @@ if TYPE_CHECKING:
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
-__all__ = ["open_wire", "prepare", "reach"]
+__all__ = ["need_answer", "open_wire", "prepare", "reach"]
 
 _USERS: Final = frozenset({"authorization_code", "password"})
+_DISTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"  # OpenSSL's word
+
+
+def _users(party: Party) -> bool:
+    """Whether users log in with a client."""
+    return bool(_USERS & set(party.entry.grant_types))
 
 
 def _users(party: Party) -> bool:
@@ -69,11 +75,14 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
     """Find out what can be audited.
 
     Raises:
-        TargetError: a key cannot be read, or the issuer neither publishes metadata nor is described.
+        TargetError: a key cannot be read, or the issuer does not answer, or neither publishes metadata nor is described.
     """
     discovery = discover(wire, target)
     if not discovery.text("token_endpoint"):
-        raise TargetError(_no_metadata(wire, target))
+        need_answer(wire, target.issuer)
+        raise TargetError(
+            f"{target.issuer} publishes no metadata; name authorization_endpoint and token_endpoint in [endpoints]"
+        )
     _allow_endpoints(wire, discovery)
     parties, resource_servers = (
         tuple(load_party(entry, issuer=target.issuer, clock=clock, entropy=entropy) for entry in entries)
@@ -98,13 +107,17 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
     return deployment
 
 
-def _no_metadata(wire: Wire, target: Target) -> str:
-    """Return why nothing is known of the server: nobody answers, or it publishes nothing."""
+def need_answer(wire: Wire, issuer: str) -> None:
+    """Make sure that a server that seems to publish nothing is there at all.
+
+    Raises:
+        TargetError: it cannot be asked.
+    """
     try:
-        wire.send(Request(method="GET", url=target.issuer))
+        wire.send(Request(method="GET", url=issuer))
     except Inconclusive as cause:
-        return f"{target.issuer} cannot be asked: {cause}; `trust` names the authorities of its certificate"
-    return f"{target.issuer} publishes no metadata; name authorization_endpoint and token_endpoint in [endpoints]"
+        hint = "; `trust` names the authorities of its certificate" if _DISTRUSTED in str(cause) else ""
+        raise TargetError(f"{issuer} cannot be asked: {cause}{hint}") from cause
 
 
 def reach(deployment: Deployment) -> Reached:

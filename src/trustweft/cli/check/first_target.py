@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustweft.audit.discovery import discover
-from trustweft.audit.preflight import open_wire
+from trustweft.audit.preflight import need_answer, open_wire
 from trustweft.audit.target import Target
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ def first_target(issuer: str, *, trust: str | None) -> tuple[str, tuple[str, ...
     """Return the text of a target file, and what a person must still fill in.
 
     Raises:
-        TargetError: the authorities cannot be read.
+        TargetError: the authorities cannot be read, or the server does not answer.
     """
     target = Target(issuer=issuer, trust=trust)
     with open_wire(target) as wire:
         discovery = discover(wire, target)
+        if not discovery.published:
+            need_answer(wire, issuer)
     missing = list(_missing(discovery))
     lines = [
         "# What `trustweft check --target` audits. Keep it private: it names secrets.",
@@ -38,7 +40,7 @@ def first_target(issuer: str, *, trust: str | None) -> tuple[str, tuple[str, ...
     ]
     if not discovery.published:
         lines += [
-            "# The server publishes no metadata, so its endpoints stand here.",
+            "# The server publishes no metadata, so its endpoints have to stand here: these are guesses.",
             "[endpoints]",
             f'authorization_endpoint = "{issuer.rstrip("/")}/authorize"',
             f'token_endpoint = "{issuer.rstrip("/")}/token"',
