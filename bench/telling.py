@@ -84,7 +84,7 @@ async def _told(
     *,
     participants: int,
 ) -> float:
-    def signed(order: Order) -> str:
+    def signed(order: Order, _participant: str) -> str:
         token = orders.get(order.id)
         if token is None:
             token = orders[order.id] = sign_order(

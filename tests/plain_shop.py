@@ -302,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _one(self, user: int, number: int) -> None:
         order = self.shop.orders.get(number)
         reading = self.command in ("GET", "HEAD")
-        flaws = {"foreign-objects", "shared-list"} if reading else {"foreign-writes"}
+        flaws = {"foreign-objects", "shared-list", "foreign-made"} if reading else {"foreign-writes"}
         if order is None or (order["owner"] != user and not flaws & self.shop.flaws):
             self._json(404, {"error": "not_found"})
         elif self.command == "DELETE":

@@ -128,12 +128,13 @@ def test_with_the_bank_ends_what_its_applications_have_of_it(box: Ecosystem) -> 
         words = ("brand:harbour-bank", "--reason", "the bank closes", "--no-probe", "--json")
         given = json.loads(run_trustweft("offboard", *words, "--data", str(box.data)).stdout)
         found = {each["id"]: each["receipt"]["counts"] for each in given["participants"]}
+        under_way = found["software:moneyview"].pop("interactions")
+        assert under_way > 0  # those of `begin`, who never came back
         assert found["software:moneyview"] == {
             "access_tokens": 1,
             "refresh_tokens": 1,
             "caches": 2,
             "sessions": 1,
-            "interactions": found["software:moneyview"]["interactions"],
         }
         other = found["software:paypilot"]  # nobody came back to it, though some went
         assert (other["access_tokens"], other["sessions"]) == (0, 0)

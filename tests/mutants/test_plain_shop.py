@@ -26,6 +26,7 @@ FLAWS = {
     "foreign-objects": ("API1-01",),
     "shared-list": ("API1-01",),
     "foreign-query": ("API1-01-query",),
+    "foreign-made": ("API1-05",),
     "foreign-writes": ("API1-02",),
     "mass-assignment": ("API3-02",),
     "foreign-changes": ("API1-02-existing",),

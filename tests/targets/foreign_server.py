@@ -67,6 +67,8 @@ class ForeignServer:
 
     Attributes:
         traits: how it differs from a careful server; may change while it runs.
+        failed_logins: how many attempts with a wrong name or password there were.
+        agreed: who said yes to which client and scope; counts where consent is remembered.
         seen: headers of the token and revocation requests, and their forms.
     """
 
@@ -77,6 +79,8 @@ class ForeignServer:
     sessions: dict[str, str] = field(default_factory=dict)
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+    failed_logins: int = 0
+    agreed: set[tuple[str, str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         handler = type("Handler", (_Handler,), {"server_of": self})
@@ -233,7 +237,9 @@ class _Handler(BaseHTTPRequestHandler):
         posted = form.get("allow") == "Authorize" and secrets.compare_digest(
             form.get("csrf", ""), _csrf(session)
         )
-        skipped = "consent-skipped-again" in self.traits and f"seen {session}" in self.server_of.sessions
+        skipped = self._remembered(asked, user) or (
+            "consent-skipped-again" in self.traits and f"seen {session}" in self.server_of.sessions
+        )
         if posted or said.get("allow") or skipped or (silent and "silent-consent" in self.traits):
             return self._agreed(asked, user)
         if silent or (form and not form.get("allow")):
@@ -249,6 +255,12 @@ class _Handler(BaseHTTPRequestHandler):
             f"{_CHOICE if 'radio-consent' in self.traits else _BUTTONS}</form>",
         )
 
+    def _remembered(self, asked: dict[str, str], user: str) -> bool:
+        anew = asked.get("prompt") == "consent" and "asks-anew" in self.traits
+        scopes = asked.get("scope", "things").split()
+        agreed = {(user, asked["client_id"], scope) for scope in scopes} <= self.server_of.agreed
+        return agreed and not anew and "remembers-consent" in self.traits
+
     def _wrong(self, asked: dict[str, str]) -> str:
         if asked.get("response_type") != "code":
             return "unsupported_response_type" if asked.get("response_type") else "invalid_request"
@@ -262,6 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _agreed(self, asked: dict[str, str], user: str) -> None:
         code = secrets.token_urlsafe(24)
+        scopes = asked.get("scope", "things").split()
+        self.server_of.agreed |= {(user, asked["client_id"], scope) for scope in scopes}
         self.server_of.codes[code] = Grant(
             asked["client_id"],
             user,
@@ -297,6 +311,7 @@ class _Handler(BaseHTTPRequestHandler):
                     200, self._login_form(session, onward, name, _PASSWORD), set_cookie=_session(session)
                 )
             message = "Please enter a correct name and password."
+            self.server_of.failed_logins += 1
             if "markup-after-login" in self.traits:
                 return self._send(302, b"", location=f"?{urlencode({'next': onward, 'wrong': message})}")
         asked = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
@@ -309,6 +324,8 @@ class _Handler(BaseHTTPRequestHandler):
         return "".join(self.query.get(name, "") for trait, name in shown.items() if trait in self.traits)
 
     def _login_form(self, session: str, onward: str, *fields: str) -> str:
+        if "fresh-tokens" in self.traits:
+            fields = (*fields, f'<input type="hidden" name="token" value="{secrets.token_hex(8)}">')
         return (
             '<form action="/accounts/reset/" method="POST"><input name="email"><button>Forgot password?</button></form>'
             f'<form class="login" action="?{escape(urlencode({"next": onward}))}" method="POST">'
@@ -374,7 +391,7 @@ class _Handler(BaseHTTPRequestHandler):
             token = forge({"alg": "ES256", "typ": "JWT", "kid": "1"}, claims, key=KEY)
         self.server_of.access[token] = grant
         answer = {"access_token": token, "token_type": "bearer", "expires_in": 600, "scope": grant.scope}
-        if grant.user:
+        if grant.user and not (client == "pocket" and "little-for-public" in self.traits):
             self.server_of.refresh[refresh] = grant
             answer["refresh_token"] = refresh
         self._json(200, answer)
@@ -420,6 +437,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _revoke(self) -> None:
         form = self._form("revoke")
         client = "" if "revoke-open" in self.traits else self._client(form)
+        if client == "pocket" and "little-for-public" in self.traits:
+            self._send(302, b"", location="/accounts/login/")
+            return
         token = form.get("token", "")
         for tokens in (self.server_of.access, self.server_of.refresh):
             grant = tokens.get(token)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from targets.foreign_server import ForeignServer
+from trustweft.audit.consenting import REMEMBERED
 from trustweft.audit.registry import all_checks
 from trustweft.audit.run import Options, audit
 from trustweft.audit.verdict import Safety, Verdict
@@ -17,9 +18,11 @@ from trustweft.runtime.entropy import SystemEntropy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from trustweft.audit.results import Result
+    from trustweft.audit.results import Reached, Result
+    from trustweft.audit.target import Target
 
 CHECKS: Final = {each.id: each for each in all_checks()}
+CODES: Final = ("authorization_code",)
 FOUND: Final = {Verdict.FAIL, Verdict.SUSPECTED}
 # What is true of it: it has no TLS, secrets, bearer tokens, and it knows PKCE without demanding it.
 TRUE: Final = {
@@ -30,7 +33,12 @@ ALSO_TRUE: Final = {
     # RFC 6749 section 5.2: 400; RFC 6750 section 3.1: 401 and 403
     "errors-are-200": {"TK-23-format", "RS-02-error", "RS-08-error"},
 }
-HABITS: Final = ((), ("introspection", "errors-are-200", "grace"), ("name-first", "radio-consent", "signed"))
+HABITS: Final = (
+    (),
+    ("introspection", "errors-are-200", "grace"),
+    ("name-first", "radio-consent", "signed"),
+    ("remembers-consent",),
+)
 NOTICED: Final = {
     "code-of-anybody": "TK-03",
     "refresh-of-anybody": "TK-12",
@@ -60,6 +68,7 @@ def audited(
 ) -> dict[str, Result]:
     """Audit it with these traits; at the level that the checks need where they are named."""
     foreign.traits = frozenset(traits)
+    foreign.agreed.clear()
     named = [CHECKS[each] for each in checks or CHECKS]
     safety = max(each.safety for each in named) if checks else Safety.WRITES
     options = Options(checks=named, safety=safety)
@@ -179,3 +188,165 @@ def test_users_log_in_with_the_client_that_they_can_log_in_with_whichever_comes_
     run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
     assert run.reached.users == ("ann", "ben")
     assert {each.verdict for each in run.checks} == {Verdict.PASS}
+
+
+def with_wrong_passwords(target: Target, *names: str) -> Target:
+    users = (
+        msgspec.structs.replace(each, password="wrong") if each.username in names else each
+        for each in target.users
+    )
+    return msgspec.structs.replace(target, users=tuple(users))
+
+
+@pytest.mark.parametrize("habits", [("fresh-tokens",), ("fresh-tokens", "name-first")], ids=", ".join)
+def test_a_wrong_password_in_the_target_file_is_sent_once_in_a_run(
+    foreign: ForeignServer, habits: Sequence[str]
+) -> None:
+    """A server that locks accounts after some wrong passwords locks nobody out because of us."""
+    foreign.traits, foreign.failed_logins = frozenset(habits), 0
+    options = Options(checks=tuple(CHECKS.values()))
+    target = with_wrong_passwords(foreign.target(), "ann", "ben")
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert foreign.failed_logins == len(target.users)
+    assert run.reached.users == ()
+    results = {each.id: each for each in run.checks}
+    assert results["TK-01"].verdict is Verdict.INCONCLUSIVE
+    assert "user ann cannot log in" in results["TK-01"].reason
+
+
+def test_a_user_with_a_wrong_password_does_not_shut_out_the_clients_and_the_other_user(
+    foreign: ForeignServer,
+) -> None:
+    foreign.traits, foreign.failed_logins = frozenset({"fresh-tokens"}), 0
+    options = Options(checks=[CHECKS["TK-01"]])
+    target = with_wrong_passwords(foreign.target(), "ann")
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert foreign.failed_logins == 1
+    assert (run.reached.clients, run.reached.users) == (("web app", "partner"), ("ben",))
+    assert run.checks[0].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_wrong_password_is_sent_once_by_the_password_grant_too(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset({"password-grant", "password-only"})
+    target = foreign.target(grant_types=("password", "refresh_token"), others=())
+    foreign.seen.clear()
+    options = Options(checks=tuple(CHECKS.values()))
+    audit(with_wrong_passwords(target, "ann", "ben"), options, clock=SystemClock(), entropy=SystemEntropy())
+    wrong = [form["username"] for _, _, form in foreign.seen if form.get("password") == "wrong"]
+    assert sorted(wrong) == ["ann", "ben"]
+
+
+AT_CONSENT: Final = (
+    "AZ-06-error", "AZ-10-consent", "AZ-15", "AZ-16-consent", "AZ-16-tokens", "AZ-17-denial", "AZ-17-form",
+    "AZ-17-scope", "AZ-18", "AZ-22-consent", "AZ-26",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "habits", [("remembers-consent",), ("remembers-consent", "asks-anew")], ids=", ".join
+)
+def test_the_page_that_asks_is_audited_where_a_server_asks_once_and_remembers(
+    foreign: ForeignServer, habits: Sequence[str]
+) -> None:
+    """Preflight agrees for most clients and users; those that are left are asked, and those that only look come first."""
+    results = audited(foreign, *habits, checks=AT_CONSENT)
+    assert {name: said(each) for name, each in results.items() if each.verdict is not Verdict.PASS} == {}
+    assert not any(each.advice for each in results.values())
+
+
+@pytest.mark.parametrize("flaw", ["markup-at-consent", "agrees-by-address"])
+def test_flaws_of_a_page_that_is_shown_once_are_found(foreign: ForeignServer, flaw: str) -> None:
+    result = audited(foreign, flaw, "remembers-consent", checks=[NOTICED[flaw]])[NOTICED[flaw]]
+    assert result.verdict in FOUND, said(result)
+
+
+def test_where_everybody_has_agreed_already_nothing_is_said_of_the_page_that_asks(
+    foreign: ForeignServer,
+) -> None:
+    """One client and one user: preflight itself has used up the only question that the server had."""
+    foreign.traits = frozenset({"remembers-consent"})
+    foreign.agreed.clear()
+    target = foreign.target(others=())
+    target = msgspec.structs.replace(target, users=target.users[:1])
+    options = Options(checks=[CHECKS[each] for each in AT_CONSENT if each not in ("AZ-15", "AZ-16-tokens")])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.INCONCLUSIVE} == {}
+    assert {each.reason for each in run.checks} == {REMEMBERED}
+
+
+FOR_ANY_ABLE_CLIENT: Final = (
+    "CA-01", "IN-02-revoked", "RS-10", "RV-01", "RV-01-client", "RV-02", "RV-02-access", "RV-03", "RV-04",
+    "RV-04-method", "TK-12", "TK-12-forged", "TK-12-other-kind", "TK-12-unauthenticated", "TK-14",
+)  # fmt: skip
+
+
+def with_public_client_first(target: Target) -> Target:
+    return msgspec.structs.replace(target, clients=(target.clients[2], *target.clients[:2]))
+
+
+def test_what_the_first_client_may_not_do_is_tried_with_the_next_that_may(foreign: ForeignServer) -> None:
+    """The first is public here: it gets no refresh token, and the revocation endpoint does not let it in."""
+    foreign.traits = frozenset({"little-for-public", "introspection"})
+    options = Options(checks=[CHECKS[each] for each in FOR_ANY_ABLE_CLIENT], safety=Safety.WRITES)
+    target = with_public_client_first(foreign.target(others=("partner", "pocket")))
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.clients == ("pocket", "web app", "partner")
+    assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.PASS} == {}
+
+
+@pytest.mark.parametrize("flaw", ["refresh-of-anybody", "revoke-anybody", "revoke-open"])
+def test_flaws_are_found_though_a_public_client_comes_first(foreign: ForeignServer, flaw: str) -> None:
+    foreign.traits = frozenset({"little-for-public", "signed", flaw})
+    options = Options(checks=[CHECKS[NOTICED[flaw]]], safety=Safety.WRITES)
+    target = with_public_client_first(foreign.target(others=("partner", "pocket")))
+    result = audit(target, options, clock=SystemClock(), entropy=SystemEntropy()).checks[0]
+    assert result.verdict in FOUND, said(result)
+
+
+def reached_with_first_client(foreign: ForeignServer, **changes: Any) -> Reached:
+    """Reach the server with something wrong in what the target file says of the first client."""
+    foreign.traits = frozenset()
+    target = foreign.target()
+    target = msgspec.structs.replace(
+        target, clients=(msgspec.structs.replace(target.clients[0], **changes), target.clients[1])
+    )
+    options = Options(checks=[CHECKS["TK-01"]])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert run.checks[0].verdict is Verdict.PASS, said(run.checks[0])
+    return run.reached
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"secret": "not-its-secret"}, "invalid_client"),
+        ({"redirect_uri": "http://client.example/elsewhere"}, "the browser stayed at"),
+        ({"scope": "things nonsense"}, "the client was told invalid_scope"),
+    ],
+    ids=["secret", "redirect URI", "scope"],
+)
+def test_what_is_wrong_of_a_client_is_said_of_it_and_of_no_user(
+    foreign: ForeignServer, changes: dict[str, str], why: str
+) -> None:
+    reached = reached_with_first_client(foreign, **changes)
+    assert (reached.clients, reached.locked_out, reached.users) == (
+        ("partner",),
+        ("web app",),
+        ("ann", "ben"),
+    )
+    (missing,) = reached.missing
+    assert missing.startswith("client web app obtains no token: ")
+    assert why in missing
+    assert "Callback(" not in missing
+
+
+def test_a_user_whom_no_client_lets_in_is_not_said_to_be_unable(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset()
+    target = foreign.target(others=())
+    target = msgspec.structs.replace(
+        target, clients=(msgspec.structs.replace(target.clients[0], secret="wrong", grant_types=CODES),)
+    )
+    run = audit(target, Options(checks=[CHECKS["TK-01"]]), clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.users == ()
+    assert not any("cannot log in" in each for each in run.reached.missing)
+    assert any("no client obtains a token for user ann" in each for each in run.reached.missing)

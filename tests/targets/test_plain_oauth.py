@@ -51,6 +51,7 @@ NOTICED: Final = {
     "consent-tampering": ("AZ-17-scope",),
     "consent-without-token": ("AZ-16-tokens",),
     "session-kept": ("AZ-16-fixation",),
+    "session-adopted": ("AZ-16-fixation",),
     "redirect-307": ("AZ-09",),
     "framable": ("AZ-10-login", "AZ-10-consent"),
     "html-injection": ("AZ-22-address",),

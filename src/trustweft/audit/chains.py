@@ -26,7 +26,7 @@ _GRADES: Final = {
     Severity.LOW: "B",
     Severity.INFO: "A",
 }
-_ENOUGH: Final = 0.5  # our choice: with fewer of the checks carried out, a good grade would mean nothing
+_ENOUGH: Final = 0.5  # our choice: with fewer of the checks carried out, a grade would mean nothing
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,14 +88,17 @@ def chains_of(results: Sequence[Result]) -> tuple[Chain, ...]:
 def grade(results: Sequence[Result], chains: Sequence[Chain]) -> str:
     """Return ``A`` to ``F`` by the worst that an attacker obtains; ``-`` where too little was carried out.
 
-    Without a chain it is ``A``, and ``B`` where something fails that leads nowhere by itself.
+    Without a chain it is ``A``, and ``B`` where something fails that leads nowhere by itself. A grade says that nothing
+    worse was found by somebody who looked, so a run in which hardly anything could be tried has none, whatever it found.
+    ``F`` is the exception: there is nothing worse, so an open API is an ``F`` though nobody could log in.
     """
     carried_out = [
         each for each in results if each.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.SUSPECTED)
     ]
     possible = [each for each in results if each.verdict is not Verdict.NOT_APPLICABLE]
-    if chains:
-        return _GRADES[min((Severity(chain.severity) for chain in chains), key=list(Severity).index)]
-    if len(carried_out) < _ENOUGH * max(1, len(possible)):
+    worst = min((Severity(chain.severity) for chain in chains), key=list(Severity).index, default=None)
+    if worst is not Severity.CRITICAL and len(carried_out) < _ENOUGH * max(1, len(possible)):
         return "-"
+    if worst is not None:
+        return _GRADES[worst]
     return "B" if any(each.verdict is Verdict.FAIL for each in results) else "A"

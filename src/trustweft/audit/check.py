@@ -17,6 +17,7 @@ __all__ = [
     "Check",
     "CheckFunction",
     "Inconclusive",
+    "LoginFailed",
     "NotApplicable",
     "Outcome",
     "check",
@@ -45,6 +46,10 @@ class NotApplicable(Exception):  # noqa: N818  # it is a verdict, not an error
 
 class Inconclusive(Exception):  # noqa: N818  # it is a verdict, not an error
     """The check could not be carried out; the argument says why."""
+
+
+class LoginFailed(Inconclusive):
+    """The server does not let a user in: to try again with every check would lock somebody's account."""
 
 
 def passed(reason: str) -> Outcome:
@@ -87,6 +92,7 @@ class Check:
         gives: what an attacker holds where it fails: names of ``chains.toml``.
         passive: it reads what other checks exchanged, and so comes after them.
         alone: nothing else may run beside it.
+        agrees: it may say yes to what a server asks a person once for a client, and so comes after those that only look.
         waits: it has to wait for something to expire, and runs with ``--wait`` only.
         needs: leaves with what is missing here for any attempt, and sends nothing: asked before the level is, so that
             nobody raises it in vain.
@@ -110,6 +116,7 @@ class Check:
     gives: tuple[str, ...]
     passive: bool
     alone: bool
+    agrees: bool
     waits: bool
     needs: Callable[[Trial], object] | None
     explanation: str
@@ -137,6 +144,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
     gives: tuple[str, ...] = (),
     passive: bool = False,
     alone: bool = False,
+    agrees: bool = False,
     waits: bool = False,
     needs: Callable[[Trial], object] | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
@@ -160,6 +168,7 @@ def check(  # noqa: PLR0913  # a check is a row with many columns
             gives=gives,
             passive=passive,
             alone=alone,
+            agrees=agrees,
             waits=waits,
             needs=needs,
             explanation=inspect.cleandoc(function.__doc__ or ""),

@@ -34,12 +34,14 @@ class ChromiumVisit:
         exchanges: the documents that it was shown.
         called: how the client was called; None where it was not.
         cut_off: hosts that pages wanted and nobody had named.
+        refused: whether a page asked again for the password after it had been sent.
     """
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
         self.called: Request | None = None
         self.cut_off: set[str] = set()
+        self.refused = False
 
 
 def visit_by_chromium(
@@ -98,15 +100,26 @@ def visit_by_chromium(
 def _walk(page: Any, visit: ChromiumVisit, url: str, user: User, recipe: LoginRecipe) -> None:
     page.goto(url, wait_until="domcontentloaded")
     seen: set[str] = set()
+    sent = False
     for _ in range(MAXIMUM_STEPS):
         page.wait_for_timeout(100)  # a script may fill the page a moment later
         page.wait_for_load_state("networkidle", timeout=SETTLE_MILLISECONDS)
         if visit.called is not None:
             return
         content = page.content()
-        if content in seen or not _act(page, content, user, recipe):
+        secret = _wants_password(page, content, recipe)
+        visit.refused = sent and secret  # sent once only: a server locks an account after some that are wrong
+        if content in seen or visit.refused or not _act(page, content, user, recipe):
             return
+        sent = sent or secret
         seen.add(content)
+
+
+def _wants_password(page: Any, content: str, recipe: LoginRecipe) -> bool:
+    for step in recipe.steps:
+        if step.when in content:
+            return any("{password}" in value for value in step.fields.values())
+    return bool(page.locator('input[type="password"]:visible').count())
 
 
 def _act(page: Any, content: str, user: User, recipe: LoginRecipe) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.access import Access, read_access
-from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.check import Inconclusive, LoginFailed, NotApplicable
+from trustweft.audit.consenting import Consents
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import Flow, bound, new_verifier
 from trustweft.audit.once import Once
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from trustweft.audit.parties import Party
     from trustweft.audit.relying.under_test import ClientUnderTest
     from trustweft.audit.target import Target, User
+    from trustweft.audit.user_agent import Callback
     from trustweft.audit.wire import Wire
     from trustweft.crypto.keys import LocalSigner
     from trustweft.runtime.clock import Clock
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Deployment"]
 
+MAXIMUM_RENEWED: Final = (
+    8  # our choice: a server that ends tokens faster than this is not audited by logging in more
+)
 FRESH_SECONDS: Final = 30.0  # a token that ends sooner is not handed to another check
 
 
@@ -44,6 +49,7 @@ class Deployment:
         resource_servers: as which tokens can be introspected.
         users: people who can log in; checks between people need two.
         operations: of the protected APIs, with values of the first user.
+        shut_out: by username, why somebody could not log in before the first check; nobody tries again for them.
         broken: operations that answered a request that should be good with 5xx, so that nothing else tries them.
         templates: what their documents describe.
         harvests: by username, what each user's own answers made of the templates.
@@ -51,6 +57,7 @@ class Deployment:
         claims_fapi: whether the clauses of FAPI bind it.
         wait: lets so many seconds pass, for checks that wait until something expires.
         once: what checks find out together.
+        consents: who was asked for consent.
         stage_client: leads the client application to the hostile server, and returns it; None where nobody can.
     """
 
@@ -65,13 +72,16 @@ class Deployment:
     clock: Clock
     entropy: Entropy
     wait: Callable[[float], None] = time.sleep
+    shut_out: dict[str, str] = field(default_factory=dict)
     broken: tuple[Operation, ...] = ()
     templates: tuple[Template, ...] = ()
     harvests: dict[str, Harvest] = field(default_factory=dict)
     answers_anybody: dict[str, bool] = field(default_factory=dict)
     once: Once = field(default_factory=Once)
+    consents: Consents = field(default_factory=Consents)
     stage_client: Callable[[], ClientUnderTest | Inconclusive] | None = None
     _held: dict[tuple[str, str, str], Access] = field(default_factory=dict)
+    _renewed: set[str] = field(default_factory=set)
     _locks: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,10 +102,18 @@ class Deployment:
 
         Raises:
             NotApplicable: the target file names too few.
+            LoginFailed: the server did not let this one in before the first check.
         """
         if len(self.users) <= number:
             raise NotApplicable(f"the target file names {len(self.users)} users, and this needs {number + 1}")
-        return self.users[number]
+        return self._let_in(self.users[number])
+
+    def _let_in(self, user: User) -> User:
+        """Return a user, unless the server did not let this one in: a login more would be one more that fails."""
+        why = self.shut_out.get(user.username)
+        if why is not None:
+            raise LoginFailed(f"user {user.username} cannot log in: {why}")
+        return user
 
     def client_under_test(self) -> ClientUnderTest:
         """Return the client application, led to the hostile server.
@@ -189,11 +207,17 @@ class Deployment:
         """Go through a flow as a user and return the code.
 
         Raises:
+            LoginFailed: the server does not let the user in.
             Inconclusive: no code came.
         """
-        visit = flow.log_in(user or self.user())
+        user = self._let_in(user) if user is not None else self.user()
+        visit = flow.log_in(user)
+        if visit.refused:
+            raise LoginFailed("the form that asks who somebody is came back after name and password")
         if not visit.code:
             raise Inconclusive(f"no code came back: {_where(visit.callback, visit.last)}")
+        if self.target.login.kind == "form":  # the others do not show what was on their pages
+            self.consents.note(flow, user, visit)
         return visit.code
 
     def redeem(self, flow: Flow, code: str, user: User | None = None) -> Access:
@@ -204,7 +228,7 @@ class Deployment:
         """
         answer = self.send_bound(flow.token_request(code), flow.party)
         if not answer.issued:
-            raise Inconclusive(f"a good code gave no token: {answer.status} {answer.page()[:200]}")
+            raise Inconclusive(f"a good code gave no token: {answer.shows}")
         return read_access(
             answer, party=flow.party, user=user or self.user(), flow=flow, now=self.clock.now()
         )
@@ -245,13 +269,16 @@ class Deployment:
         """Obtain a user's token with name and password (RFC 6749 section 4.3).
 
         Raises:
+            LoginFailed: the server does not let the user in.
             Inconclusive: none came.
             NotApplicable: the target has no such client or user.
         """
-        party, user = party or self.party(), user or self.user()
+        party, user = party or self.party(), self._let_in(user) if user is not None else self.user()
         answer = self.send_bound(self.password_request(party, user, scope=scope), party)
+        if answer.text("error") == "invalid_grant":
+            raise LoginFailed("the password grant says that name or password is wrong (invalid_grant)")
         if not answer.issued:
-            raise Inconclusive(f"the password grant gave no token: {answer.status} {answer.page()[:200]}")
+            raise Inconclusive(f"the password grant gave no token: {answer.shows}")
         return read_access(answer, party=party, user=user, flow=None, now=self.clock.now())
 
     def password_request(self, party: Party, user: User, *, scope: str | None = None) -> Request:
@@ -283,7 +310,7 @@ class Deployment:
         request = bound(party.authenticate(request), party=party, wire=self.wire, plan=plan)
         answer = self.send_bound(request, party)
         if not answer.issued:
-            raise Inconclusive(f"client credentials gave no token: {answer.status} {answer.page()[:200]}")
+            raise Inconclusive(f"client credentials gave no token: {answer.shows}")
         return read_access(answer, party=party, user=None, flow=None, now=self.clock.now())
 
     def access(
@@ -305,6 +332,19 @@ class Deployment:
                 held = self.fresh_access(party, user, scope=scope)
                 self._held[name] = held
             return held
+
+    def renew(self, token: str) -> bool:
+        """Forget a shared access token that does not work any more, so that the next who asks logs in anew.
+
+        Servers drop what they gave, for example the oldest where there is much of it. Say whether it was a shared one
+        that may be renewed; so often, and no oftener.
+        """
+        with self._lock:
+            for name, held in list(self._held.items()):
+                if held.token == token and len(self._renewed) < MAXIMUM_RENEWED:
+                    del self._held[name]
+                    self._renewed.add(token)
+            return token in self._renewed
 
     def wait_until(self, moment: float) -> None:
         """Wait until a moment, in seconds since 1970; for checks that say so (``waits``)."""
@@ -360,7 +400,13 @@ class Deployment:
         return exchange
 
 
-def _where(callback: object, last: Exchange) -> str:
+def _where(callback: Callback | None, last: Exchange) -> str:
     if callback is not None:
-        return f"the client was called without one: {callback!r}"[:300]
+        error, words = (callback.parameters.get(name, "") for name in ("error", "error_description"))
+        told = ": ".join(each for each in (error, words) if each)
+        return (
+            f"the client was told {told[:200]}"
+            if told
+            else "the client was called with neither code nor error"
+        )
     return f"the browser stayed at {last.request.url.partition('?')[0]} ({last.status})"

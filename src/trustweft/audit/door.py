@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trustweft.audit.check import Inconclusive
+from trustweft.audit.clients import has_credentials
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import bound
 from trustweft.audit.parties import assertion_parameters, unauthenticated
@@ -65,7 +66,8 @@ def open_door(trial: Trial, party: Party | None = None) -> Door:
         Inconclusive: the client is not let in.
         NotApplicable: the client has no credentials, or nothing needs them.
     """
-    party = party or trial.deployment.party()
+    confidential = (each for each in trial.deployment.parties if has_credentials(trial, each))
+    party = party or next(confidential, trial.deployment.party())
     trial.need(party.entry.authentication != "none", f"client {party.client_id} has no credentials")
     plan = trial.deployment.plan(party)
     if "client_credentials" in party.entry.grant_types:

@@ -193,6 +193,16 @@ class Exchange:
         """The ``error`` of an OAuth answer; the status where there is none."""
         return self.text("error") or str(self.status)
 
+    @property
+    def says(self) -> str:
+        """The status, and the ``error`` of an OAuth answer where there is one."""
+        return f"{self.status} {self.text('error')}".rstrip()
+
+    @property
+    def shows(self) -> str:
+        """The status, and the beginning of what came with it."""
+        return f"{self.status} {self.page()[:200]}".rstrip()
+
 
 def form_request(url: str, *parameters: tuple[str, str], certificate: str | None = None) -> Request:
     """Return a POST of a form."""

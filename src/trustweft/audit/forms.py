@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
 from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.consenting import ask_for_consent
 from trustweft.audit.exchange import origin_of
-from trustweft.audit.interaction import filled_login, stop_at_consent, stop_at_login
+from trustweft.audit.interaction import filled_login, stop_at_login
 from trustweft.audit.pages import read_page
 from trustweft.audit.user_agent import form_submission
 
@@ -97,13 +98,13 @@ def _page(deployment: Deployment, name: str) -> tuple[UserAgent, Exchange]:
     flow = deployment.flow()
     if name == "login":
         return flow.browser, stop_at_login(flow.browser, flow.start_url(), deployment.user()).last
-    consent = stop_at_consent(flow.browser, flow.start_url(), deployment.user()).last
+    asked = ask_for_consent(deployment)
     if name == "consent":
-        return flow.browser, consent
-    links = _links(consent)
+        return asked.flow.browser, asked.page
+    links = _links(asked.page)
     if len(links) <= int(name):
         raise Inconclusive("a page does not have the link that it had before")
-    return flow.browser, flow.browser.open(links[int(name)]).last
+    return asked.flow.browser, asked.flow.browser.open(links[int(name)]).last
 
 
 def fresh(deployment: Deployment, place: Place) -> tuple[UserAgent, Request]:
@@ -131,9 +132,17 @@ def _request(deployment: Deployment, page: Exchange, form: Form) -> Request:
 
 
 def as_it_stands(deployment: Deployment, place: Place) -> Exchange:
-    """Send a form as its page means it, once in a run, and return the answer."""
+    """Send a form as its page means it, once in a run, and return the answer.
+
+    A yes that a login has given already is not given again, so that a server that remembers it still asks the next.
+    """
 
     def send() -> Exchange:
+        if place.page == "consent" and place.address is None:
+            client = ask_for_consent(deployment).flow.party.client_id
+            number, answer = deployment.consents.answers.get(client, (None, None))
+            if answer is not None and number == place.form:
+                return answer
         browser, request = fresh(deployment, place)
         return browser.send(request)
 

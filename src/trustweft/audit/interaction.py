@@ -51,9 +51,12 @@ def stop_at_login(browser: UserAgent, url: str, user: User) -> Visit:
     """Open a URL and go on to the page that asks for a password.
 
     Raises:
+        Inconclusive: the server shows an error in its place.
         NotApplicable: there is none.
     """
     visit = browser.go_on(browser.open(url), user, until=lambda page: login_page(page) is not None)
+    if visit.callback is None and login_page(visit.last) is None and not visit.last.ok:
+        raise Inconclusive(f"no login page was shown, but {visit.last.status}")
     if visit.callback is not None or login_page(visit.last) is None:
         raise NotApplicable("no form asks for a password")
     return visit
@@ -114,13 +117,12 @@ def copy_cookies(source: UserAgent, target: UserAgent) -> None:
         target.cookies.jar.set_cookie(copy(cookie))
 
 
-def deny(browser: UserAgent, url: str, user: User) -> Visit:
-    """Open a URL, log in, and say no to what is asked.
+def deny(browser: UserAgent, page: Exchange) -> Visit:
+    """Say no on the page that asks for consent.
 
     Raises:
-        NotApplicable: the server does not ask, or offers no button that says no.
+        NotApplicable: it offers no button that says no.
     """
-    page = stop_at_consent(browser, url, user).last
     for form in read_page(page.page()).forms:
         button = form.refusing_button()
         if button is not None and form.method == "POST":

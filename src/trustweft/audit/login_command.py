@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Final
 
-from trustweft.audit.check import Inconclusive
+from trustweft.audit.check import LoginFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def callback_by_command(command: Sequence[str], url: str, user: User) -> str:
     """Run the program with the URL as its last argument; return the URL that it prints last.
 
     Raises:
-        Inconclusive: it fails, takes too long, or prints no URL.
+        LoginFailed: it fails, takes too long, or prints no URL.
     """
     environment = {**os.environ, "TRUSTWEFT_USERNAME": user.username, "TRUSTWEFT_PASSWORD": user.password}
     try:
@@ -30,8 +30,8 @@ def callback_by_command(command: Sequence[str], url: str, user: User) -> str:
             [*command, url], env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as cause:
-        raise Inconclusive(f"the login command could not be run: {type(cause).__name__}") from cause
+        raise LoginFailed(f"the login command could not be run: {type(cause).__name__}") from cause
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines or "://" not in lines[-1]:
-        raise Inconclusive(f"the login command ended with {done.returncode} and printed no address")
+        raise LoginFailed(f"the login command ended with {done.returncode} and printed no address")
     return lines[-1].strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.check import Inconclusive
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from trustweft.audit.target import Binding
 
 __all__ = ["Plan", "make_plan"]
+
+# Where a token is bound to a certificate, or used with it.
+_BOUND: Final = ("token_endpoint", "userinfo_endpoint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,12 @@ class Plan:
     nonce: bool
 
     def endpoint(self, name: str, party: Party) -> str:
-        """Return the endpoint that this party uses: an alias where its certificate must be seen."""
-        by_certificate = self.binding == "mtls" or "tls_client_auth" in party.entry.authentication
+        """Return the endpoint that this party uses: an alias where its certificate must be seen (RFC 8705 section 5).
+
+        Whoever authenticates otherwise shows the certificate only where tokens are bound to it.
+        """
+        bound = self.binding == "mtls" and name in _BOUND
+        by_certificate = bound or "tls_client_auth" in party.entry.authentication
         return self.discovery.endpoint(name, certificate=by_certificate)
 
     def expect(self, exchange: Exchange, member: str, what: str) -> str:
@@ -46,7 +53,7 @@ class Plan:
         """
         value = exchange.text(member)
         if not exchange.ok or not value:
-            raise Inconclusive(f"{what} was refused: {exchange.status} {exchange.page()[:200]}")
+            raise Inconclusive(f"{what} was refused: {exchange.shows}")
         return value
 
 

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from trustweft.audit.api import Operation, named_operations
-from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.check import Inconclusive, LoginFailed, NotApplicable
 from trustweft.audit.deployment import Deployment
 from trustweft.audit.discovery import Discovery, discover
 from trustweft.audit.exchange import Request
 from trustweft.audit.forging import read_parts
-from trustweft.audit.harvest import harvest
+from trustweft.audit.harvest import Harvest, harvest
 from trustweft.audit.openapi import described_templates
 from trustweft.audit.parties import client_context, load_party
 from trustweft.audit.results import Reached
-from trustweft.audit.target import TargetError
+from trustweft.audit.target import TargetError, User
 from trustweft.audit.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trustweft.audit.access import Access
-    from trustweft.audit.target import Target
+    from trustweft.audit.parties import Party
+    from trustweft.audit.target import Target, User
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.entropy import Entropy
 
 __all__ = ["open_wire", "prepare", "reach"]
 
 _USERS: Final = frozenset({"authorization_code", "password"})
+
+
+def _users(party: Party) -> bool:
+    """Whether users log in with a client."""
+    return bool(_USERS & set(party.entry.grant_types))
 
 
 def open_wire(target: Target) -> Wire:
@@ -77,7 +84,7 @@ def prepare(target: Target, wire: Wire, *, clock: Clock, entropy: Entropy) -> De
         wire=wire,
         discovery=discovery,
         # The first is whom users log in with; a client that acts for itself alone can be any other.
-        parties=tuple(sorted(parties, key=lambda each: not _USERS & set(each.entry.grant_types))),
+        parties=tuple(sorted(parties, key=lambda each: not _users(each))),
         resource_servers=resource_servers,
         users=target.users,
         operations=(),
@@ -102,19 +109,16 @@ def _no_metadata(wire: Wire, target: Target) -> str:
 
 def reach(deployment: Deployment) -> Reached:
     """Log in with every client and user and call every operation that only reads; drop those that do not work."""
-    clients, users, missing = [], [], []
-    for party in deployment.parties:
-        try:
-            deployment.access(party)
-            clients.append(party.client_id)
-        except (Inconclusive, NotApplicable) as cause:
-            missing.append(f"client {party.client_id} obtains no token: {cause}")
-    for user in deployment.users:
-        try:
-            deployment.access(None, user)
-            users.append(user.username)
-        except (Inconclusive, NotApplicable) as cause:
-            missing.append(f"user {user.username} cannot log in: {cause}")
+    without_token = {each.client_id: _why_without_token(deployment, each) for each in deployment.parties}
+    clients = [name for name, why in without_token.items() if not why]
+    # The first is the one that checks act as: of those that users log in with, one that works.
+    deployment.parties = tuple(
+        sorted(deployment.parties, key=lambda each: (not _users(each), bool(without_token[each.client_id])))
+    )
+    missing = [f"client {name} obtains no token: {why}" for name, why in without_token.items() if why]
+    outside = {each.username: _why_outside(deployment, each) for each in deployment.users}
+    users = [name for name, why in outside.items() if not why]
+    missing += [why for why in outside.values() if why]
     missing += _too_few(deployment)
     unknown = _harvest(deployment)
     working, unreached = _probe(deployment)
@@ -133,6 +137,47 @@ def reach(deployment: Deployment) -> Reached:
         users=tuple(users),
         missing=tuple(missing),
     )
+
+
+def _why_without_token(deployment: Deployment, party: Party) -> str:
+    """Return why a client obtains no token; empty where it obtains one, for the first user whom the server lets in."""
+    refusals = []
+    for number, user in enumerate(deployment.users or (None,)):
+        try:
+            # The first user's token is the one that checks share, and goes without saying whose it is.
+            deployment.access(party, user if number else None)
+        except LoginFailed as cause:
+            why = _shut_out(deployment, user, cause)
+            refusals.append(f"user {user.username} cannot log in: {why}" if user is not None else why)
+        except (Inconclusive, NotApplicable) as cause:
+            return str(cause)
+        else:
+            return ""
+    return refusals[0]
+
+
+def _why_outside(deployment: Deployment, user: User) -> str:
+    """Return that a user cannot log in, or that no client lets them; empty where one does.
+
+    What a client is refused for says nothing of the user.
+    """
+    refusals = []
+    for party in filter(_users, deployment.parties):
+        try:
+            deployment.access(party, user)
+        except LoginFailed as cause:
+            return f"user {user.username} cannot log in: {_shut_out(deployment, user, cause)}"
+        except (Inconclusive, NotApplicable) as cause:
+            refusals.append(f"client {party.client_id}: {cause}")
+        else:
+            return ""
+    why = "; ".join(refusals) or "the target file names none that users log in with"
+    return f"no client obtains a token for user {user.username} ({why})"
+
+
+def _shut_out(deployment: Deployment, user: User | None, cause: LoginFailed) -> str:
+    """Remember why the server does not let a user in, so that nobody tries again; return it."""
+    return str(cause) if user is None else deployment.shut_out.setdefault(user.username, str(cause))
 
 
 def _harvest(deployment: Deployment) -> dict[str, str]:
@@ -178,22 +223,33 @@ def _probe(deployment: Deployment) -> tuple[list[Operation], dict[str, str]]:
         if not operation.safe:
             working.append(operation)
             continue
+        owner = _other_owner(deployment, operation)
         try:
             if operation.public:
                 exchange = deployment.wire.send(operation.request())
             else:
-                access = deployment.access()
+                access = deployment.access(None, owner)
                 exchange = deployment.send_call(deployment.calling(operation, access), access)
         except (Inconclusive, NotApplicable) as cause:
             unreached[operation.name] = str(cause)
             continue
-        if exchange.ok:
+        if exchange.ok and owner is not None:
+            # It is none of the first user's, as whom the checks call; what it shows is that its owner's token works.
+            known = deployment.harvests.get(owner.username) or Harvest()
+            deployment.harvests[owner.username] = replace(known, operations=[*known.operations, operation])
+        elif exchange.ok:
             working.append(operation)
         else:
             if exchange.broke and not operation.public:
                 deployment.broken += (operation,)
             unreached[operation.name] = f"a good request was answered with {exchange.status}"
     return working, unreached
+
+
+def _other_owner(deployment: Deployment, operation: Operation) -> User | None:
+    """Return the user whose object the target file says this is, where that is not the first."""
+    others = deployment.users[1:]
+    return next((each for each in others if operation.owner and each.username == operation.owner), None)
 
 
 def _too_few(deployment: Deployment) -> Iterable[str]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["audience_of", "introspect", "introspecting", "introspector", "token_claims"]
 
 
-def introspector(deployment: Deployment) -> Party:
-    """Return who asks about tokens: a resource server of the target file, else the first client."""
-    return next(iter(deployment.resource_servers), None) or deployment.party()
+def introspector(deployment: Deployment, owner: Party | None = None) -> Party:
+    """Return who asks about tokens: a resource server of the target file, else their owner, the first client by default."""
+    return next(iter(deployment.resource_servers), None) or owner or deployment.party()
 
 
 def introspecting(deployment: Deployment, party: Party, token: str) -> Request:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "Kind", "Trial"]
 
 Kind = Literal["control", "attack", "observation"]
+UNAUTHORIZED = 401
 TOO_MANY = 429
 NOT_IMPLEMENTED = (
     501  # the method is known nowhere at this server, which refuses it (RFC 9110 section 15.6.2)
@@ -39,10 +40,12 @@ class Trial:
     Attributes:
         deployment: shared by all checks.
         evidence: what was sent, in order.
+        refused_token: of a control that was answered with 401: it may just have come to its end.
     """
 
     deployment: Deployment
     evidence: list[Evidence] = field(default_factory=list)
+    refused_token: str = ""
 
     def keep(self, kind: Kind, label: str, exchange: Exchange) -> Exchange:
         """Keep an exchange as evidence and return it."""
@@ -68,9 +71,9 @@ class Trial:
         """
         self.keep("control", label, exchange)
         if not (exchange.ok if good is None else good(exchange)):
-            raise Inconclusive(
-                f"{label}: that should go through, and was answered with {exchange.status} {exchange.error}"
-            )
+            if exchange.status == UNAUTHORIZED:
+                self.refused_token = (exchange.request.header("authorization") or "").partition(" ")[2]
+            raise Inconclusive(f"{label}: that should go through, and was answered with {exchange.says}")
         return exchange
 
     def attack(self, label: str, request: Request | Exchange) -> Exchange:

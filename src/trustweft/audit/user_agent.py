@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,10 +59,12 @@ class Visit:
     Attributes:
         exchanges: in order.
         callback: how the client was called; None where the browser stayed on a page.
+        refused: whether a form came back that the user's name or password had been sent with.
     """
 
     exchanges: list[Exchange] = field(default_factory=list)
     callback: Callback | None = None
+    refused: bool = False
 
     @property
     def last(self) -> Exchange:
@@ -145,7 +147,8 @@ class UserAgent:
         """Open a URL and do whatever the pages ask for, as ``user``, until the client is called or nothing helps.
 
         Raises:
-            Inconclusive: the login command or Chromium cannot do it.
+            LoginFailed: the login command does not get there.
+            Inconclusive: Chromium cannot do it.
         """
         if self._recipe.kind == "command":
             address = callback_by_command(self._recipe.command, url, user)
@@ -161,7 +164,7 @@ class UserAgent:
             )
             self._wire.cut_off |= walked.cut_off
             callback = self._callback_by(walked.called) if walked.called is not None else None
-            return Visit(walked.exchanges or [self._shown(url)], callback)
+            return Visit(walked.exchanges or [self._shown(url)], callback, refused=walked.refused)
         if user.cookies is not None:
             self._restore(Path(user.cookies))
         return self.go_on(self.open(url), user)
@@ -182,17 +185,23 @@ class UserAgent:
     def go_on(
         self, visit: Visit, user: User, *, until: Callable[[Exchange], bool] = lambda _page: False
     ) -> Visit:
-        """Do what the pages ask for, as ``user``, until the client is called, ``until`` holds, or nothing helps."""
-        seen: set[tuple[str, bytes]] = set()
+        """Do what the pages ask for, as ``user``, until the client is called, ``until`` holds, or nothing helps.
+
+        A password is sent once: a server counts those that are wrong, and locks the account of whoever owns it.
+        """
+        done: set[object] = set()
         for _ in range(MAXIMUM_PAGES):
-            key = (visit.last.request.url, visit.last.body)
-            if visit.callback is not None or key in seen or until(visit.last):
+            action = None if visit.callback is not None or until(visit.last) else self._next(visit.last, user)
+            if action is None:
                 break
-            seen.add(key)
-            onward = self.step(visit, user)
-            if onward is None:
-                break
-            visit = onward
+            page, credentials = (
+                (visit.last.request.url, visit.last.body),
+                _credentials(visit.last, action, user),
+            )
+            if page in done or done & credentials:
+                return replace(visit, refused=bool(done & credentials))
+            done |= {page, *credentials}
+            visit = self._follow(visit, action)
         return visit
 
     def step(self, visit: Visit, user: User) -> Visit | None:
@@ -295,6 +304,21 @@ def _log_in(page: Exchange, read: Page, user: User) -> Request | None:
             values = {**user.fields, form.username.name: user.username}
             return form_submission(page, form, values, form.agreeing_button())
     return None
+
+
+def _credentials(page: Exchange, action: Request, user: User) -> set[object]:
+    """Return what a server may count as an attempt to log in: the password, and a form that somebody types into.
+
+    Each page has a token of its own, so a form is known again by where it goes and what it asks for.
+    """
+    address, _, query = action.url.partition("?")
+    sent = action.form if action.form is not None else parse_qsl(query)
+    marks: set[object] = set()
+    if user.password and user.password in (value for _, value in sent):
+        marks.add("password")
+    if any(form.password or form.username for form in read_page(page.page()).forms):
+        marks.add((address, tuple(sorted(name for name, _ in sent))))
+    return marks
 
 
 def _agree(page: Exchange, read: Page, user: User) -> Request | None:

@@ -1,6 +1,6 @@
-"""The directory of the ecosystem on this machine: its settings, and those by which server and guard follow it.
+"""The directory of the ecosystem on this machine: its settings, and those by which all others follow it.
 
-Made at the first start that has a directory, once: what an operator changes or takes out afterwards stays so.
+Made at the first start that has a directory, once; what an operator changes or takes out afterwards stays so.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _Settings: TypeAlias = ServerSettings | ResourceSettings | ClientSettings
 # By type of authorization details, the scope value that allows as much.
 _TYPES: Final = {ACCOUNT_INFORMATION: "accounts", PAYMENT_INITIATION: "payments"}
 _PAYMENTS: Final = ("payments", PAYMENT_INITIATION)
+_STATE: Final = "status.json"
 _AUTHORITY: Final = "../ca/certificate.pem"
 
 
@@ -57,20 +58,22 @@ class _Following(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare_directory(data: DataDirectory) -> None:
-    """Write the directory's settings where there are none, and have server and guard follow it from then on.
+    """Write the directory's settings where there are none, and have everybody follow it from then on.
 
     Raises:
         SettingsError: a participant's settings cannot be read.
     """
     path = data.file(SETTINGS)
+    for participant, client_id in (("client", "moneyview"), (SECOND_CLIENT, "paypilot")):
+        # A version with a directory had applications that did not follow it. Whoever did has heard of it.
+        if not data.file(f"{participant}/{_STATE}").exists():
+            _follow(data, participant, ClientSettings, _client(data, client_id))
     if path.exists():
         return
     ports = data.ports
     for participant, kind, names in (
         ("server", ServerSettings, _server(data)),
         ("resource", ResourceSettings, _guard(data)),
-        ("client", ClientSettings, _client(data, "moneyview")),
-        (SECOND_CLIENT, ClientSettings, _client(data, "paypilot")),
     ):
         _follow(data, participant, kind, names)
     settings = TrustAnchor(
@@ -115,7 +118,7 @@ def _server(data: DataDirectory) -> ServerDirectory:
         feed=f"{directory}/status",
         jwks_uri=f"{directory}/jwks",
         identifier=ports.url(ports.server),
-        state_file="status.json",
+        state_file=_STATE,
         trust=_AUTHORITY,
         allowed_hosts=("localhost",),
         names=ServerNames(brand=BRAND, apis=_by_name(BY_SCOPE), roles=_by_name(ROLES), payments=_PAYMENTS),
@@ -130,7 +133,7 @@ def _guard(data: DataDirectory) -> ResourceDirectory:
         feed=f"{directory}/status",
         jwks_uri=f"{directory}/jwks",
         identifier=ports.url(ports.resource),
-        state_file="status.json",
+        state_file=_STATE,
         trust=_AUTHORITY,
         allowed_hosts=("localhost",),
         names=GuardNames(
@@ -152,7 +155,7 @@ def _client(data: DataDirectory, client_id: str) -> ClientDirectory:
         feed=f"{directory}/status",
         jwks_uri=f"{directory}/jwks",
         identifier=f"software:{client_id}",
-        state_file="status.json",
+        state_file=_STATE,
         trust=_AUTHORITY,
         allowed_hosts=("localhost",),
         names=ClientNames(brand=BRAND),

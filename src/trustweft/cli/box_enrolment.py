@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import structs
 
 from trustweft.cli.sample_clients import BANK_NAME, ORGANISATION_OF, client_metadata
+from trustweft.cli.settings import ClientSettings
 from trustweft.crypto.key_files import KeyDirectory
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import public_jwk, read_private_jwk, read_public_jwk, thumbprint
@@ -40,6 +42,7 @@ from trustweft.net.event_addresses import RECEIPT_KEYS_PATH
 from trustweft.net.event_receiver import EVENTS_PATH
 from trustweft.runtime.errors import Reject
 from trustweft.runtime.files import read_private_file
+from trustweft.runtime.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +67,8 @@ _NAMES: Final = {
     "paypilot": "PayPilot",
     "trustweft": "Trustweft",
 }
+# By client, the folder of an application that is served.
+_FOLDERS: Final = {"moneyview": "client", "paypilot": "second-client"}
 _TERMS: Final = "box-1"
 _ADMISSION: Final = (
     ("verify", _HERE),
@@ -129,6 +134,7 @@ async def _bring(enrolment: Enrolment, wanted: _Wanted) -> None:
         if any(each is None or now.effective(each.subject).effect == "ended" for each in parents):
             return  # what it would belong to was stopped for good, or is not there yet
         await enrolment.enter(wanted.subject, wanted.facts)
+    await _let_follow(enrolment, wanted)
     for action, evidence in wanted.arrows:
         record = (await enrolment.snapshot()).find(wanted.subject)
         # Once it took part, what became of it was somebody's decision.
@@ -136,6 +142,23 @@ async def _bring(enrolment: Enrolment, wanted: _Wanted) -> None:
             return
         if LIFECYCLES[record.species].arrow(source=record.state, action=action) is not None:
             await enrolment.advance(wanted.subject, action, evidence=evidence)
+
+
+async def _let_follow(enrolment: Enrolment, wanted: _Wanted) -> None:
+    """Say where an application is told of events that was entered before it could be."""
+    now = await enrolment.snapshot()
+    facts, new = now.find(wanted.subject).facts, wanted.facts
+    if (
+        isinstance(facts, Software)
+        and isinstance(new, Software)
+        and new.events_endpoint
+        and not facts.events_endpoint
+        and now.effective(wanted.subject).effect != "ended"
+    ):
+        follows = structs.replace(facts, events_endpoint=new.events_endpoint, jwks_uri=new.jwks_uri)
+        await enrolment.amend(
+            wanted.subject, follows, reason="its settings say that it follows the directory"
+        )
 
 
 def _everything(data: DataDirectory, at: float) -> Iterator[_Wanted]:
@@ -201,9 +224,7 @@ def _software(
         for name, value in metadata.items()
         if name not in ("client_id", "jwks", "organisation_id")
     }
-    published = str(
-        metadata.get("jwks_uri", "")
-    )  # of an application with an address: it follows the directory
+    published = str(metadata.get("jwks_uri", "")) if _follows(data, client_id) else ""
     facts = Software(
         organisation=ORGANISATION_OF[client_id],
         name=str(metadata["client_name"]),
@@ -217,6 +238,15 @@ def _software(
         yield _key(str(subject), jwk)
     yield from _certificates(data, client_id)
     yield _Wanted(subject, facts, (("go-live", _LIVE),))
+
+
+def _follows(data: DataDirectory, client_id: str) -> bool:
+    """Say whether an application's settings have it follow the directory."""
+    folder = _FOLDERS.get(client_id)
+    if folder is None:
+        return False
+    path = data.file(f"{folder}/{folder}.toml")
+    return read_settings(path, ClientSettings, environment={}).value.directory is not None
 
 
 def _authorisations(client_id: str, scope: list[str]) -> Iterator[_Wanted]:
@@ -239,9 +269,8 @@ def _key(owner: str, jwk: Mapping[str, Any]) -> _Wanted:
 
 
 def _keys_of(data: DataDirectory, client_id: str, *, at: float) -> Iterator[dict[str, Any]]:
-    folders = {"moneyview": "client", "paypilot": "second-client"}
-    if client_id in folders:
-        yield from _ring(data, f"{folders[client_id]}/keys", at=at)
+    if client_id in _FOLDERS:
+        yield from _ring(data, f"{_FOLDERS[client_id]}/keys", at=at)
         yield _public(data, f"{client_id}-proof")
     elif data.file(f"client-keys/{client_id}.json").exists():
         yield _public(data, client_id)

@@ -46,11 +46,23 @@ class ServerDirectory(FollowedDirectory, frozen=True, kw_only=True, forbid_unkno
 
     names: ServerConfig = ServerConfig()
 
+    def __post_init__(self) -> None:
+        """Refuse a server that would not know when it, or one of its customers, has to stop."""
+        super().__post_init__()
+        if self.names.brand is None:
+            raise ValueError("directory.names says which brand this server is")
+
 
 class ResourceDirectory(FollowedDirectory, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """As a resource server follows it; ``names`` is what the directory's names mean there."""
 
     names: GuardConfig = GuardConfig()
+
+    def __post_init__(self) -> None:
+        """Refuse a guard that would not know whose customers tokens speak of."""
+        super().__post_init__()
+        if self.names.issuer_brand is None:
+            raise ValueError("directory.names says which issuer_brand the tokens come from")
 
 
 class ClientNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

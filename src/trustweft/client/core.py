@@ -111,7 +111,6 @@ class ClientCore:
             Reject: of metadata or the answer. ServerRefusedError: the server refuses.
         """
         configuration = self.configuration
-        self._check_server()
         redirect_uri = configuration.people_return_to
         authorization_endpoint = yield from self._discovery.endpoint("authorization_endpoint")
         verifier = pkce.create_verifier(self._entropy)
@@ -254,7 +253,6 @@ class ClientCore:
         Raises:
             Reject: the server has no revocation endpoint. ServerRefusedError: the server refuses.
         """
-        self._check_server(revoking=True)
         url = yield from self._discovery.endpoint("revocation_endpoint")
         hint = "access_token" if tokens.refresh_token is None else "refresh_token"
         for token in (tokens.refresh_token or tokens.access_token, tokens.previous_refresh_token):
@@ -273,7 +271,6 @@ class ClientCore:
         """
         if tokens.subject is None:
             raise NO_SUBJECT.reject()
-        self._check_server()
         url = yield from self._discovery.endpoint("userinfo_endpoint")
         response = yield from self.sending.call(Call(method="GET", url=url), tokens.access_token)
         if response.status != _OK:
@@ -284,18 +281,9 @@ class ClientCore:
             raise NO_USERINFO.reject(cause.reason.id) from cause
         return oidc.read_userinfo(document, subject=tokens.subject)
 
-    def _check_server(self, *, revoking: bool = False) -> None:
-        """Refuse a server that takes part no more: its address may be somebody else's by now (RFC 9700 section 4.4)."""
-        configuration = self.configuration
-        if configuration.check_server is not None:
-            configuration.check_server(configuration.issuer, revoking=revoking)
-
     def _request_tokens(self, form: dict[str, str], *, scope: tuple[str, ...]) -> Flow[TokenSet]:
-        self._check_server()
         url = yield from self._discovery.endpoint("token_endpoint")
         response = yield from self.sending.post(url, form, with_proof=True)
-        # One that ended meanwhile was forgotten, and leaves nothing; of one that is suspended what it gave is kept.
-        self._check_server(revoking=True)
         if response.status != _OK:
             raise _refusal(response)
         bound_to_key = isinstance(self.configuration.sender_constraint, Dpop)

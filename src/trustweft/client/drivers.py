@@ -14,6 +14,7 @@ from trustweft.client.auth import SenderConstrained
 from trustweft.client.core import ClientCore
 from trustweft.client.driving import drive, drive_async
 from trustweft.client.errors import ServerRefusedError
+from trustweft.client.standing import check_server, while_it_takes_part
 from trustweft.client.tokens import MemoryTokenStore
 from trustweft.client.wire import Call
 from trustweft.runtime.errors import reason
@@ -67,11 +68,17 @@ class _Base:
         return {"caches": self.core.forget_server() if issuer == self.core.configuration.issuer else 0}
 
     def _load(self, name: str) -> TokenSet:
+        check_server(self.core.configuration, ended_only=True)
         tokens = self.store.load(name)
         # Clients of several servers may share a store: what one server gave is never sent to another.
         if tokens is None or tokens.issuer != self.core.configuration.issuer:
             raise NO_TOKENS.reject(name[:80])
         return tokens
+
+    def _keep(self, name: str, tokens: TokenSet) -> None:
+        """Keep what a server gave that has not ended meanwhile: whatever waited in between, all of it was forgotten."""
+        check_server(self.core.configuration, ended_only=True)
+        self.store.save(name, tokens)
 
     def _newer(self, name: str, tried: TokenSet, refused: ServerRefusedError) -> TokenSet:
         """Return what another process kept meanwhile, which had the newer refresh token; else raise the refusal."""
@@ -113,7 +120,7 @@ class Client(_Base):
         """Turn the callback's query into tokens, kept under ``name``."""
         tokens = self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
         with self._lock(name):  # a refresh under way is kept before, not after
-            self.store.save(name, tokens)
+            self._keep(name, tokens)
         return tokens
 
     def tokens(self, name: str) -> TokenSet:
@@ -141,7 +148,7 @@ class Client(_Base):
             if self._is_fresh(newer):
                 return newer
             fresh = self._drive(self.core.refresh(newer))
-        self.store.save(name, fresh)  # before anybody uses any of it
+        self._keep(name, fresh)  # before anybody uses any of it
         return fresh
 
     def auth(self, name: str) -> SenderConstrained:
@@ -161,7 +168,8 @@ class Client(_Base):
             body: sent as it is.
         """
         request = Call(method=method, url=url, headers=tuple(headers), body=body)
-        return self._drive(self.core.sending.call(request, self.tokens(name).access_token))
+        flow = self.core.sending.call(request, self.tokens(name).access_token)
+        return self._drive(flow, ended_only=True)
 
     def userinfo(self, name: str) -> UserInfo:
         """Return what the server tells about the person."""
@@ -171,17 +179,18 @@ class Client(_Base):
         """Obtain tokens for the client itself, kept under ``name``."""
         tokens = self._drive(self.core.client_credentials(scope))
         with self._lock(name):  # a refresh under way is kept before, not after
-            self.store.save(name, tokens)
+            self._keep(name, tokens)
         return tokens
 
     def revoke(self, name: str) -> None:
         """End the authorization at the server, then forget it."""
         with self._lock(name):  # else a refresh under way would bring back what is forgotten here
-            self._drive(self.core.revoke(self._load(name)))
+            self._drive(self.core.revoke(self._load(name)), ended_only=True)
             self.store.forget(name)
 
-    def _drive(self, flow: Flow[T]) -> T:
-        return drive(flow, self._http)
+    def _drive(self, flow: Flow[T], *, ended_only: bool = False) -> T:
+        watched = while_it_takes_part(flow, self.core.configuration, ended_only=ended_only)
+        return drive(watched, self._http)
 
 
 class AsyncClient(_Base):
@@ -210,7 +219,7 @@ class AsyncClient(_Base):
         """Turn the callback's query into tokens, kept under ``name``."""
         tokens = await self._drive(self.core.finish(pending, query.encode("utf-8", "surrogatepass")))
         async with self._lock(name):  # a refresh under way is kept before, not after
-            self.store.save(name, tokens)
+            self._keep(name, tokens)
         return tokens
 
     async def tokens(self, name: str) -> TokenSet:
@@ -237,7 +246,7 @@ class AsyncClient(_Base):
             if self._is_fresh(newer):
                 return newer
             fresh = await self._drive(self.core.refresh(newer))
-        self.store.save(name, fresh)  # before anybody uses any of it
+        self._keep(name, fresh)  # before anybody uses any of it
         return fresh
 
     async def auth(self, name: str) -> SenderConstrained:
@@ -249,7 +258,8 @@ class AsyncClient(_Base):
     ) -> HttpResponse:
         """Send a request to a protected resource; see `Client.call`."""
         request = Call(method=method, url=url, headers=tuple(headers), body=body)
-        return await self._drive(self.core.sending.call(request, (await self.tokens(name)).access_token))
+        flow = self.core.sending.call(request, (await self.tokens(name)).access_token)
+        return await self._drive(flow, ended_only=True)
 
     async def userinfo(self, name: str) -> UserInfo:
         """Return what the server tells about the person."""
@@ -259,14 +269,15 @@ class AsyncClient(_Base):
         """Obtain tokens for the client itself, kept under ``name``."""
         tokens = await self._drive(self.core.client_credentials(scope))
         async with self._lock(name):  # a refresh under way is kept before, not after
-            self.store.save(name, tokens)
+            self._keep(name, tokens)
         return tokens
 
     async def revoke(self, name: str) -> None:
         """End the authorization at the server, then forget it."""
         async with self._lock(name):
-            await self._drive(self.core.revoke(self._load(name)))
+            await self._drive(self.core.revoke(self._load(name)), ended_only=True)
             self.store.forget(name)
 
-    async def _drive(self, flow: Flow[T]) -> T:
-        return await drive_async(flow, self._http)
+    async def _drive(self, flow: Flow[T], *, ended_only: bool = False) -> T:
+        watched = while_it_takes_part(flow, self.core.configuration, ended_only=ended_only)
+        return await drive_async(watched, self._http)

@@ -182,12 +182,15 @@ def _check_customer(snapshot: Snapshot, subject: Subject, facts: Facts) -> None:
 
 
 def _check_names(snapshot: Snapshot, subject: Subject, facts: Facts) -> None:
-    """Hold that nobody takes the name of another, under which others are told of it, and that addresses are https.
+    """Hold that nobody takes the name of another, under which others are told of it, and that names and addresses are https.
 
     What belongs to one organisation may share a name, as the APIs of one resource server do; what has ended or was
     rejected has none.
     """
-    name = _normal(name_of(facts))
+    given = name_of(facts)
+    if given and not _is_https(given):
+        raise WRONG_FACTS.reject(f"{subject}: {given!r:.200}")
+    name = _normal(given)
     if name:
         own = organisations_of(snapshot, subject, parents=parents_of(facts))
         for record in snapshot.records():
@@ -200,9 +203,13 @@ def _check_names(snapshot: Snapshot, subject: Subject, facts: Facts) -> None:
                 raise TAKEN.reject(f"{subject}: {name[:200]} is of {record.subject}")
     for field in FOLLOWING:
         address = getattr(facts, field, "")
-        url = parse_url(address) if address else None
-        if address and (url is None or url.scheme != "https"):
+        if address and not _is_https(address):
             raise WRONG_FACTS.reject(f"{subject}: {field} {address!r:.200}")
+
+
+def _is_https(address: str) -> bool:
+    url = parse_url(address)
+    return url is not None and url.scheme == "https"
 
 
 def _normal(name: str) -> str:

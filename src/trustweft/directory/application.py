@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec import structs
+
 from trustweft.crypto import jws
 from trustweft.directory.config import PATHS, DirectoryConfig
 from trustweft.directory.delivery import Deliveries, DeliveryRules
@@ -19,6 +21,7 @@ from trustweft.directory.endpoints.status import tell_status
 from trustweft.directory.feed import Feed
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.ledger import Ledger
+from trustweft.directory.members import is_application, is_shown_to_applications
 from trustweft.directory.pace import Pace
 from trustweft.directory.participant_keys import ParticipantKeys
 from trustweft.directory.resolving import Resolving
@@ -177,7 +180,7 @@ class Directory:
             snapshot=self.snapshot,
             issuer=self.config.issuer,
             signer=self.keys.signer,
-            order_token=self.ledger.order_token,
+            order_token=self._order_token,
             send=deployment.push,
             keeper=deployment.progress,
             clock=self.clock,
@@ -272,6 +275,13 @@ class Directory:
             issuer=self.config.issuer,
             receipt_endpoint=self.config.endpoint("receipts"),
         )
+
+    def _order_token(self, order: Order, participant: str) -> str:
+        """Return an order as a participant reads it: an application learns no names but those of servers and APIs."""
+        if not is_application(participant):
+            return self.ledger.order_token(order)
+        shown = tuple(subject for subject in order.subjects if is_shown_to_applications(subject))
+        return self._sign(structs.replace(order, subjects=shown))
 
     def _verifies(self, token: str) -> bool:
         key_id = jws.parse(token, limit=TOKEN_LIMIT).key_id

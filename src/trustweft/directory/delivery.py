@@ -90,7 +90,7 @@ class Deliveries:
         snapshot: gives what is so now.
         issuer: the directory.
         signer: gives the key of now.
-        order_token: gives an order, signed.
+        order_token: gives an order, signed, as a participant is to read it, by its ``kind:id``.
         send: posts; its deadline bounds each attempt.
         keeper: keeps how far each was told.
         clock: tells the time.
@@ -105,7 +105,7 @@ class Deliveries:
         snapshot: Callable[[], Snapshot],
         issuer: str,
         signer: Callable[[], Signer],
-        order_token: Callable[[Order], str],
+        order_token: Callable[[Order, str], str],
         send: Send,
         keeper: ProgressKeeper,
         clock: Clock,
@@ -242,7 +242,7 @@ class Deliveries:
             subject=subject,
             status=status_of(entry),
             order=None if order is None else order.id,
-            order_token=None if order is None else self._order_token(order),
+            order_token=None if order is None else self._order_token(order, participant.subject),
         )
         token = create_status_change(
             self._signer(),

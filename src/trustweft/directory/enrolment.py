@@ -51,6 +51,12 @@ class Enrolment:
             return ()
         return await self._do(Add(subject=subject, facts=facts, reason=reason))
 
+    async def amend(self, subject: Subject, facts: Facts, *, reason: str = "") -> tuple[Event, ...]:
+        """Change what is known of something."""
+        if (await self.snapshot()).find(subject).facts == facts:
+            return ()
+        return await self._do(Amend(subject=subject, facts=facts, reason=reason))
+
     async def advance(
         self, subject: Subject, action: str, *, evidence: str = "", reason: str = ""
     ) -> tuple[Event, ...]:

@@ -27,6 +27,8 @@ __all__ = [
     "find_entities",
     "find_participants",
     "identifier_of",
+    "is_application",
+    "is_shown_to_applications",
     "public_members",
 ]
 
@@ -45,7 +47,8 @@ class Participant(Struct, frozen=True, kw_only=True):
         subject: ``kind:id`` of the brand, of the first of its APIs, or of the software.
         identifier: the issuer, the resource URL, or the software's ``kind:id``: the ``aud`` of what it is sent, the
             ``iss`` of its receipts.
-        effect: what it counts as. Whoever is not active is told of that, and of nothing else.
+        effect: what it counts as. A server that is not active is told of that and of nothing else, an application of
+            nothing.
         above: the subject, and all that it takes part through.
         since: the revision with which it came to the feed: whatever is older it read there.
     """
@@ -84,15 +87,21 @@ def concerns(snapshot: Snapshot, participant: str, subject: str) -> bool:
         participant: its ``kind:id``.
         subject: of the change or the order.
     """
-    if not participant.startswith("software:"):
+    if not is_application(participant):
         return True
-    match species_of(parse_subject(subject)):
-        case "brand" | "api":
-            return True
-        case "organisation":
-            return any(child.startswith("brand:") for child in snapshot.children(subject))
-        case _:
-            return False
+    if subject.startswith("organisation:"):
+        return any(child.startswith("brand:") for child in snapshot.children(subject))
+    return is_shown_to_applications(subject)
+
+
+def is_application(participant: str) -> bool:
+    """Say whether a participant, by its ``kind:id``, is one that serves nobody else."""
+    return participant.startswith("software:")
+
+
+def is_shown_to_applications(subject: str) -> bool:
+    """Say whether an application is told the name of a subject: those of people and of other applications it is not."""
+    return species_of(parse_subject(subject)) in {"organisation", "brand", "api"}
 
 
 def identifier_of(record: Record) -> str:

@@ -65,14 +65,12 @@ td:empty{display:none}
 td[data-label]::before{content:attr(data-label) ": ";color:var(--soft)}
 }
 @media print{
-:root{--ink:#000;--soft:#444;--line:#bbb;--ground:#fff;--card:#fff;--code:#f2f2f2;color-scheme:light}
 body{font-size:10pt}
 main{max-width:none;padding:0}
 section{border:0;padding:0}
 h2,h3{break-after:avoid}
 tr,.picture,li{break-inside:avoid}
-.picture svg{max-width:100%}
-.wide,.picture{overflow:visible}
+.wide{overflow:visible}
 @page{margin:18mm 15mm}
 }
 """

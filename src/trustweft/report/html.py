@@ -14,10 +14,10 @@ __all__ = ["STYLE", "Attempt", "Message", "Section", "page"]
 STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1f2f3f;--soft:#5b6b7a;--line:#d7dfe6;--ground:#f6f8fa;--card:#fff;--good:#1a6b3c;
 --bad:#b42318;--code:#eef3f8}
-@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#a3b1be;--line:#2c3946;--ground:#10171e;--card:#18222c;
+@media screen and (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#a3b1be;--line:#2c3946;--ground:#10171e;--card:#18222c;
 --good:#6fd39a;--bad:#ff8a7a;--code:#101a23}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif;overflow-wrap:break-word}
 main{max-width:60rem;margin:0 auto;padding:2rem 1rem 4rem}
 h1{font-size:1.8rem;line-height:1.2;margin:0 0 .5rem}
 h2{font-size:1.1rem;margin:0}
@@ -37,6 +37,11 @@ ul{margin:.4rem 0;padding-left:1.2rem}
 code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}
 .clauses{display:flex;flex-wrap:wrap;gap:.3rem;list-style:none;padding:0}
 .clauses li{background:var(--code);border-radius:1rem;padding:.1rem .6rem;font:.78rem ui-monospace,monospace}
+@media print{
+:root{--ink:#000;--soft:#444;--line:#bbb;--ground:#fff;--card:#fff;--code:#f2f2f2;color-scheme:light}
+.picture{overflow:visible}
+.picture svg{max-width:100%}
+}
 """
 
 

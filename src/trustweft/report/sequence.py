@@ -44,7 +44,7 @@ svg.sequence .label{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linej
 svg.sequence .number{fill:#5b6b7a;font-weight:400}
 svg.sequence .box{fill:#fff8e1;stroke:#b08900}
 svg.sequence .note .label{stroke:none}
-@media (prefers-color-scheme:dark){
+@media screen and (prefers-color-scheme:dark){
 svg.sequence text{fill:#e6edf3}
 svg.sequence .label{stroke:#18222c}
 svg.sequence .head{fill:#1d2a36;stroke:#7fa6cc}

@@ -35,7 +35,7 @@ svg.states .line{stroke:#24578a;stroke-width:1.6;fill:none}
 svg.states .tip,svg.states .from{fill:#24578a}
 svg.states .label{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
 svg.states .two{font-weight:600}
-@media (prefers-color-scheme:dark){
+@media screen and (prefers-color-scheme:dark){
 svg.states text{fill:#e6edf3}
 svg.states .kind{fill:#9aa5b1}
 svg.states .label{stroke:#18222c}

@@ -39,7 +39,7 @@ svg.timeline .told{fill:#24578a;stroke:#24578a}
 svg.timeline .late{fill:#b42318;stroke:#b42318}
 svg.timeline .open{fill:none;stroke:#5b6b7a;stroke-width:2}
 svg.timeline text.late{stroke:none;font-weight:600}
-@media (prefers-color-scheme:dark){
+@media screen and (prefers-color-scheme:dark){
 svg.timeline text{fill:#e6edf3}
 svg.timeline .soft{fill:#a3b1be}
 svg.timeline .axis{stroke:#2c3946}

@@ -30,8 +30,7 @@ td.none{color:var(--good)}td.attack{color:var(--bad);font-weight:600}td.accepted
 h2{margin-bottom:.5rem}h3{font-size:1rem;margin:1rem 0 .3rem}
 ol{padding-left:1.4rem}
 ol.story li.hostile{color:var(--bad)}
-@media print{body{background:#fff}section{break-inside:avoid;border-color:#999}.picture{overflow:visible}
-.picture svg{max-width:100%}a{color:inherit}}
+@media print{section{break-inside:avoid;border-color:#999}.wide{overflow:visible}a{color:inherit}}
 """
 _SIGNS: Final = {"none": "✓ none found", "attack": "✗ attack", "accepted": "○ accepted"}
 
@@ -51,7 +50,7 @@ def as_page(proof: Proof) -> str:
         f'<p class="verdict {tone}">{"✓" if proof.secure else "✗"} {escape(sentence)}</p>',
         _matrix(proof),
     ]
-    parts += [_attack(proof, finding) for finding in proof.attacks]
+    parts += [_attack(proof, finding, number) for number, finding in enumerate(proof.attacks, start=1)]
     if proof.accepted:
         parts.append(_accepted(proof))
     parts += [_basis(proof), _vacuity(proof), "</main></body></html>\n"]
@@ -62,10 +61,12 @@ def _section(heading: str, *body: str) -> str:
     return "\n".join([f"<section><h2>{escape(heading)}</h2>", *body, "</section>"])
 
 
-def _table(headings: Iterable[str], rows: Iterable[str]) -> str:
+def _table(name: str, headings: Iterable[str], rows: Iterable[str]) -> str:
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in headings)
+    # It scrolls within itself where the screen is too narrow, by keys too.
     return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(name)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -85,7 +86,8 @@ def _matrix(proof: Proof) -> str:
     if not rows:
         return ""
     key = _items(f"{printed([each])}: {ATTACKERS[each]}" for each in proof.attackers)
-    return _section("Attackers and goals", _table(["Attackers", *(GOALS[goal] for goal in goals)], rows), key)
+    headings = ["Attackers", *(GOALS[goal] for goal in goals)]
+    return _section("Attackers and goals", _table("Attackers and goals", headings, rows), key)
 
 
 def _cell(cell: Cell) -> str:
@@ -96,24 +98,25 @@ def _cell(cell: Cell) -> str:
     return f'<td class="{cell.verdict}">{escape(text)}</td>'
 
 
-def _attack(proof: Proof, finding: Finding) -> str:
+def _attack(proof: Proof, finding: Finding, number: int) -> str:
     known = corpus().by_id.get(finding.name or "")
-    heading = f"Attack: {known.title if known else 'one without a name'}"
+    heading = f"Attack {number}: {known.title if known else 'one without a name'}"
     about = f"{finding.name or 'unnamed'} · by {printed(sorted(finding.attackers))} · breaks {finding.goal}"
     body = [f'<p class="who">{escape(about)}</p>']
     if known:
         body.append(f'<p class="who">Described in {escape(known.source)}</p>')
-    body += [_picture(finding), _story(finding)]
+    body += [_picture(finding, number), _story(finding)]
     missing = proof.missing(finding)
     if missing:
         body.append(f"<p><b>Missing requirement:</b> {escape(', '.join(missing))}</p>")
-    body += ["<h3>What closes it, cheapest first</h3>", _fixes(proof, finding)]
+    body += ["<h3>What closes it, cheapest first</h3>", _fixes(proof, finding, number)]
     return _section(heading, *body)
 
 
-def _picture(finding: Finding) -> str:
+def _picture(finding: Finding, number: int) -> str:
     drawing = draw(f"Sequence of {finding.name or 'the attack'}", finding.trace)
-    return f'<div class="picture" tabindex="0" role="region" aria-label="Sequence diagram">{drawing}</div>'
+    name = f"Sequence diagram of attack {number}"
+    return f'<div class="picture" tabindex="0" role="region" aria-label="{name}">{drawing}</div>'
 
 
 def _story(finding: Finding) -> str:
@@ -124,7 +127,7 @@ def _story(finding: Finding) -> str:
     return f'<details><summary>The steps as text</summary><ol class="story">{steps}</ol></details>'
 
 
-def _fixes(proof: Proof, finding: Finding) -> str:
+def _fixes(proof: Proof, finding: Finding, number: int) -> str:
     registry = load_mechanisms()
     fixes = proof.closing(finding)
     if not fixes:
@@ -138,7 +141,7 @@ def _fixes(proof: Proof, finding: Finding) -> str:
         f"<p>Each is checked with at most {escape(str(proof.bound))}: against this attack, and against every goal and all "
         "attackers that are without an attack now. At most four are named; there may be others.</p>"
     )
-    return _table(["Switch on", "Takes", "Cost"], rows) + checked
+    return _table(f"What closes attack {number}", ["Switch on", "Takes", "Cost"], rows) + checked
 
 
 def _accepted(proof: Proof) -> str:
@@ -157,7 +160,8 @@ def _accepted(proof: Proof) -> str:
             )
             rows.append(f"<tr>{''.join(f'<td>{escape(value)}</td>' for value in values)}</tr>")
     headings = ["Attack", "Goal", "Attackers", "Condition", "Would close it", "Section", "Why it is accepted"]
-    return _section("Risks that the profile accepts", _table(headings, rows))
+    title = "Risks that the profile accepts"
+    return _section(title, _table(title, headings, rows))
 
 
 def _basis(proof: Proof) -> str:
@@ -180,4 +184,5 @@ def _vacuity(proof: Proof) -> str:
         possible = "possible" if run is not None else "not possible"
         tone = "none" if run is not None else "attack" if name in proof.impossible else "accepted"
         rows.append(f'<tr><td>{escape(name)}</td><td class="{tone}">{possible}</td></tr>')
-    return _section("What had to be possible", _table(["Run", "Found"], rows))
+    title = "What had to be possible"
+    return _section(title, _table(title, ["Run", "Found"], rows))

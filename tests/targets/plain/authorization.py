@@ -20,6 +20,7 @@ __all__ = ["Pages"]
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _COOKIE = "plain_session"
+_LOGIN = "plain_login"  # with the flaw session-adopted: a cookie that comes with the login, and may have been there
 _BROWSER = "plain_browser"
 
 
@@ -111,6 +112,10 @@ class Pages:
     def _show_login(self, request: Request, *, message: str = "") -> Answer:
         number, asked = self._pending(request)
         session = request.cookies.get(_COOKIE) or secrets.token_urlsafe(24)
+        if self._state.sessions.get(
+            request.cookies.get(_LOGIN, "")
+        ):  # with that flaw alone: logged in for good
+            return self._on(request, f"/consent?request={number}")
         hint = asked.get("login_hint", "")
         page = (
             f"<h1>Log in</h1><p>{message}</p>"
@@ -137,14 +142,17 @@ class Pages:
             return self._show_login(
                 request, message="Nobody has this name." if told else "Name or password is wrong."
             )
-        kept = "session-kept" in self._flaws
-        session = session if kept else secrets.token_urlsafe(24)
+        adopted = "session-adopted" in self._flaws
+        if adopted:
+            session = request.cookies.get(_LOGIN) or secrets.token_urlsafe(24)
+        elif "session-kept" not in self._flaws:
+            session = secrets.token_urlsafe(24)
         with self._state.lock:
             self._state.sessions[session] = user.id
         answer = self._on(
             request, f"/consent?request={number}", status=307 if "redirect-307" in self._flaws else 303
         )
-        answer.cookies.append(self._cookie(session))
+        answer.cookies.append(self._cookie(session, _LOGIN if adopted else _COOKIE))
         return answer
 
     # ---- consent
@@ -208,7 +216,8 @@ class Pages:
 
     def _user(self, request: Request) -> tuple[User, str]:
         session = request.cookies.get(_COOKIE, "")
-        user = self._state.users.get(self._state.sessions.get(session, ""))
+        logged_in = request.cookies.get(_LOGIN, "") if "session-adopted" in self._flaws else session
+        user = self._state.users.get(self._state.sessions.get(logged_in, ""))
         if user is None:
             raise self._page(403, "Nobody is logged in here.")
         return user, session

@@ -19,6 +19,7 @@ FLAWS: Final[dict[str, str]] = {
     "consent-tampering": "the consent form says which scopes are agreed to",
     "consent-without-token": "the consent form is accepted from anywhere",
     "session-kept": "the session has the same name before and after the login",
+    "session-adopted": "a session name that the browser brings to the login is taken as it is",
     "redirect-307": "the password form is answered with 307",
     "framable": "pages can be framed",
     "html-injection": "pages repeat parameters as they are",

@@ -11,6 +11,7 @@ import pytest
 from trustweft.audit.chains import chains_of, gains, grade
 from trustweft.audit.check import Check, Inconclusive, NotApplicable, check, checks_of, failed, passed
 from trustweft.audit.engine import run_check, run_checks
+from trustweft.audit.exchange import Request
 from trustweft.audit.registry import all_checks
 from trustweft.audit.verdict import Reach, Role, Safety, Severity, Verdict
 from trustweft.profile import load_requirements, specification_ids
@@ -117,7 +118,26 @@ def test_a_control_that_is_refused_makes_the_check_inconclusive() -> None:
     assert "The good request" in found.reason
 
 
-def test_passive_checks_come_last() -> None:
+@pytest.mark.parametrize(
+    ("shared", "verdict", "runs"), [(True, Verdict.PASS, 2), (False, Verdict.INCONCLUSIVE, 1)]
+)
+def test_a_token_that_came_to_its_end_is_renewed_once(*, shared: bool, verdict: Verdict, runs: int) -> None:
+    """Servers drop what they gave; a token that only this check had is not to be had again."""
+    asked: list[str] = []
+    there = deployment()
+    there.renew = lambda token: shared and token == "dead"  # type: ignore[method-assign]
+    request = Request(method="GET", url="https://bank.example/", headers=(("authorization", "DPoP dead"),))
+
+    def run(trial: Trial) -> Outcome:
+        asked.append("once more")
+        trial.control("The good request", exchange(request, status=401 if len(asked) == 1 else 200))
+        return passed("It went through.")
+
+    assert run_check(there, made(run), safety=Safety.REQUESTS).verdict is verdict
+    assert len(asked) == runs
+
+
+def test_passive_checks_come_last_and_those_that_agree_after_those_that_only_look() -> None:
     order: list[str] = []
 
     def noting(name: str) -> Callable[[Trial], Outcome]:
@@ -129,12 +149,13 @@ def test_passive_checks_come_last() -> None:
 
     checks = [
         made(noting("passive"), passive=True),
+        made(noting("agrees"), agrees=True),
         made(noting("alone"), alone=True),
         made(noting("usual")),
     ]
     named = [_renamed(each, str(number)) for number, each in enumerate(checks)]
     run_checks(deployment(), named, safety=Safety.REQUESTS)
-    assert order == ["usual", "alone", "passive"]
+    assert order == ["usual", "alone", "agrees", "passive"]
 
 
 def _renamed(one: Check, name: str) -> Check:
@@ -151,6 +172,16 @@ def test_the_grade_follows_from_what_an_attacker_obtains() -> None:
     assert grade([*clean, leak], chains_of([leak])) == "B"
     assert grade([*clean, theft], chains_of([theft])) == "F"
     assert grade([result("C", Verdict.INCONCLUSIVE), *clean[:0]], ()) == "-"
+
+
+def test_where_too_little_was_tried_there_is_no_grade_but_the_worst() -> None:
+    """A grade of C says that nothing worse was found; an F cannot get worse."""
+    untried = [result(f"A-{number}", Verdict.INCONCLUSIVE) for number in range(4)]
+    leak = result("B-1", Verdict.FAIL, gives=("page-abused",))
+    theft = result("B-2", Verdict.FAIL, gives=("anonymous-access",))
+    assert grade([leak], chains_of([leak])) == "C"
+    assert grade([*untried, leak], chains_of([leak])) == "-"
+    assert grade([*untried, theft], chains_of([theft])) == "F"
 
 
 def test_every_check_is_complete() -> None:
@@ -177,3 +208,22 @@ def test_a_run_in_which_nobody_logged_in_says_nothing() -> None:
     )
     untried = run(result("A", Verdict.INCONCLUSIVE), result("B", Verdict.NOT_APPLICABLE))
     assert [each.could_run for each in (alive, dead, untried)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (302, b"", "answered with 302"),
+        (404, b"<h1>Not found</h1>", "answered with 404"),
+        (400, b'{"error": "invalid_grant"}', "answered with 400 invalid_grant"),
+    ],
+    ids=["no body", "a page", "an OAuth error"],
+)
+def test_a_refused_control_says_its_status_once_and_the_error_where_there_is_one(
+    status: int, body: bytes, words: str
+) -> None:
+    def run(trial: Trial) -> Outcome:
+        trial.control("It", exchange(status=status, body=body))
+        return passed("never reached")
+
+    assert run_check(deployment(), made(run), safety=Safety.REQUESTS).reason.endswith(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from trustweft.crypto.local_authority import load_or_create_authority
 from trustweft.directory.commands import Move
 from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import Keeper
+from trustweft.directory.objects import Software
 from trustweft.directory.onboarding import steps_of
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.observability import SilentObserver
@@ -194,3 +196,28 @@ def test_an_operator_who_takes_the_directory_out_keeps_it_out(tmp_path: Path) ->
     prepare_directory(data)
     assert path.read_text(encoding="utf-8") == before
     assert (data.path / SETTINGS).stat().st_mode & 0o077 == 0
+
+
+async def test_applications_that_were_there_before_follow_from_the_next_start_on(
+    data: DataDirectory, tmp_path: Path
+) -> None:
+    """An earlier version had them take part in the directory, and told them nothing; one that was taken out stays out."""
+    shutil.copytree(data.path, tmp_path / "data")
+    data = DataDirectory.open(tmp_path / "data")
+    path = data.path / "client" / "client.toml"
+    following = path.read_text(encoding="utf-8")
+    path.write_text(following.partition("# Who takes part")[0], encoding="utf-8")
+    store = MemoryRegisterStore()
+    now, _ = await start(data, store)
+    assert now.find("software:moneyview").facts.events_endpoint == ""  # type: ignore[union-attr]  # a software
+    prepare_directory(data)
+    assert path.read_text(encoding="utf-8") == following
+    now, _ = await start(data, store)
+    client = data.ports.url(data.ports.client)
+    facts = now.find("software:moneyview").facts
+    assert isinstance(facts, Software)
+    assert (facts.events_endpoint, facts.jwks_uri) == (f"{client}/ecosystem/events", f"{client}/jwks")
+    (data.path / "client" / "status.json").touch()
+    path.write_text(following.partition("# Who takes part")[0], encoding="utf-8")
+    prepare_directory(data)
+    assert "directory" not in tomllib.loads(path.read_text(encoding="utf-8"))

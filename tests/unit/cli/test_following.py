@@ -13,7 +13,12 @@ from support.directory import TestDirectory
 from support.participants import make_member
 from trustweft.cli.assembly.directory import follow_directory, reader_rules, reading_by
 from trustweft.cli.assembly.parts import Surroundings, tls_policy
-from trustweft.cli.directory_settings import ClientDirectory, FollowedDirectory, ServerDirectory
+from trustweft.cli.directory_settings import (
+    ClientDirectory,
+    FollowedDirectory,
+    ResourceDirectory,
+    ServerDirectory,
+)
 from trustweft.net.status_reader import DATA, PAYMENTS
 from trustweft.profile import load_profile
 from trustweft.runtime.clock import ManualClock
@@ -43,6 +48,20 @@ def test_the_settings_of_the_manual_are_settings() -> None:
     settings = msgspec.convert(tomllib.loads(server)["directory"], ServerDirectory)
     assert (settings.names.brand, settings.names.payments) == ("harbour-bank", ("payments",))
     assert msgspec.convert(tomllib.loads(client)["directory"], ClientDirectory).names.brand == "harbour-bank"
+
+
+@pytest.mark.parametrize("kind", [ServerDirectory, ResourceDirectory])
+def test_whoever_follows_a_directory_has_a_name_in_it(kind: type[FollowedDirectory]) -> None:
+    """Without it nobody's end would end anything here, and receipts would say that all is done."""
+    followed = {
+        "issuer": "https://directory.example",
+        "feed": "https://directory.example/status",
+        "identifier": "https://server.example",
+        "state_file": "status.json",
+        "jwks_file": "jwks.json",
+    }
+    with pytest.raises(msgspec.ValidationError, match=r"directory\.names says which"):
+        msgspec.convert(followed, kind)
 
 
 def test_the_profile_says_for_how_long_the_last_list_is_good(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripted_server import ScriptedServer
+from scripted_server import RESOURCE, ScriptedServer
 from support.participants import Member, make_member
+from trustweft.client.discovery import METADATA_LIFETIME
 from trustweft.client.participation import ENDED, Offboarder, Participation
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
 from trustweft.runtime.clock import ManualClock
@@ -17,6 +18,8 @@ from trustweft.runtime.errors import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import httpx2
 
     from trustweft.protocol.ecosystem_status import Effect
 
@@ -106,20 +109,70 @@ async def test_with_a_server_ends_what_the_client_has_of_it() -> None:
     assert await offboarder(member.directory.order("software:x", "revoke")) == {}
 
 
-async def test_a_server_that_ends_while_it_answers_leaves_nothing() -> None:
-    """What comes after all was forgotten is not kept."""
-    server = ScriptedServer()
+def leaving() -> tuple[ScriptedServer, list[str]]:
+    """Return a server, and a list with which it has ended as soon as something is in it."""
+    server, ended = ScriptedServer(), list[str]()
+
+    def check(issuer: str, *, revoking: bool = False) -> None:
+        if ended:
+            raise ENDED.reject(f"{issuer} {revoking}")
+
+    server.configuration = replace(server.configuration, check_server=check)
+    return server, ended
+
+
+@pytest.mark.parametrize(
+    ("conversation", "path"),
+    [
+        ("begin", "/.well-known/oauth-authorization-server"),
+        ("begin", "/par"),
+        ("finish", "/token"),
+        ("finish", "/jwks"),
+        ("refresh", "/.well-known/oauth-authorization-server"),
+        ("refresh", "/token"),
+    ],
+)
+async def test_a_server_that_ends_while_it_answers_leaves_nothing(conversation: str, path: str) -> None:
+    """Wherever the order arrives: nothing more is sent, and what comes after all was forgotten is not kept."""
+    server, ended = leaving()
     client = server.client()
     started = client.begin()
     callback = server.query(started)
-
-    def ended_meanwhile(issuer: str, *, revoking: bool = False) -> None:
-        if server.calls[-1:] == ["/token"]:
-            raise ENDED.reject(f"{issuer} {revoking}")
-
-    server.configuration = replace(server.configuration, check_server=ended_meanwhile)
-    client = server.client()
-    with pytest.raises(Reject, match=r"client\.server-ended"):
+    if conversation == "refresh":
         client.finish(started.pending, callback, name="alice")
-    assert server.calls[-1] == "/token"
+    if path.startswith("/.well-known"):
+        server.clock.advance(METADATA_LIFETIME + 1)
+
+    def end_there(request: httpx2.Request) -> None:
+        if request.url.path == path:
+            ended.append(path)
+            client.store.forget("alice")
+            client.forget_issuer(server.issuer)
+
+    server.refuse = end_there
+    server.clock.advance(600)  # so that what is kept must be refreshed
+    attempts: dict[str, Callable[[], object]] = {
+        "begin": client.begin,
+        "finish": lambda: client.finish(started.pending, callback, name="alice"),
+        "refresh": lambda: client.tokens("alice"),
+    }
+    with pytest.raises(Reject, match=r"client\.server-ended"):
+        attempts[conversation]()
+    assert server.calls[-1] == path
     assert client.store.load("alice") is None
+    assert client.forget_issuer(server.issuer) == {"caches": 0}
+    ended.clear()
+    with pytest.raises(Reject, match=r"client\.no-tokens"):
+        client.call("GET", RESOURCE, name="alice")
+
+
+async def test_tokens_of_a_server_that_ended_are_shown_to_no_api() -> None:
+    """Even where they were not forgotten."""
+    server, ended = leaving()
+    client = server.client()
+    started = client.begin()
+    client.finish(started.pending, server.query(started), name="alice")
+    assert client.call("GET", RESOURCE, name="alice").status == 200
+    ended.append("now")
+    with pytest.raises(Reject, match=r"client\.server-ended"):
+        client.call("GET", RESOURCE, name="alice")

@@ -370,6 +370,10 @@ async def test_an_application_hears_of_servers_and_apis_and_of_nobody_else(ancho
     facts = anchor.directory.snapshot().find(SOFTWARE).facts
     follows = structs.replace(facts, events_endpoint=f"{home}/events", jwks_uri=f"{home}/jwks")
     await anchor.do(Amend(subject=parse_subject(SOFTWARE), facts=follows))
+    customer = "user:harbour-bank~c1"
+    known = User(organisation="harbour-bank", part="customer", brand="harbour-bank")
+    await anchor.do(Add(subject=parse_subject(customer), facts=known))
+    await anchor.move(customer, "activate")
     others = await anchor.move("user:mia", "suspend")
     await anchor.move("role:moneyview~payer", "suspend")
     own = await anchor.move("api:accounts", "suspend")
@@ -378,6 +382,17 @@ async def test_an_application_hears_of_servers_and_apis_and_of_nobody_else(ancho
     assert own is not None
     await application.heard(2)
     changes = [event.event for event in anchor.events(application)]
+    orders = [
+        verify_order(
+            change.order_token or "", keys=anchor.keys(), issuer=ISSUER, now=anchor.clock.now(), tolerance=0
+        )
+        for change in changes
+        if isinstance(change, StatusChange)
+    ]
+    # The bank's customer, who was not stopped by name, is not named either.
+    assert [order.subjects for order in orders] == [(), ("brand:harbour-bank",)]
+    bank = (await anchor.directory.keeper.read()).now.orders[orders[1].jti]
+    assert customer in bank.subjects
     assert [change.subject for change in changes if isinstance(change, StatusChange)] == [
         "api:accounts",
         "organisation:harbour-bank",

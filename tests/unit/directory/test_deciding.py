@@ -109,6 +109,11 @@ REFUSED: dict[str, tuple[Any, Actor, str]] = {
     ),
     "a key that is no thumbprint": (add("key:one", Key(owner="software:moneyview")), OPERATOR, "wrong-facts"),
     "a key of a user": (add(f"key:{'k' * 43}", Key(owner="user:mia")), OPERATOR, "wrong-facts"),
+    "an issuer that is no https address": (
+        add("brand:x", Brand(organisation="moneyview", name="X", issuer="software:moneyview")),
+        OPERATOR,
+        "wrong-facts",
+    ),
     "a customer of another's brand": (
         add("user:harbour-bank~c1", User(organisation="moneyview", part="customer", brand="harbour-bank")),
         MINE,

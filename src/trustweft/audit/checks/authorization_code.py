@@ -130,7 +130,6 @@ def _redeem(trial: Trial, flow: Flow, url: str, signer: LocalSigner) -> Exchange
     fapi_attackers=("A3b",),
     cwe="CWE-345",
     owasp="API2:2023",
-    gives=("stolen-code-usable",),
 )
 def code_is_bound_by_parameter(trial: Trial) -> Outcome:
     """A client names its key when it asks, so that a stolen code is of no use with another (RFC 9449 section 10)."""
@@ -162,7 +161,6 @@ def code_is_bound_by_parameter(trial: Trial) -> Outcome:
     fapi_attackers=("A3b",),
     cwe="CWE-345",
     owasp="API2:2023",
-    gives=("stolen-code-usable",),
 )
 def code_is_bound_by_proof(trial: Trial) -> Outcome:
     """A proof in the pushed request says the same as dpop_jkt, and shows that the client has the key (section 10.1)."""
@@ -172,7 +170,7 @@ def code_is_bound_by_proof(trial: Trial) -> Outcome:
     good_request(trial)
     answer = trial.observe("A request pushed with a proof", _push_with_proof(trial, flow, own))
     if not pushed(answer):
-        raise Inconclusive(f"a pushed request with a good proof was refused: {answer.status} {answer.error}")
+        raise Inconclusive(f"a pushed request with a good proof was refused: {answer.says}")
     stolen = _redeem(trial, flow, flow.pushed_url(answer.text("request_uri")), other)
     return trial.tokens_refused(
         [trial.attack("The code redeemed with another key", stolen)],

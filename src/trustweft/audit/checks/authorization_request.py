@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from trustweft.audit.asking import Reply, ask, good_request, judge_replies, reply_of
 from trustweft.audit.check import check, failed, passed
 from trustweft.audit.interaction import asks_for_credentials
-from trustweft.audit.verdict import Reach, Role, Severity
+from trustweft.audit.verdict import Reach, Role, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,17 +183,29 @@ def only_s256_is_taken(trial: Trial) -> Outcome:
     """With plain, whoever reads the request has the verifier. RFC 7636 section 4.3: no method means plain."""
     trial.need(trial.deployment.flow().verifier, "the client does not use PKCE")
     good_request(trial)
-    return judge_replies(
+    outcome = judge_replies(
         trial,
-        _variations(
-            trial,
-            {"code_challenge_method": "plain"},
-            {"code_challenge_method": None},
-            {"code_challenge_method": "S512"},
-        ),
+        _variations(trial, {"code_challenge_method": "plain"}, {"code_challenge_method": "S512"}),
         failure="A request with another method than S256 led to a code.",
         success="Requests with other methods than S256 were refused.",
     )
+    if outcome.verdict is Verdict.PASS and _missing_method_is_plain(trial):
+        return failed("A request without a method is taken for plain: its challenge redeemed the code.")
+    return outcome
+
+
+def _missing_method_is_plain(trial: Trial) -> bool:
+    """Say whether the challenge of a request that names no method is its verifier; S256 may be what is meant."""
+    deployment = trial.deployment
+    flow = deployment.flow()
+    flow.with_parameters({"code_challenge_method": None})
+    reply = ask(flow, deployment.user())
+    trial.attack("A request that names no method", reply.decisive)
+    if not reply.code:
+        return False
+    flow.verifier = flow.parameters["code_challenge"]
+    answer = deployment.send_bound(flow.token_request(reply.code), flow.party)
+    return trial.attack("Its code, with the challenge itself as the verifier", answer).issued
 
 
 @check(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.asking import Reply, ask, good_request, judge_replies, reply_of
 from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.consenting import ask_for_consent
 from trustweft.audit.exchange import origin_of
 from trustweft.audit.interaction import deny
 from trustweft.audit.verdict import Reach, Role, Safety, Severity
@@ -35,9 +36,8 @@ def _denied(trial: Trial) -> tuple[Reply, str]:
     deployment = trial.deployment
 
     def make() -> tuple[Reply, str]:
-        flow = deployment.flow()
-        visit = deny(flow.browser, flow.start_url(), deployment.user())
-        return reply_of(visit), flow.parameters["state"]
+        asked = ask_for_consent(deployment)
+        return reply_of(deny(asked.flow.browser, asked.page)), asked.flow.parameters["state"]
 
     reply, state = deployment.once.find("a denied request", make)
     trial.observe("The response to a request that the user denied", reply.decisive)

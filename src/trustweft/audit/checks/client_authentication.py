@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from trustweft.audit.check import check, failed, passed
+from trustweft.audit.check import NotApplicable, check, failed, passed
 from trustweft.audit.checks.client_assertion_forged import signing_door
 from trustweft.audit.door import open_door, with_assertion
 from trustweft.audit.exchange import form_request
@@ -85,21 +85,27 @@ def credentials_are_demanded(trial: Trial) -> Outcome:
     rfc9700_attackers=("A5",),
     cwe="CWE-522",
     owasp="API2:2023",
-    gives=("client-impersonated",),
+    gives=("secret-shared",),
 )
 def clients_have_keys(trial: Trial) -> Outcome:
     """A secret is sent with every request and known to both sides: a log or a database of either gives it away.
 
     RFC 9700 section 2.5 advises asymmetric authentication, FAPI 2.0 demands it. The check sees how the clients of the
-    target file really obtain tokens.
+    target file really obtain tokens. A public client has nothing to share, which FAPI alone forbids.
     """
     weak: dict[str, str] = {}
-    for party in trial.deployment.parties:
-        access = trial.deployment.access(party)
+    deployment = trial.deployment
+    judged = [
+        each for each in deployment.parties if deployment.claims_fapi or each.entry.authentication != "none"
+    ]
+    if deployment.parties and not judged:
+        raise NotApplicable("every client of the target file is a public one")
+    for party in judged:
+        access = deployment.access(party)
         trial.observe(f"A token request of {party.client_id}", access.answer)
         if party.entry.authentication not in _ASYMMETRIC:
             weak[party.client_id] = party.entry.authentication
-    trial.need(trial.deployment.parties, "the target file names no client")
+    trial.need(judged, "the target file names no client")
     if weak:
         named = ", ".join(f"{client} ({method})" for client, method in weak.items())
         return failed(f"Clients obtain tokens without an asymmetric credential: {named}.")

@@ -291,14 +291,16 @@ def nonces_are_unpredictable(trial: Trial) -> Outcome:
     "DP-12",
     title="One client's proofs do not use up another's identifiers",
     sends="a proof by another key with the jti of a proof that was used already",
-    fix="Remember the jti of a proof together with its key.",
-    requirements=("RFC9449-4.2-4",),
+    fix="Remember the jti of a proof together with its key, or with the address that it is for.",
     role=Role.RESOURCE_SERVER,
     severity=Severity.LOW,
+    reach=Reach.ADVICE,
     cwe="CWE-400",
 )
 def identifiers_belong_to_keys(trial: Trial) -> Outcome:
-    """A ``jti`` is unique for its key only. A memory that forgets the key lets one client block another's requests.
+    """A memory that forgets the key lets whoever learns a client's ``jti`` beforehand block that client's request.
+
+    RFC 9449 section 11.1 leaves it to servers what they remember a ``jti`` with; this is advice.
 
     The check sends a good request with a token of another key, whose proof has the ``jti`` of an earlier proof.
     """

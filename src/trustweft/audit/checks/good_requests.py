@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from trustweft.audit.access import read_access
 from trustweft.audit.asking import ask
 from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
-from trustweft.audit.checks.revocation import revoking
+from trustweft.audit.checks.revocation import revoking, revoking_client
 from trustweft.audit.checks.token_grants import own_scope
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import bound
@@ -31,7 +31,7 @@ def _judge(answers: list[Exchange], where: str) -> Outcome:
         return failed(f"A good request {where} was answered with {broken[0].status}.")
     refused = [each for each in answers if not each.ok]
     if refused:
-        raise Inconclusive(f"a good request {where} was refused: {refused[0].status} {refused[0].error}")
+        raise Inconclusive(f"a good request {where} was refused: {refused[0].says}")
     return passed(f"Good requests {where} were answered.")
 
 
@@ -106,9 +106,12 @@ def good_introspection(trial: Trial) -> Outcome:
 def good_revocation(trial: Trial) -> Outcome:
     """While revocation breaks nothing can be taken back, and a client that gets a 5xx believes it will be (RFC 7009 section 2.2.1)."""
     deployment = trial.deployment
-    party = deployment.party()
+    party = revoking_client(trial)
     deployment.plan(party).endpoint("revocation_endpoint", party)
-    tokens = {"An invented token": deployment.entropy.token(), "A token": deployment.fresh_access().token}
+    tokens = {
+        "An invented token": deployment.entropy.token(),
+        "A token": deployment.fresh_access(party).token,
+    }
     answers = [
         trial.observe(label, deployment.wire.send(revoking(trial, party, token)))
         for label, token in tokens.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.clients import client_that, revokes
 from trustweft.audit.exchange import form_request
 from trustweft.audit.forging import read_parts, with_claims, without_signature
 from trustweft.audit.parties import unauthenticated
@@ -299,8 +300,9 @@ def revoked_is_not_active(trial: Trial) -> Outcome:
     """Introspection is asked because it knows what the token cannot: that it was taken back (RFC 7662 section 4)."""
     known_active(trial)
     deployment = trial.deployment
-    access = deployment.fresh_access()
-    trial.control("A token before its revocation", introspect(deployment, access.token), good=active)
+    access = deployment.fresh_access(client_that(trial, revokes, lacking="no client can revoke its tokens"))
+    asker = introspector(deployment, access.party)
+    trial.control("A token before its revocation", introspect(deployment, access.token, asker), good=active)
     url = deployment.plan(access.party).endpoint("revocation_endpoint", access.party)
     revoked = deployment.wire.send(
         access.party.authenticate(
@@ -314,7 +316,7 @@ def revoked_is_not_active(trial: Trial) -> Outcome:
     trial.control("Its revocation", revoked)
     attack = trial.attack(
         "The token after its revocation",
-        introspecting(deployment, introspector(deployment), access.token),
+        introspecting(deployment, asker, access.token),
     )
     return trial.judge(
         [attack],

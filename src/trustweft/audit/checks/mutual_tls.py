@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from trustweft.audit.check import check, failed, passed
+from trustweft.audit.check import NotApplicable, check, failed, passed
 from trustweft.audit.client_certificates import presented_certificate, same_name_certificate
 from trustweft.audit.exchange import form_request
 from trustweft.audit.forging import read_parts
@@ -160,6 +160,11 @@ def headers_show_no_certificate(trial: Trial) -> Outcome:
     The check sends RFC 9440 and a dozen other headers from outside.
     """
     party, access = _bound_party(trial)
+    operations = protected(trial, SAMPLE)
+    for operation in operations:
+        without = _bearing(operation, access, certificate=None)
+        if trial.observe(f"{operation.name} without a certificate", trial.deployment.wire.send(without)).ok:
+            raise NotApplicable(f"{operation.name} asks for no certificate at all: see MT-01")
 
     def attacks(operation: Operation, access: Access) -> Iterable[Attack]:
         bare = _bearing(operation, access, certificate=None)
@@ -168,7 +173,7 @@ def headers_show_no_certificate(trial: Trial) -> Outcome:
 
     return attack_each(
         trial,
-        protected(trial, SAMPLE),
+        operations,
         attacks,
         access=access,
         failure="A certificate was believed that only a header showed.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import ask, good_request, judge_replies
 from trustweft.audit.check import check
-from trustweft.audit.checks.revocation import revoking
+from trustweft.audit.checks.revocation import revoking, revoking_client
 from trustweft.audit.checks.token_grants import ask as ask_token
 from trustweft.audit.checks.token_grants import granted_scope, own_scope
 from trustweft.audit.checks.userinfo import asking, known_good, told
@@ -58,8 +58,8 @@ def introspection_takes_post(trial: Trial) -> Outcome:
 def revocation_takes_post(trial: Trial) -> Outcome:
     """RFC 7009 section 2.1 asks by POST. A rule of a gateway for POST does not see the same request by another name."""
     deployment = trial.deployment
-    party = deployment.party()
     trial.need(deployment.discovery.text("revocation_endpoint"), "the server names no revocation_endpoint")
+    party = revoking_client(trial)
     token = deployment.entropy.token()
     trial.control("A good revocation", deployment.wire.send(revoking(trial, party, token)))
     attack = replace(revoking(trial, party, token), method="PUT")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.asking import reply_of
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
+from trustweft.audit.consenting import ask_for_consent
 from trustweft.audit.interaction import agreement, stop_at_consent
 from trustweft.audit.verdict import Reach, Role, Severity
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trustweft.audit.check import Outcome
+    from trustweft.audit.consenting import Asked
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.flow import Flow
     from trustweft.audit.trial import Trial
@@ -39,12 +41,15 @@ def people_are_asked(trial: Trial) -> Outcome:
     operator's own, or remember an earlier yes, so this is advice.
     """
     deployment = trial.deployment
-    flow = deployment.flow()
     try:
-        visit = stop_at_consent(flow.browser, flow.start_url(), deployment.user())
+        asked = ask_for_consent(deployment)
     except NotApplicable:
         return failed("After the login the client was called at once: nobody was asked.")
-    trial.observe("The page that asks", visit.last)
+    except Inconclusive:
+        if not deployment.consents.asked:
+            raise
+        return passed("After the first login of a user a page asked, and the server remembers the answer.")
+    trial.observe("The page that asks", asked.page)
     return passed("After the login a page asks.")
 
 
@@ -72,17 +77,18 @@ def consent_is_not_skipped(trial: Trial) -> Outcome:
     it comes with ``prompt=none`` alone, an earlier yes may have been kept that the page asks to have confirmed.
     """
     deployment = trial.deployment
-    user = deployment.user()
     attempts: list[tuple[Exchange, bool]] = []
     for label, attack in _WAYS.items():
-        flow = deployment.flow()
-        asked = stop_at_consent(flow.browser, flow.start_url(), user).last
-        trial.observe("The page that asks", asked)
-        reply = reply_of(flow.browser.open(attack(deployment.flow(browser=flow.browser), asked)))
+        asked = ask_for_consent(deployment, anew=False)
+        trial.observe("The page that asks", asked.page)
+        reply = reply_of(asked.flow.browser.open(attack(asked.again(deployment), asked.page)))
         attempts.append((trial.attack(label, reply.decisive), bool(reply.code)))
+        if reply.code and not _still_asks(trial, asked):
+            return suspected(
+                f"{label}: a code came where a page had just asked, and none asks any more. The server took that for a "
+                "yes and keeps it, or somebody agreed meanwhile."
+            )
     came = {id(answer) for answer, code in attempts if code}
-    if came and not _still_asks(trial):
-        raise Inconclusive("meanwhile the server asks no more: somebody agreed, and it keeps that")
     if came == {id(answer) for (answer, _), label in zip(attempts, _WAYS, strict=True) if label == _SILENT}:
         return suspected("With prompt=none a code came, where the same request had just asked for consent.")
     return trial.judge(
@@ -93,13 +99,13 @@ def consent_is_not_skipped(trial: Trial) -> Outcome:
     )
 
 
-def _still_asks(trial: Trial) -> bool:
-    flow = trial.deployment.flow()
+def _still_asks(trial: Trial, asked: Asked) -> bool:
+    flow = trial.deployment.flow(asked.flow.party, changes=asked.changes)
     try:
-        asked = stop_at_consent(flow.browser, flow.start_url(), trial.deployment.user()).last
+        page = stop_at_consent(flow.browser, flow.start_url(), asked.user).last
     except NotApplicable:
         return False
-    trial.observe("A fresh browser, afterwards", asked)
+    trial.observe("A fresh browser, afterwards", page)
     return True
 
 

@@ -44,6 +44,7 @@ def _accepted(control: Exchange, attack: Exchange) -> bool:
     cwe="CWE-352",
     owasp="API8:2023",
     gives=("login-forced",),
+    agrees=True,
 )
 def tokens_of_forms_count(trial: Trial) -> Outcome:
     """A token that stands in the form and is not compared protects nothing, and everybody believes that it does.
@@ -83,6 +84,7 @@ def tokens_of_forms_count(trial: Trial) -> Outcome:
     rfc9700_attackers=("A1",),
     cwe="CWE-650",
     owasp="API8:2023",
+    agrees=True,
 )
 def forms_are_posted(trial: Trial) -> Outcome:
     """What a GET does, a link does (RFC 9110 section 9.2.1), and SameSite=Lax lets cookies come along with it.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
 from trustweft.audit.check import check, failed, passed
+from trustweft.audit.consenting import ask_for_consent
 from trustweft.audit.exchange import Request, origin_of
-from trustweft.audit.interaction import stop_at_consent, stop_at_login
+from trustweft.audit.interaction import stop_at_login
 from trustweft.audit.pages import read_page
 from trustweft.audit.verdict import Reach, Role, Severity
 
@@ -42,11 +43,8 @@ def the_consent_page(trial: Trial) -> Exchange:
     """Return the page that asks for consent, kept as evidence; fetched once for all checks."""
     deployment = trial.deployment
 
-    def find() -> Exchange:
-        flow = deployment.flow()
-        return stop_at_consent(flow.browser, flow.start_url(), deployment.user()).last
-
-    return trial.observe("The consent page", deployment.once.find("the consent page", find))
+    page = deployment.once.find("the consent page", lambda: ask_for_consent(deployment).page)
+    return trial.observe("The consent page", page)
 
 
 def _framing(page: Exchange) -> Outcome:

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from trustweft.audit.asking import good_request
 from trustweft.audit.check import Inconclusive, NotApplicable, check
+from trustweft.audit.consenting import ask_for_consent
 from trustweft.audit.exchange import Request, form_request
-from trustweft.audit.interaction import consent_form, login_page, stop_at_consent, stop_at_login, try_password
+from trustweft.audit.interaction import consent_form, login_page, stop_at_login, try_password
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
@@ -194,15 +195,11 @@ def requests_stay_text_at_consent(trial: Trial) -> Outcome:
     to nothing. A server that refuses such a parameter has closed this already.
     """
     deployment = trial.deployment
-    good = deployment.flow()
-    trial.keep(
-        "control",
-        "The page that asks",
-        stop_at_consent(good.browser, good.start_url(), deployment.user()).last,
-    )
+    asked = ask_for_consent(deployment)
+    trial.keep("control", "The page that asks", asked.page)
     attempts = []
     for name in _FREE:
-        flow = deployment.flow(changes={name: _PAYLOAD})
+        flow = deployment.flow(asked.flow.party, changes={**asked.changes, name: _PAYLOAD})
         if flow.plan.pushes:
             pushed = flow.push()
             if not pushed.ok:
@@ -213,7 +210,7 @@ def requests_stay_text_at_consent(trial: Trial) -> Outcome:
             url = flow.authorization_url()
         browser = flow.browser
         visit = browser.go_on(
-            browser.open(url), deployment.user(), until=lambda page: consent_form(page) is not None
+            browser.open(url), asked.user, until=lambda page: consent_form(page) is not None
         )
         shown = trial.attack(f"The page after a login with markup in {name}", visit.last)
         # Another page than the one that asks shows nothing of what that one would.

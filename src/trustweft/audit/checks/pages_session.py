@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import Reply, good_request, judge_replies, reply_of
-from trustweft.audit.check import Inconclusive, check, failed, passed
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.consenting import REMEMBERED, ask_for_consent
 from trustweft.audit.forgery import forged, send_cross_site
 from trustweft.audit.interaction import (
     agreement,
@@ -19,8 +21,13 @@ from trustweft.audit.interaction import (
 from trustweft.audit.verdict import Role, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from http.cookiejar import Cookie
+
     from trustweft.audit.check import Outcome
+    from trustweft.audit.consenting import Asked
     from trustweft.audit.exchange import Exchange, Request
+    from trustweft.audit.parties import Party
     from trustweft.audit.target import User
     from trustweft.audit.trial import Trial
     from trustweft.audit.user_agent import UserAgent, Visit
@@ -71,11 +78,10 @@ def login_cannot_be_forged(trial: Trial) -> Outcome:
     good_request(trial)
     flow = deployment.flow()
     url = flow.start_url()
-    victim, other = _browser(trial), _browser(trial)
-    attacker = _attacker(trial)
+    victim, attacker = _browser(trial), _attacker(trial)
     shown = stop_at_login(victim, url, attacker).last
     trial.observe("The login page in the victim's browser", shown)
-    mine = _filled(stop_at_login(other, url, attacker).last, attacker)
+    mine = _filled(_elsewhere(trial, stop_at_login, url, attacker).last, attacker)
     form = _filled(shown, attacker)
     names = dict(form.form or ())
     knows = {name: value for name, value in names.items() if value in (attacker.username, attacker.password)}
@@ -104,6 +110,7 @@ def login_cannot_be_forged(trial: Trial) -> Outcome:
     cwe="CWE-352",
     owasp="API8:2023",
     gives=("rights-widened", "login-forced"),
+    agrees=True,
 )
 def consent_cannot_be_forged(trial: Trial) -> Outcome:
     """Whoever is logged in could be made to agree to anything by a page that they happen to visit.
@@ -113,16 +120,20 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     good_request(trial)
-    flow = deployment.flow()
-    url = flow.start_url()
-    victim, other = _browser(trial), _browser(trial)
-    shown = stop_at_consent(victim, url, deployment.user()).last
-    mine = agreement(stop_at_consent(other, url, _attacker(trial)).last)
+    asked = ask_for_consent(deployment)
+    victim = asked.flow.browser
+    attacker, shown = _shown_to_attacker(trial, asked)
+    mine = agreement(shown)
     attempts = []
-    request = forged(agreement(shown), mine, knows={})
+    request = forged(agreement(asked.page), mine, knows={})
     if request is not None:
         attempts.append(("The consent form as a foreign page sends it", request))
-    attempts.append(("The attacker's own form, sent by the victim's browser", mine))
+    if attacker.username != asked.user.username:
+        attempts.append(("The attacker's own form, sent by the victim's browser", mine))
+    if not attempts:
+        return passed(
+            "The address of the consent form is another in each browser, so a foreign page cannot know it."
+        )
     replies = [
         (label, Reply(exchanges=(send_cross_site(victim, each),), callback=None)) for label, each in attempts
     ]
@@ -135,6 +146,36 @@ def consent_cannot_be_forged(trial: Trial) -> Outcome:
     )
 
 
+def _elsewhere(
+    trial: Trial,
+    stop: Callable[[UserAgent, str, User], Visit],
+    url: str,
+    user: User,
+    party: Party | None = None,
+) -> Visit:
+    """Come to the same page in another browser: by the same link, or by a new one where the first is tied to a browser."""
+    deployment = trial.deployment
+    party = party or deployment.party()
+    try:
+        return stop(deployment.browser(party), url, user)
+    except (Inconclusive, NotApplicable):
+        return stop(deployment.browser(party), deployment.flow(party).start_url(), user)
+
+
+def _shown_to_attacker(trial: Trial, asked: Asked) -> tuple[User, Exchange]:
+    """Return who else is shown the page of the same request, and the page; the user where no attacker is asked.
+
+    Another browser of the user's shows which fields differ from browser to browser. Its form is the user's own.
+    """
+    others = [each for each in trial.deployment.users if each.username != asked.user.username]
+    for user in (*others[:1], asked.user):
+        try:
+            return user, _elsewhere(trial, stop_at_consent, asked.url, user, asked.flow.party).last
+        except NotApplicable:
+            continue
+    raise Inconclusive(REMEMBERED)
+
+
 def _redirects_with_code(reply: Reply) -> bool:
     return bool(reply.decisive.location_parameters().get("code"))
 
@@ -142,7 +183,7 @@ def _redirects_with_code(reply: Reply) -> bool:
 @check(
     "AZ-16-fixation",
     title="Cookies from before a login open nothing after it",
-    sends="a login in a browser whose cookies another browser has copied before",
+    sends="logins in browsers whose cookies another browser has copied, or planted, before",
     fix="Give the browser a new session when somebody logs in.",
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.HIGH,
@@ -156,29 +197,53 @@ def session_is_renewed(trial: Trial) -> Outcome:
     """Who can plant a cookie, from a sibling domain or on a shared computer, waits for the victim to log in with it.
 
     The check copies a browser's cookies before the login, and afterwards opens what the victim sees, and a new
-    request, with the copy. No page may let it on without asking who it is.
+    request, with the copy. Then it plants a value of its own under the name of each cookie that only the login brought,
+    and does the same. No page may let it on without asking who it is.
     """
     deployment = trial.deployment
     good_request(trial)
-    flow = deployment.flow()
     victim, thief = _browser(trial), _browser(trial)
-    before = stop_at_login(victim, flow.start_url(), deployment.user())
-    trial.observe("The login page", before.last)
-    copy_cookies(victim, thief)
-    trial.need(list(thief.cookies.jar), "the server sets no cookie before the login")
-    after = victim.step(before, deployment.user())
+    after = _logged_in(trial, victim, lambda: copy_cookies(victim, thief))
+    early = {cookie.name for cookie in thief.cookies.jar}
     addresses = [] if after is None or after.callback else [("what the victim sees", after.last.request.url)]
     addresses.append(("a new request", deployment.flow().start_url()))
     replies = [
         (f"The copied cookies open {label}", reply_of(_without_credentials(thief, url, deployment.user())))
-        for label, url in addresses
+        for label, url in (addresses if early else ())
     ]
+    late = [cookie for cookie in victim.cookies.jar if cookie.name not in early and cookie.value]
+    if late:
+        replies.append(("The planted cookies open a new request", _planted(trial, late)))
+    trial.need(replies, "the server sets no cookie")
     return judge_replies(
         trial,
         replies,
         failure="Cookies from before the login were logged in after it.",
         success="Cookies from before the login opened nothing after it.",
     )
+
+
+def _logged_in(trial: Trial, browser: UserAgent, before: Callable[[], None]) -> Visit | None:
+    """Log the user in; what is to happen ``before`` happens while the login page is shown."""
+    user = trial.deployment.user()
+    shown = stop_at_login(browser, trial.deployment.flow().start_url(), user)
+    trial.observe("The login page", shown.last)
+    before()
+    return browser.step(shown, user)
+
+
+def _planted(trial: Trial, cookies: Sequence[Cookie]) -> Reply:
+    """Log the user in with cookies that somebody planted, and return what these open elsewhere."""
+    victim, thief = _browser(trial), _browser(trial)
+    for cookie in cookies:
+        planted = copy(cookie)
+        length = len(cookie.value or "")
+        planted.value = trial.deployment.entropy.octets(length).hex()[:length]  # what any session store takes
+        victim.cookies.jar.set_cookie(planted)
+        thief.cookies.jar.set_cookie(copy(planted))
+    _logged_in(trial, victim, lambda: None)
+    deployment = trial.deployment
+    return reply_of(_without_credentials(thief, deployment.flow().start_url(), deployment.user()))
 
 
 @check(
@@ -194,6 +259,7 @@ def session_is_renewed(trial: Trial) -> Outcome:
     cwe="CWE-384",
     owasp="API2:2023",
     gives=("login-forced",),
+    alone=True,  # what it is about may count as a yes, which a server may keep
 )
 def interaction_stays_in_its_browser(trial: Trial) -> Outcome:
     """An attacker who begins a flow and lets the victim finish it, or the reverse, has swapped browsers.
@@ -203,16 +269,12 @@ def interaction_stays_in_its_browser(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     good_request(trial)
-    visit = stop_at_consent(_browser(trial), deployment.flow().start_url(), deployment.user())
-    trial.observe("The consent page in its browser", visit.last)
-    address, form = visit.last.request.url, agreement(visit.last)
-    replies = [
-        (
-            "Its address in another browser",
-            reply_of(_without_credentials(_browser(trial), address, deployment.user())),
-        ),
-        ("Its form from another browser", Reply(exchanges=(_browser(trial).send(form),), callback=None)),
-    ]
+    asked = ask_for_consent(deployment)
+    trial.observe("The consent page in its browser", asked.page)
+    first, second = (deployment.browser(asked.flow.party) for _ in range(2))
+    opened = _without_credentials(first, asked.page.request.url, asked.user)
+    sent = Reply(exchanges=(second.send(agreement(asked.page)),), callback=None)
+    replies = [("Its address in another browser", reply_of(opened)), ("Its form from another browser", sent)]
     return judge_replies(
         trial,
         replies,
@@ -234,6 +296,7 @@ def interaction_stays_in_its_browser(trial: Trial) -> Outcome:
     cwe="CWE-472",
     owasp="API3:2023",
     gives=("code-leaks",),
+    agrees=True,
 )
 def consent_form_changes_nothing(trial: Trial) -> Outcome:
     """What a form carries, whoever touches the form decides; the server has checked the request, not the form.
@@ -242,12 +305,11 @@ def consent_form_changes_nothing(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     good_request(trial)
-    browser = _browser(trial)
-    page = stop_at_consent(browser, deployment.flow().start_url(), deployment.user()).last
+    asked = ask_for_consent(deployment)
     foreign = "https://attacker.example/callback"
     state = deployment.entropy.token()
-    changed = agreement(page).with_parameters(("redirect_uri", foreign), ("state", state))
-    reply = Reply(exchanges=(browser.send(changed),), callback=None)
+    changed = agreement(asked.page).with_parameters(("redirect_uri", foreign), ("state", state))
+    reply = Reply(exchanges=(asked.flow.browser.send(changed),), callback=None)
     return judge_replies(
         trial,
         [("The consent form with another redirect URI and state", reply)],
@@ -271,6 +333,7 @@ def consent_form_changes_nothing(trial: Trial) -> Outcome:
     cwe="CWE-472",
     owasp="API3:2023",
     gives=("rights-widened",),
+    alone=True,  # it may agree, but to the smallest scope only, which leaves the rest to be asked for
 )
 def consent_form_adds_no_scope(trial: Trial) -> Outcome:
     """The client asked for little and gets much: neither was registered for it nor did anybody check it.
@@ -278,15 +341,16 @@ def consent_form_adds_no_scope(trial: Trial) -> Outcome:
     The check asks for the smallest scope, adds the rest to the consent form, and looks at what the token has.
     """
     deployment = trial.deployment
-    party = deployment.party()
-    wide = party.entry.scope.split()
-    narrow = (party.entry.narrow_scope or wide[0]).split()
-    added = [each for each in wide if each not in narrow and each not in ("openid", "offline_access")]
-    trial.need(added, "the client has no scope beyond its smallest one")
+    widening = any(_beyond(each)[1] for each in deployment.parties)
+    trial.need(widening, "the client has no scope beyond its smallest one")
     good_request(trial)
-    flow = deployment.flow(changes={"scope": " ".join(narrow)})
-    page = stop_at_consent(flow.browser, flow.start_url(), deployment.user()).last
-    request = agreement(page).with_parameters(("scope", " ".join([*narrow, *added])))
+    asked = ask_for_consent(
+        deployment,
+        changes=lambda each: {"scope": " ".join(_beyond(each)[0])} if _beyond(each)[1] else None,
+    )
+    flow = asked.flow
+    narrow, added = _beyond(flow.party)
+    request = agreement(asked.page).with_parameters(("scope", " ".join([*narrow, *added])))
     answer = trial.attack("The consent form with a wider scope", flow.browser.send(request))
     code = answer.location_parameters().get("code", "")
     if not code:
@@ -296,8 +360,15 @@ def consent_form_adds_no_scope(trial: Trial) -> Outcome:
             failure="",
             success="A consent form with a wider scope was refused.",
         )
-    token = trial.attack("The token", deployment.send_bound(flow.token_request(code), party))
+    token = trial.attack("The token", deployment.send_bound(flow.token_request(code), flow.party))
     granted = set((token.text("scope") or " ".join(narrow)).split())
     if token.issued and granted & set(added):
         return failed(f"The consent form added {', '.join(sorted(granted & set(added)))} to the scope.")
     return passed("The token has no more than the request asked for.")
+
+
+def _beyond(party: Party) -> tuple[list[str], list[str]]:
+    """Return a client's smallest scope, and what it may ask for besides."""
+    wide = party.entry.scope.split()
+    narrow = (party.entry.narrow_scope or wide[0]).split() if wide else []
+    return narrow, [each for each in wide if each not in narrow and each not in ("openid", "offline_access")]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trustweft.audit.asking import good_request, judge_replies, open_and_finish
-from trustweft.audit.check import NotApplicable, check
+from trustweft.audit.asking import Reply, good_request, judge_replies, open_and_finish
+from trustweft.audit.check import NotApplicable, check, failed
 from trustweft.audit.forging import forge
 from trustweft.audit.parties import assertion_parameters, basic
-from trustweft.audit.verdict import Role, Severity
+from trustweft.audit.verdict import Role, Severity, Verdict
 from trustweft.crypto.keys import generate_private_key
 
 if TYPE_CHECKING:
@@ -277,24 +277,26 @@ def no_request_uri_is_pushed(trial: Trial) -> Outcome:
 def pushed_parameters_count(trial: Trial) -> Outcome:
     """The request was pushed so that nobody can change it on its way through the browser (RFC 9101 section 6.3).
 
-    The check adds parameters to the address and looks at which state the client gets back. Refusing is as good.
+    The check adds one parameter after the other to the address, so that the refusal of one hides no other, and looks at
+    what the client gets back. Refusing is as good.
     """
-    deployment = trial.deployment
     good_request(trial)
-    flow = pushing_flow(trial)
-    url = flow.start_url()
     foreign = {
-        "state": deployment.entropy.token(),
+        "state": trial.deployment.entropy.token(),
         "redirect_uri": "https://attacker.example/callback",
         "response_mode": "fragment",
         "response_type": "token",
     }
-    request_uri = url.rpartition("request_uri=")[2]
-    added = flow.authorization_url({"client_id": flow.party.client_id, **foreign})
-    reply = open_and_finish(flow, f"{added}&request_uri={request_uri}", deployment.user())
-    return judge_replies(
+    replies = [
+        (
+            f"The request URI with another {name} beside it",
+            _opened_with(trial, pushing_flow(trial), name, value),
+        )
+        for name, value in foreign.items()
+    ]
+    outcome = judge_replies(
         trial,
-        [("The request URI with other parameters beside it", reply)],
+        replies,
         accepted=lambda each: (
             each.parameter("state") == foreign["state"]
             or bool(each.parameter("access_token"))
@@ -304,6 +306,45 @@ def pushed_parameters_count(trial: Trial) -> Outcome:
         failure="Parameters of the address counted for more than those that were pushed.",
         success="Parameters beside the request URI changed nothing, or were refused.",
     )
+    if outcome.verdict is Verdict.PASS and _scope_is_widened(trial):
+        return failed("A wider scope in the address counted for more than the one that was pushed.")
+    return outcome
+
+
+def _opened_with(trial: Trial, flow: Flow, name: str, value: str) -> Reply:
+    """Open a pushed request with one parameter more in the address, and go on as the user does."""
+    request_uri = flow.start_url().rpartition("request_uri=")[2]
+    added = flow.authorization_url({"client_id": flow.party.client_id, name: value})
+    return open_and_finish(flow, f"{added}&request_uri={request_uri}", trial.deployment.user())
+
+
+def _scope_is_widened(trial: Trial) -> bool:
+    """Say whether a token has more than was pushed, because the address asked for it."""
+    flow = pushing_flow(trial)
+    entry = flow.party.entry
+    narrow, wide = entry.narrow_scope or (entry.scope.split() or [""])[0], entry.scope
+    beyond = set(wide.split()) - set(narrow.split())
+    if not beyond:
+        return False
+    flow.with_parameters({"scope": narrow})
+    reply = _opened_with(trial, flow, "scope", wide)
+    if not reply.code:
+        return False
+    answer = trial.attack(
+        "The token of a narrow request that was opened with a wide scope in the address",
+        trial.deployment.send_bound(flow.token_request(reply.code), flow.party),
+    )
+    return answer.issued and not beyond.isdisjoint(answer.text("scope").split())
+
+
+def _takes_any_verifier(trial: Trial) -> bool:
+    """Say whether a code is redeemed with the verifier of another flow, which no challenge at all can explain."""
+    deployment = trial.deployment
+    flow = pushing_flow(trial)
+    code = deployment.code(flow)
+    flow.verifier = pushing_flow(trial).verifier
+    other = deployment.send_bound(flow.token_request(code), flow.party)
+    return trial.observe("Another code with an unrelated verifier", other).issued
 
 
 @check(
@@ -344,6 +385,8 @@ def pushed_challenge_counts(trial: Trial) -> Outcome:
         )
     flow.verifier = attacker.verifier
     attack = deployment.send_bound(flow.token_request(reply.code), flow.party)
+    if attack.issued and _takes_any_verifier(trial):
+        raise NotApplicable("the server takes any verifier, whatever the challenge was: see TK-05")
     return trial.tokens_refused(
         [trial.attack("The code with the verifier of the challenge in the address", attack)],
         failure="A challenge in the address replaced the pushed one.",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
 from trustweft.audit.checks.token_grants import granted_scope
-from trustweft.audit.clients import other_client
+from trustweft.audit.clients import client_that, has_credentials, other_client, refreshes
 from trustweft.audit.forging import read_parts, with_claims, without_signature
 from trustweft.audit.parties import unauthenticated
 from trustweft.audit.verdict import Reach, Role, Severity, Verdict
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.parties import Party
     from trustweft.audit.trial import Trial
+
+_NOT_REFRESHED: Final = "the server gave no refresh token to a client that this could be tried with"
 
 
 @check(
@@ -41,8 +43,8 @@ def refresh_token_belongs_to_client(trial: Trial) -> Outcome:
     as a second client with that client's own authentication and proof.
     """
     deployment = trial.deployment
-    stranger = other_client(trial)
     access = refreshable(trial)
+    stranger = other_client(trial, access.party, able=refreshes)
     attack = trial.attack(
         "The refresh token used by another client",
         deployment.send_bound(deployment.refreshing(access, party=stranger), stranger),
@@ -75,8 +77,7 @@ def refreshing_is_authenticated(trial: Trial) -> Outcome:
     Servers that treat the refresh token itself as the credential hand new access tokens to whoever stole it.
     """
     deployment = trial.deployment
-    trial.need(deployment.party().entry.authentication != "none", "the client has no credentials")
-    access = refreshable(trial)
+    access = refreshable(trial, client_that(trial, has_credentials, refreshes, lacking=_NOT_REFRESHED))
     bare = unauthenticated(deployment.refreshing(access), access.party).with_parameters(
         ("client_id", access.party.client_id)
     )
@@ -228,8 +229,7 @@ def refresh_tokens_are_not_rotated(trial: Trial) -> Outcome:
     """
     deployment = trial.deployment
     trial.need(deployment.claims_fapi, "the server does not claim FAPI, and rotation is a choice elsewhere")
-    trial.need(deployment.party().entry.authentication != "none", "the client is public")
-    access = refreshable(trial)
+    access = refreshable(trial, client_that(trial, has_credentials, refreshes, lacking=_NOT_REFRESHED))
     first = _refresh(trial, access)
     trial.control("The refresh token used once", first, good=lambda each: each.issued)
     new = first.text("refresh_token")
@@ -304,13 +304,11 @@ def refreshing_does_not_widen(trial: Trial) -> Outcome:
     The check lets the user agree to a narrow scope, and asks for the client's whole scope when it refreshes.
     """
     deployment = trial.deployment
-    party = deployment.party()
-    wide = party.entry.scope
-    narrow = narrow_scope(party)
-    trial.need(
-        set(narrow.split()) < set(wide.split()), "the client's scope in the target file cannot be narrowed"
+    party = client_that(
+        trial, _can_ask_for_less, refreshes, lacking="no client gets a refresh token and can ask for less"
     )
-    access = refreshable(trial, scope=narrow)
+    wide, narrow = party.entry.scope, narrow_scope(party)
+    access = refreshable(trial, party, scope=narrow)
     attack = trial.attack(
         "A refresh with the wider scope",
         deployment.send_bound(deployment.refreshing(access, ("scope", wide)), party),
@@ -328,25 +326,26 @@ def refreshing_does_not_widen(trial: Trial) -> Outcome:
     )
 
 
+def _can_ask_for_less(_trial: Trial, party: Party) -> bool:
+    return set(narrow_scope(party).split()) < set(party.entry.scope.split())
+
+
 def narrow_scope(party: Party) -> str:
     """Return a part of the client's scope: the one that the target file names, else its first value."""
     return party.entry.narrow_scope or (party.entry.scope.split() or [""])[0]
 
 
 def refreshable(trial: Trial, party: Party | None = None, *, scope: str | None = None) -> Access:
-    """Obtain an access token with a refresh token that no other check uses.
+    """Obtain an access token with a refresh token that no other check uses; of the first client that gets one.
 
     Raises:
         Inconclusive: no token came.
         NotApplicable: the client may not use codes, or the server gives no refresh tokens.
     """
-    party = party or trial.deployment.party()
-    logs_in = "authorization_code" in party.entry.grant_types or trial.deployment.logs_in_by_password(party)
-    trial.need(logs_in, "no user logs in with this client")
-    shared = trial.deployment.access(party)
-    trial.need(shared.refresh_token, "the server gave no refresh token")
+    party = party or client_that(trial, refreshes, lacking=_NOT_REFRESHED)
+    trial.need(refreshes(trial, party), _NOT_REFRESHED)
     access = trial.deployment.fresh_access(party, scope=scope)
-    trial.need(access.refresh_token, "the server gave no refresh token")
+    trial.need(access.refresh_token, _NOT_REFRESHED)
     return access
 
 
@@ -363,14 +362,19 @@ def _with_control(
     success: str,
     accepted: Callable[[Exchange], bool] = lambda each: each.issued,
 ) -> Outcome:
-    """Judge the attacks; where each was refused, the refresh token itself must still be good for something."""
+    """Judge the attacks; where each was refused, the refresh token itself must still be good for something.
+
+    A server may have taken it as spent by the attack: then another one shows that this client can refresh at all.
+    """
     outcome = trial.judge(attacks, accepted=accepted, failure=failure, success=success)
     if outcome.verdict is Verdict.PASS:
-        trial.control(
-            "The same refresh token used by its client",
-            _refresh(trial, access),
-            good=lambda each: each.issued,
-        )
+        again = trial.observe("The same refresh token used by its client", _refresh(trial, access))
+        if not again.issued:
+            trial.control(
+                "Another refresh token of this client",
+                _refresh(trial, refreshable(trial, access.party)),
+                good=lambda each: each.issued,
+            )
     return outcome
 
 

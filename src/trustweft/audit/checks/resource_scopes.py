@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trustweft.audit.answers import served, values_of
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
+from trustweft.audit.clients import client_that, revokes
 from trustweft.audit.exchange import form_request
 from trustweft.audit.existing import order_below, reading_of, with_body, written_back
 from trustweft.audit.harvest import json_of
@@ -390,10 +391,14 @@ def revoked_tokens_are_refused(trial: Trial) -> Outcome:
     The check has a fresh token revoked and uses it again; where only expiry ends tokens, it goes on working.
     """
     deployment = trial.deployment
-    party = deployment.party()
+    party = client_that(trial, revokes, lacking="no client can revoke its tokens")
     url = deployment.plan(party).endpoint("revocation_endpoint", party)
-    access = deployment.fresh_access()
+    access = deployment.fresh_access(party)
     operations = protected(trial, SAMPLE)
+    if party.client_id != deployment.party().client_id:  # it may have a smaller scope than the first
+        operations = [each for each in operations if _call(trial, each, access).ok]
+    if not operations:
+        raise Inconclusive(f"client {party.client_id}, which can revoke its tokens, is served nowhere")
     controls = _working(trial, operations, access)
     request = form_request(url, ("token", access.token), ("token_type_hint", "access_token"))
     trial.control("The token is revoked", deployment.wire.send(party.authenticate(request)))

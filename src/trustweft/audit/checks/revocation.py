@@ -16,7 +16,7 @@ from trustweft.audit.answers import served
 from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
 from trustweft.audit.checks.introspection import active
 from trustweft.audit.checks.refresh import refreshable
-from trustweft.audit.clients import other_client
+from trustweft.audit.clients import client_that, has_credentials, other_client, refreshes, revokes
 from trustweft.audit.exchange import Request, form_request
 from trustweft.audit.parties import unauthenticated
 from trustweft.audit.protected import protected
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from trustweft.audit.access import Access
     from trustweft.audit.check import Outcome
+    from trustweft.audit.clients import Ability
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.parties import Party
     from trustweft.audit.trial import Trial
@@ -44,6 +45,14 @@ def revoking(trial: Trial, party: Party, token: str, hint: str | None = None) ->
     url = trial.deployment.plan(party).endpoint("revocation_endpoint", party)
     hints = () if hint is None else (("token_type_hint", hint),)
     return party.authenticate(form_request(url, ("token", token), *hints))
+
+
+def revoking_client(trial: Trial, *abilities: Ability) -> Party:
+    """Return the first client that the revocation endpoint lets in; the first of all where it lets in none."""
+    try:
+        return client_that(trial, *abilities, revokes, lacking="no client is let in")
+    except NotApplicable:
+        return trial.deployment.party()
 
 
 def _offered(trial: Trial) -> None:
@@ -73,8 +82,7 @@ def revoking_needs_credentials(trial: Trial) -> Outcome:
     The check tries to end a refresh token of its own without credentials, and then uses it.
     """
     _offered(trial)
-    trial.need(trial.deployment.party().entry.authentication != "none", "the client has no credentials")
-    access = _proven(trial)
+    access = _proven(trial, has_credentials)
     sight = _sight(trial, access)
     bare = unauthenticated(revoking(trial, access.party, access.refresh_token), access.party)
     trial.attack("No credentials", bare)
@@ -102,22 +110,27 @@ def clients_end_their_own(trial: Trial) -> Outcome:
     What the endpoint answers does not count: it says 200 to tokens that are none as well (section 2.2).
     """
     _offered(trial)
-    stranger = other_client(trial)
     access = _proven(trial)
+    stranger = other_client(trial, access.party, able=revokes)
     sight = _sight(trial, access)
     trial.attack("Another client revokes the refresh token", revoking(trial, stranger, access.refresh_token))
     trial.attack("Another client revokes the access token", revoking(trial, stranger, access.token))
     return _survives(trial, access, sight, "Another client ended the client's token.")
 
 
-def _proven(trial: Trial) -> Access:
+def _refreshable_and_revocable(trial: Trial, *abilities: Ability) -> Access:
+    lacking = "no client that this could be tried with gets a refresh token and can revoke it"
+    return refreshable(trial, client_that(trial, *abilities, refreshes, revokes, lacking=lacking))
+
+
+def _proven(trial: Trial, *abilities: Ability) -> Access:
     """Return tokens whose refresh token is known to work: it was used once, and is the one that came for it.
 
     Raises:
         Inconclusive: the client's refresh tokens do not work.
         NotApplicable: it gets none.
     """
-    access = refreshable(trial)
+    access = _refreshable_and_revocable(trial, *abilities)
     answer = trial.control(
         "A refresh token used by its client", _refreshed(trial, access), good=lambda each: each.issued
     )
@@ -205,7 +218,7 @@ def revoked_access_token(trial: Trial) -> Outcome:
     ended, and that they serve it proves nothing of the server.
     """
     _offered(trial)
-    access = trial.deployment.fresh_access()
+    access = trial.deployment.fresh_access(revoking_client(trial))
     sight = _sight_before(trial, access)
     revoked = trial.deployment.wire.send(revoking(trial, access.party, access.token, "access_token"))
     if revoked.text("error") == "unsupported_token_type":
@@ -233,7 +246,7 @@ def revoked_access_token(trial: Trial) -> Outcome:
 def revocation_takes_the_grant(trial: Trial) -> Outcome:
     """RFC 7009 section 2.1: where access tokens can be revoked, they should go with the refresh token."""
     _offered(trial)
-    access = refreshable(trial)
+    access = _refreshable_and_revocable(trial)
     sight = _sight_before(trial, access)
     revoked = trial.deployment.wire.send(revoking(trial, access.party, access.refresh_token, "refresh_token"))
     trial.control("The revocation of the refresh token", revoked)
@@ -255,13 +268,16 @@ def revocation_takes_the_grant(trial: Trial) -> Outcome:
 def unknown_token_is_revoked(trial: Trial) -> Outcome:
     """The wish is fulfilled already; another answer would tell tokens from guesses, and make clients retry for nothing."""
     _offered(trial)
-    party = trial.deployment.party()
+    party = revoking_client(trial)
+    known = trial.deployment.fresh_access(party).token
+    # Whoever may not revoke at all is refused for that, and not for the token.
+    trial.control("A good token of this client", trial.deployment.wire.send(revoking(trial, party, known)))
     token = trial.deployment.entropy.token()
     answer = trial.observe("An invented token", trial.deployment.wire.send(revoking(trial, party, token)))
     trial.need_clear([answer])
     if answer.ok:
         return passed(f"An invented token was answered with {answer.status}.")
-    return failed(f"An invented token was answered with {answer.status} {answer.error}.")
+    return failed(f"An invented token was answered with {answer.says}.")
 
 
 _INTROSPECTION: Final = "Introspection of the access token"
@@ -333,7 +349,7 @@ def _places(
         return deployment.send_call(deployment.using(request, access), access)
 
     if deployment.discovery.text("introspection_endpoint"):
-        party = introspector(deployment)
+        party = introspector(deployment, access.party)
         yield (
             _INTROSPECTION,
             True,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     rfc9700_attackers=("A3",),
     cwe="CWE-294",
     owasp="API2:2023",
-    gives=("stolen-code-usable",),
+    gives=("spent-code-usable",),
 )
 def code_works_once(trial: Trial) -> Outcome:
     """A code travels through the browser, and stays behind in histories and logs.

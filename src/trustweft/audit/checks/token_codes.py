@@ -76,7 +76,7 @@ def _userinfo(trial: Trial, access: Access) -> Exchange:
     rfc9700_attackers=("A3",),
     cwe="CWE-362",
     owasp="API2:2023",
-    gives=("stolen-code-usable",),
+    gives=("spent-code-usable",),
 )
 def one_redemption_wins(trial: Trial) -> Outcome:
     """Looking a code up and marking it as used are two steps unless somebody made them one.

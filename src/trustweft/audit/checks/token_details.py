@@ -46,7 +46,7 @@ def unknown_details_give_no_token(trial: Trial) -> Outcome:
     _types(trial)
     party = trial.deployment.party()
     trial.need("client_credentials" in party.entry.grant_types, "the client may not use client_credentials")
-    door = open_door(trial)
+    door = open_door(trial, party)
     attacks = [
         door.knock(
             label,

@@ -227,7 +227,10 @@ def tokens_are_bound(trial: Trial) -> Outcome:
     if deployment.plan(party).binding == "none":
         confirmed = read_parts(control.text("access_token"))[1].get("cnf")
         if control.text("token_type").lower() == "bearer" and not confirmed:
-            return failed("The server binds tokens to nothing: they are bearer tokens.")
+            # The target file may ask for this of a server that could do better.
+            offered = deployment.discovery.list("dpop_signing_alg_values_supported")
+            able = ", though the server offers DPoP (`binding` of the target file is none)" if offered else ""
+            return failed(f"Tokens are bound to nothing: they are bearer tokens{able}.")
         return passed("The access token names a key that it is bound to.")
     if "tls_client_auth" in party.entry.authentication:
         return passed("The client authenticates with the certificate that its tokens are bound to.")

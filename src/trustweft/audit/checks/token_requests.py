@@ -254,7 +254,7 @@ def refusals_can_be_read(trial: Trial) -> Outcome:
         answer = trial.observe(label, trial.deployment.send_bound(request, flow.party))
         trial.need_clear([answer])
         if answer.status not in (400, 401) or answer.text("error") not in expected:
-            wrong.append(f"{label.lower()} was answered with {answer.status} {answer.text('error')}")
+            wrong.append(f"{label.lower()} was answered with {answer.says}")
     if wrong:
         return failed(f"{'; '.join(wrong).capitalize()}.")
     return passed("Refusals have a status of 400 or 401 and say the error that fits.")

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from trustweft.audit.check import Inconclusive, NotApplicable, check
 from trustweft.audit.checks.userinfo import asking, carrying_another, known_good, told
+from trustweft.audit.clients import client_that, gets_id_tokens, revokes
 from trustweft.audit.exchange import Request, form_request
 from trustweft.audit.forging import read_parts
 from trustweft.audit.token_reading import audience_of
@@ -70,7 +71,10 @@ def userinfo_knows_revocation(trial: Trial) -> Outcome:
     known_good(trial)
     deployment = trial.deployment
     trial.need(deployment.discovery.text("revocation_endpoint"), "the server names no revocation_endpoint")
-    access = deployment.fresh_access()
+    party = client_that(
+        trial, revokes, gets_id_tokens, lacking="no client is told who logged in and can revoke its tokens"
+    )
+    access = deployment.fresh_access(party)
     trial.control(
         "Userinfo before the revocation", deployment.send_call(asking(trial, access), access), good=told
     )

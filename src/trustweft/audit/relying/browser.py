@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+from trustweft.audit.check import LoginFailed
 from trustweft.audit.exchange import Request, origin_of
 from trustweft.audit.pages import read_page
 from trustweft.audit.relying.driver import Ride
@@ -71,6 +72,7 @@ class BrowserDriver:
         self.user = user
         self._applications = applications
         self._recipe = recipe
+        self._refused = False
 
     def application(self, issuer: str) -> Application:
         """Return the application that is configured with an issuer."""
@@ -84,10 +86,14 @@ class BrowserDriver:
         """Go through one flow.
 
         Raises:
+            LoginFailed: the application did not let the user in before, and is not asked again.
             Inconclusive: the application does not answer.
         """
+        if self._refused:
+            raise LoginFailed(f"the application does not let user {self.user.username} in")
         browser = self.browser(issuer)
         visit = browser.log_in(self._applications(issuer).start, self.user)
+        self._refused = visit.refused
         if visit.callback is None:
             return Ride(exchanges=tuple(visit.exchanges), features=features_of(visit.exchanges[-1:]))
         answered = deliver(browser, visit)

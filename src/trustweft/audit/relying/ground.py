@@ -155,14 +155,14 @@ def ground_of(deployment: Deployment, scenario: str) -> Ground:
     )
     if not deployed:
         return staged_ground(deployment, scenario)
-    users = deployment.users
+    first = deployment.user()
     return Ground(
         deployment=deployment,
         wire=deployment.wire,
         recipe=deployment.target.login,
         application=Application(start=relying.start or "", callback=relying.callback or ""),
         authorization_endpoint=deployment.discovery.endpoint("authorization_endpoint"),
-        users=(users[0], users[1] if len(users) > 1 else users[0]),
+        users=(first, deployment.user(1) if len(deployment.users) > 1 else first),
     )
 
 

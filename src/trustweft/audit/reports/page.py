@@ -40,7 +40,7 @@ _SENTENCES: Final = {
     "C": "There are ways in that need help from elsewhere.",
     "D": "There are ways to somebody else's data or rights.",
     "F": "Data, accounts or clients are open to attackers now.",
-    "-": "Too little could be tried to say anything.",
+    "-": "Too little could be tried for a grade. What was found stands below.",
 }
 _GOOD: Final = frozenset({"A"})
 

@@ -1,0 +1,86 @@
+"""An object that somebody has just made belongs to them, also where no list ever shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustweft.audit.answers import served
+from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
+from trustweft.audit.harvest import json_of, leaves
+from trustweft.audit.ownership import personal_in
+from trustweft.audit.sacrifice import create, sacrificial
+from trustweft.audit.verdict import Role, Safety, Severity
+
+if TYPE_CHECKING:
+    from trustweft.audit.access import Access
+    from trustweft.audit.check import Outcome
+    from trustweft.audit.sacrifice import Made, Sacrifice
+    from trustweft.audit.trial import Trial
+
+
+@check(
+    "API1-05",
+    title="An object that one user has just made does not open to another",
+    sends="a good request that makes an object, and its address with the other user's token",
+    fix="Look an object up by its identifier and the user of the token together, never by the identifier alone.",
+    role=Role.RESOURCE_SERVER,
+    severity=Severity.CRITICAL,
+    safety=Safety.WRITES,
+    cwe="CWE-639",
+    owasp="API1:2023",
+    gives=("foreign-data",),
+)
+def made_objects_are_their_makers(trial: Trial) -> Outcome:
+    """Payments and messages are made, read by their identifier, and stand in no list that could tell whose they are.
+
+    The first user makes one, and the second asks for it. It fails where a list of such objects tells it to the first
+    user alone; without such a list personal data in it are a suspicion, and anything else may be everybody's.
+    """
+    deployment = trial.deployment
+    other = deployment.access(None, deployment.user(1))
+    tried, through, doubtful, open_to_all = 0, [], [], []
+    for place in sacrificial(trial):
+        made = create(trial, place, {})
+        if made is None or made.read is None or made.reading is None:
+            continue
+        tried += 1
+        call = deployment.calling(made.reading, other)
+        attack = trial.attack(f"{made.reading.name}, by another user", deployment.send_call(call, other))
+        if not served(attack, made.read):
+            continue
+        if _is_listed_to_its_maker_alone(trial, place, made, other):
+            through.append(made.reading.name)
+        elif personal_in(made.read):
+            doubtful.append(f"{made.reading.name} ({', '.join(personal_in(made.read)[:4])})")
+        else:
+            open_to_all.append(made.reading.name)
+    if through:
+        return failed(f"The second user read what the first had just made: {', '.join(through)}.")
+    if doubtful:
+        return suspected(
+            f"The second user read personal data in what the first had just made: {', '.join(doubtful)}."
+        )
+    trial.need(tried, "no object can be made here and read again")
+    if open_to_all:
+        raise Inconclusive(f"what the first user made may be meant for everybody: {', '.join(open_to_all)}")
+    return passed(f"Of {tried} objects that the first user made the second was told nothing.")
+
+
+def _is_listed_to_its_maker_alone(trial: Trial, place: Sacrifice, made: Made, other: Access) -> bool:
+    """Say whether the collection that it was made in shows it to its maker, and not to the other user."""
+    deployment = trial.deployment
+    listing = next(
+        (each for each in deployment.operations if each.method == "GET" and each.url == place.creating.url),
+        None,
+    )
+    if listing is None or listing.public:
+        return False
+    mine, theirs = (
+        trial.observe(
+            f"{listing.name}, by {who}", deployment.send_call(deployment.calling(listing, access), access)
+        )
+        for who, access in (("its maker", deployment.access()), ("another user", other))
+    )
+    identifier = next(reversed(made.values.values()))
+    told = [{str(value) for _, value in leaves(json_of(each.body))} for each in (mine, theirs)]
+    return mine.ok and theirs.ok and identifier in told[0] and identifier not in told[1]
