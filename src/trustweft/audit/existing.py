@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from trustweft.audit.check import Inconclusive
 from trustweft.audit.exchange import FORM_TYPE
 
 if TYPE_CHECKING:
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Request
     from trustweft.audit.openapi import Template
 
-__all__ = ["deletes", "order_below", "reading_of", "settable", "with_body", "writes_below", "written_back"]
+__all__ = [
+    "CHANGING",
+    "deletes",
+    "need_description",
+    "order_below",
+    "reading_of",
+    "settable",
+    "with_body",
+    "writes_below",
+    "written_back",
+]
 
 CHANGING: Final = ("PUT", "PATCH")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -32,6 +43,23 @@ def writes_below(template: Template) -> bool:
     if template.public or not template.places:
         return False
     return template.method in CHANGING or template.method == "POST"
+
+
+def need_description(operations: Iterable[Operation]) -> None:
+    """Leave where the target file itself names what changes objects: nobody knows what could be written back there.
+
+    Raises:
+        Inconclusive: it does.
+    """
+    named = [
+        each.name
+        for each in operations
+        if each.template is None and not each.public and each.method in (*CHANGING, "DELETE")
+    ]
+    if named:
+        raise Inconclusive(
+            f"only an OpenAPI document tells what can be sent: {', '.join(named)} was not tried"
+        )
 
 
 def order_below(writing: Operation) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trustweft.audit.check import Inconclusive, NotApplicable
-from trustweft.audit.existing import deletes, writes_below
+from trustweft.audit.existing import deletes, need_description, writes_below
 from trustweft.audit.harvest import identifier_of, json_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def changeable(trial: Trial, instead: str) -> list[Sacrifice]:
             raise Inconclusive(
                 f"{cause}; {instead} tries objects that are there already, with --level 3"
             ) from None
+        need_description(trial.deployment.operations)
         raise
 
 

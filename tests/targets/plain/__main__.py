@@ -44,6 +44,9 @@ def main() -> None:
     arguments.add_argument("--flaw", action="append", default=[], choices=sorted(FLAWS))
     arguments.add_argument("--metadata", action="store_true", help="publish metadata (RFC 8414)")
     arguments.add_argument("--opaque", action="store_true", help="tokens say nothing")
+    arguments.add_argument(
+        "--objects-first", action="store_true", help="orders are looked up before the scope is looked at"
+    )
     arguments.add_argument("--lifetime", type=int, default=300, help="of access tokens, in seconds")
     arguments.add_argument("--key", type=Path, default=Path("plain-key.json"), help="file of the signing key")
     given = arguments.parse_args()
@@ -56,6 +59,7 @@ def main() -> None:
         opaque={} if given.opaque else None,
         key=load_key(given.key),
         flaws=frozenset(given.flaw),
+        objects_first=given.objects_first,
         clients={each.id: each for each in (*CLIENTS, PUBLIC)},
         users={each.id: each for each in USERS},
     )

@@ -167,6 +167,8 @@ class Orders:
         return answer
 
     def _change(self, request: Request, method: str, identifier: str) -> Answer:
+        if self._state.objects_first:
+            self._order(identifier, self._bearer.subject(request, _READ))
         flaw = "change-without-scope" if method == "PATCH" else "delete-without-scope"
         scope = _READ if flaw in self._flaws else _WRITE
         return self._change_own(self._bearer.subject(request, scope), method, identifier, request)

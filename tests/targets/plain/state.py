@@ -92,6 +92,7 @@ class State:
         audiences: all that tokens can be for.
         lifetime: of access tokens, in seconds.
         opaque: what access tokens that say nothing stand for, where tokens are such; None where they are JWTs.
+        objects_first: orders are looked up before the scope is looked at: a habit, and no flaw.
         pending: authorization requests that wait for login and consent, by their number in the address.
         sessions: user ids by the session cookie.
         revoked: identifiers of access tokens that were revoked one by one.
@@ -106,6 +107,7 @@ class State:
     flaws: Collection[str]
     clients: dict[str, Client]
     users: dict[str, User]
+    objects_first: bool = False
     pending: dict[str, Pending] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)

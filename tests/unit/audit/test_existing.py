@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trustweft.audit.existing import order_below, reading_of, settable, with_body, written_back
+from trustweft.audit.api import named_operation
+from trustweft.audit.check import Inconclusive
+from trustweft.audit.existing import (
+    need_description,
+    order_below,
+    reading_of,
+    settable,
+    with_body,
+    written_back,
+)
 from trustweft.audit.openapi import templates_of
 from trustweft.audit.openapi_document import Document
-from trustweft.audit.target import Api
+from trustweft.audit.target import Api, OperationEntry
+
+if TYPE_CHECKING:
+    from trustweft.audit.api import Operation
 
 READ = {"id": 7, "nickname": "home", "balance": 100, "premium": False}
 SCHEMA = {
@@ -73,6 +85,22 @@ def test_a_body_goes_out_as_the_description_has_it() -> None:
         b'{"nickname":"home"}',
         "application/merge-patch+json",
     )
+
+
+def named(method: str, **told: Any) -> Operation:
+    """Return an operation that a target file spells out."""
+    entry = OperationEntry(path="/accounts/7", method=method, **told)
+    return named_operation(Api(url="https://bank.example"), entry)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_what_changes_objects_and_is_not_described_is_named_and_not_called_nothing(method: str) -> None:
+    with pytest.raises(Inconclusive, match=f"{method} /accounts/7 was not tried"):
+        need_description([named("GET"), named(method)])
+
+
+def test_what_makes_objects_or_is_public_or_described_needs_no_further_description() -> None:
+    need_description([named("POST"), named("PUT", public=True), *operations(SCHEMA).values()])
 
 
 @pytest.mark.parametrize(

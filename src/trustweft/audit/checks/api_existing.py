@@ -11,8 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.audit.answers import served
-from trustweft.audit.check import Inconclusive, check, failed, passed
-from trustweft.audit.existing import order_below, reading_of, settable, with_body, writes_below, written_back
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.existing import (
+    CHANGING,
+    need_description,
+    order_below,
+    reading_of,
+    settable,
+    with_body,
+    writes_below,
+    written_back,
+)
 from trustweft.audit.harvest import json_of
 from trustweft.audit.ownership import foreign_objects, pair
 from trustweft.audit.protected import harmless
@@ -20,7 +29,7 @@ from trustweft.audit.sacrifice import fresh_keys
 from trustweft.audit.verdict import Role, Safety, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from trustweft.audit.access import Access
     from trustweft.audit.api import Operation
@@ -64,13 +73,22 @@ def _send(trial: Trial, request: Request, access: Access) -> Exchange:
 
 
 def _need_writing(trial: Trial) -> None:
-    found = any(writes_below(each) for each in trial.deployment.templates)
-    trial.need(found, "nothing is described that changes an object, or orders something below it")
+    _need(
+        trial,
+        (*CHANGING, "POST"),
+        "nothing is described that changes an object, or orders something below it",
+    )
 
 
 def _need_changing(trial: Trial) -> None:
-    found = any(writes_below(each) and each.method != "POST" for each in trial.deployment.templates)
-    trial.need(found, "nothing is described that changes an object")
+    _need(trial, CHANGING, "nothing is described that changes an object")
+
+
+def _need(trial: Trial, methods: Sequence[str], reason: str) -> None:
+    deployment = trial.deployment
+    if not any(writes_below(each) and each.method in methods for each in deployment.templates):
+        need_description(deployment.operations)
+        raise NotApplicable(reason)
 
 
 @check(
@@ -234,9 +252,7 @@ def server_members_there_cannot_be_changed(trial: Trial) -> Outcome:
 
 
 def _own(operations: Iterable[Operation]) -> list[Operation]:
-    return [
-        each for each in operations if each.method in ("PUT", "PATCH") and each.places and not each.public
-    ][:MANY]
+    return [each for each in operations if each.method in CHANGING and each.places and not each.public][:MANY]
 
 
 def _taken(trial: Trial, operation: Operation, reading: Operation) -> str | None:
