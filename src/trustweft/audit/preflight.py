@@ -17,7 +17,7 @@ from trustweft.audit.harvest import Harvest, harvest
 from trustweft.audit.openapi import described_templates
 from trustweft.audit.parties import client_context, load_party
 from trustweft.audit.results import Reached
-from trustweft.audit.target import TargetError, User
+from trustweft.audit.target import TargetError
 from trustweft.audit.wire import Wire
 
 if TYPE_CHECKING:
@@ -33,11 +33,6 @@ __all__ = ["need_answer", "open_wire", "prepare", "reach"]
 
 _USERS: Final = frozenset({"authorization_code", "password"})
 _DISTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"  # OpenSSL's word
-
-
-def _users(party: Party) -> bool:
-    """Whether users log in with a client."""
-    return bool(_USERS & set(party.entry.grant_types))
 
 
 def _users(party: Party) -> bool:
