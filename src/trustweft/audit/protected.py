@@ -27,6 +27,7 @@ __all__ = [
     "Attack",
     "as_it_is",
     "attack_each",
+    "call_with",
     "harmless",
     "protected",
     "send_fresh",
@@ -194,3 +195,8 @@ def attack_each(
         failure=failure,
         success=f"{success} ({reached} of {len(operations)} operations, {len(attempts)} attempts)",
     )
+
+
+def call_with(trial: Trial, operation: Operation, access: Access) -> Exchange:
+    """Send an operation's good request with a token."""
+    return trial.deployment.send_call(trial.deployment.calling(operation, access), access)
