@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from soak.crashes import Crashes
 
-__all__ = ["Race", "Report"]
+__all__ = ["Race", "Report", "dated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,6 @@ class Report:
 
     def text(self) -> str:
         """Return the page."""
-        today = dt.datetime.now(dt.UTC).date().isoformat()
         return "\n".join(
             [
                 "# The last long run",
@@ -65,7 +64,7 @@ class Report:
                 "script ends with an error, and leaves this page as it was, as soon as anything is lost, used twice,",
                 "or answered with another error than the right one.",
                 "",
-                f"Date: {today}. Machine: {_machine()}. {self.workers} workers for each server, who share the machine",
+                f"{dated()} {self.workers} workers for each server, who share the machine",
                 "with the driver.",
                 "",
                 "| what | how much | what came of it | time |",
@@ -90,6 +89,11 @@ class Report:
 
 def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{number:,} {kind}s" for kind, number in counts.items() if number) or "none"
+
+
+def dated() -> str:
+    """Return when a run was, and on which machine, as sentences."""
+    return f"Date: {dt.datetime.now(dt.UTC).date().isoformat()}. Machine: {_machine()}."
 
 
 def _machine() -> str:
