@@ -8,17 +8,13 @@ from typing import Final
 __all__ = ["may_be_secret", "secret", "spelt"]
 
 _PASSWORD: Final = re.compile(
-    r"(?:^|_)(?:password|passwd|pwd|pass_?hash|password_?hash|hashed_?password|salt|client_?secret|private_?key"
-    r"|secret_?key|api_?key|reset_?token|(?:totp|mfa|otp)_?secret)(?:$|_)",
+    r"(?:^|_)(?:password|passwd|pwd|pass|salt|client_?secret|private_?key|secret_?key|api_?key|reset_?token"
+    r"|(?:totp|mfa|otp)_?secret)(?:_?(?:hash|plain|text|value|digest))?$",
     re.IGNORECASE,
 )
 # What may be what the object is about.
 _DELICATE: Final = re.compile(
     r"(?:^|_)(?:ssn|social_?security\w*|cvv|cvc|pin_?code|pin|otp|secret)(?:$|_)", re.IGNORECASE
-)
-# What is told of a secret is none: when it expires, where it is changed.
-_ABOUT: Final = re.compile(
-    r"_(?:exp|expir\w+|url|uri|changed|updated|at|age|required|policy|set)$", re.IGNORECASE
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MASKED: Final = re.compile(r"[*x•.\-]{3,}.{0,4}|True|False|", re.IGNORECASE)
@@ -34,7 +30,8 @@ def spelt(name: str) -> str:
 
 def secret(name: str, value: str) -> bool:
     """Whether a member is named as a secret and holds one, or holds the hash of a password under any name."""
-    named = _PASSWORD.search(spelt(name)) and not _ABOUT.search(spelt(name))
+    # What is told of a secret is none: its version, when it expires, where it is changed. So the name ends with it.
+    named = _PASSWORD.search(spelt(name))
     return bool(_HASH.fullmatch(value) or (named and not _MASKED.fullmatch(value)))
 
 

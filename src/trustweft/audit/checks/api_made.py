@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.answers import served
 from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
+from trustweft.audit.checks.api_objects import other_works
 from trustweft.audit.harvest import json_of, leaves
-from trustweft.audit.ownership import personal_in
+from trustweft.audit.ownership import pair, personal_in
 from trustweft.audit.sacrifice import create, sacrificial
 from trustweft.audit.verdict import Role, Safety, Severity
 
@@ -33,37 +34,50 @@ if TYPE_CHECKING:
 def made_objects_are_their_makers(trial: Trial) -> Outcome:
     """Payments and messages are made, read by their identifier, and stand in no list that could tell whose they are.
 
-    The first user makes one, and the second asks for it. It fails where a list of such objects tells it to the first
-    user alone; without such a list personal data in it are a suspicion, and anything else may be everybody's.
+    The first user makes one, and the second asks for it. It fails where it holds personal data, nobody reads it without a
+    token, and a list of such objects tells it to the first user alone. One of these signs is a suspicion, as some
+    things are shown to everybody who has their address; without any it may be meant for everybody.
     """
     deployment = trial.deployment
     other = deployment.access(None, deployment.user(1))
-    tried, through, doubtful, open_to_all = 0, [], [], []
-    for place in sacrificial(trial):
+    places = sacrificial(trial)
+    other_works(trial, pair(trial))
+    tried, through, doubtful, open_to_all = [], [], [], []
+    for place in places:
         made = create(trial, place, {})
         if made is None or made.read is None or made.reading is None:
             continue
-        tried += 1
         call = deployment.calling(made.reading, other)
         attack = trial.attack(f"{made.reading.name}, by another user", deployment.send_call(call, other))
+        tried.append(attack)
         if not served(attack, made.read):
             continue
-        if _is_listed_to_its_maker_alone(trial, place, made, other):
+        alone, personal = _is_listed_to_its_maker_alone(trial, place, made, other), personal_in(made.read)
+        if alone and personal and not _is_open(trial, made):
             through.append(made.reading.name)
-        elif personal_in(made.read):
-            doubtful.append(f"{made.reading.name} ({', '.join(personal_in(made.read)[:4])})")
+        elif alone or personal:
+            doubtful.append(f"{made.reading.name} ({', '.join(personal[:4]) or 'listed to its maker alone'})")
         else:
             open_to_all.append(made.reading.name)
     if through:
         return failed(f"The second user read what the first had just made: {', '.join(through)}.")
     if doubtful:
         return suspected(
-            f"The second user read personal data in what the first had just made: {', '.join(doubtful)}."
+            f"The second user read what the first had just made, which may be the first's alone: {', '.join(doubtful)}."
         )
-    trial.need(tried, "no object can be made here and read again")
+    if not tried:
+        raise Inconclusive("no object could be made and read again")
+    trial.need_clear(tried)
     if open_to_all:
         raise Inconclusive(f"what the first user made may be meant for everybody: {', '.join(open_to_all)}")
-    return passed(f"Of {tried} objects that the first user made the second was told nothing.")
+    return passed(f"Of {len(tried)} objects that the first user made the second was told nothing.")
+
+
+def _is_open(trial: Trial, made: Made) -> bool:
+    """Say whether anybody reads it, without a token."""
+    assert made.reading is not None  # noqa: S101  # for the type: it was read before
+    answer = trial.deployment.wire.send(made.reading.request())
+    return trial.observe(f"{made.reading.name}, without a token", answer).ok
 
 
 def _is_listed_to_its_maker_alone(trial: Trial, place: Sacrifice, made: Made, other: Access) -> bool:

@@ -52,7 +52,7 @@ def objects_belong_to_their_owner(trial: Trial) -> Outcome:
     found = pair(trial)
     objects = foreign_objects(trial, found)[:EVERY]
     trial.need(objects, "no object is known that one user was told of and the other was not")
-    _other_works(trial, found)
+    other_works(trial, found)
     reached = 0
     doubtful: list[str] = []
     through: list[str] = []
@@ -92,7 +92,7 @@ def objects_belong_to_their_owner(trial: Trial) -> Outcome:
     )
 
 
-def _other_works(trial: Trial, found: Pair) -> None:
+def other_works(trial: Trial, found: Pair) -> None:
     """Prove that the second user's token is good for something here, so that refusals mean something.
 
     Raises:
@@ -243,7 +243,7 @@ def detours_lead_nowhere(trial: Trial) -> Outcome:
     found = pair(trial)
     objects = [each for each in foreign_objects(trial, found) if each.operation.places][:EVERY]
     trial.need(objects, "no object is known that one user was told of and the other was not")
-    _other_works(trial, found)
+    other_works(trial, found)
     attempts: list[Exchange] = []
     told: dict[int, frozenset[str]] = {}
     for each in objects[:6]:

@@ -150,6 +150,7 @@ def _whose(trial: Trial, operation: Operation, control: Exchange) -> Literal["ow
     cwe="CWE-613",
     owasp="API2:2023",
     gives=("outlives",),
+    alone=True,  # with one token a server may end all that its client and user have
 )
 def revoked_tokens_are_refused(trial: Trial) -> Outcome:
     """FAPI 2.0 section 5.3.4 demands that a resource server verifies that a token was not revoked.

@@ -264,6 +264,7 @@ def revocation_takes_the_grant(trial: Trial) -> Outcome:
     role=Role.AUTHORIZATION_SERVER,
     severity=Severity.LOW,
     cwe="CWE-203",
+    alone=True,  # with the good token a server may end all that its client and user have
 )
 def unknown_token_is_revoked(trial: Trial) -> Outcome:
     """The wish is fulfilled already; another answer would tell tokens from guesses, and make clients retry for nothing."""
