@@ -7,11 +7,12 @@ just read; what is changed to see whether it can be is put back.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.audit.answers import served
-from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
+from trustweft.audit.delicate import spelt
 from trustweft.audit.existing import (
     CHANGING,
     need_description,
@@ -26,7 +27,7 @@ from trustweft.audit.harvest import json_of
 from trustweft.audit.ownership import foreign_objects, pair
 from trustweft.audit.protected import harmless
 from trustweft.audit.sacrifice import fresh_keys
-from trustweft.audit.verdict import Role, Safety, Severity
+from trustweft.audit.verdict import Role, Safety, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,35 +37,53 @@ if TYPE_CHECKING:
     from trustweft.audit.check import Outcome
     from trustweft.audit.exchange import Exchange, Request
     from trustweft.audit.ownership import Pair
-    from trustweft.audit.trial import Trial
+    from trustweft.audit.trial import Kind, Trial
 
 MANY: Final = 12  # operations
 MEMBERS: Final = 8  # of one object
 FARTHER: Final = 7_001  # a counter that the server moves by itself never comes so far
 _NOT_THEIRS: Final = (401, 403, 404)
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# With these the object would be somebody else's, or another object: nobody could put them back.
-_IDENTITY: Final = re.compile(
-    r"(?:^|_)(?:id|ids|uuid|guid|key|slug|owner\w*|users?|username|customer|tenant|subject|sub|member|holder|created\w*)(?:$|_)",
+# With these the object would be somebody else's, or another object, or would be gone: nobody could put them back.
+_LEFT_ALONE: Final = re.compile(
+    r"(?:^|_)(?:(?:id|ids|uuid|guid|key|slug|owner\w*|users?|username|customer|tenant|subject|sub|member|holder"
+    r"|created\w*)(?:$|_)|(?:in)?activ|archiv|ban(?:$|ned|_)|block|cancel|clos|deactiv|delet|destroy|disab|discard"
+    r"|draft|enab|end(?:$|s|ed|_)|expir|freez|froz|hid|life_?cycle|lock|open|paus|phase|publi|purg|remov|retir|revo"
+    r"|stage|state|status|stop|suspen|terminat|trash|valid|visib|void|withdr)",
     re.IGNORECASE,
 )
 
 
 @dataclass(slots=True)
 class _Found:
-    """What attempts came to: sentences by what they say."""
+    """What attempts came to.
 
-    through: list[str]
-    refused: list[str]
-    untold: list[str]
+    Attributes:
+        sentences: about one operation each, with what it means.
+        left: what could not be put back.
+    """
 
-    def outcome(self, *, failure: str, success: str) -> Outcome:
+    sentences: list[tuple[Verdict, str]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def add(self, verdict: Verdict, sentence: str) -> None:
+        """Add what an operation came to."""
+        self.sentences.append((verdict, sentence))
+
+    def outcome(self, *, failure: str, doubt: str, success: str) -> Outcome:
         """Fail where something went through, and pass only where everything was refused."""
-        if self.through:
-            return failed(f"{failure} Accepted: {', '.join(self.through)}.")
-        if self.untold:
-            raise Inconclusive(f"no answer tells whether this is refused: {', '.join(self.untold)}")
-        return passed(f"{success} ({', '.join(self.refused)})")
+        left = f" Not put back: {', '.join(self.left)}." if self.left else ""
+        if through := self._said(Verdict.FAIL):
+            return failed(f"{failure} Accepted: {through}.{left}")
+        if doubtful := self._said(Verdict.SUSPECTED):
+            return suspected(f"{doubt} It is {doubtful}.{left}")
+        if untold := self._said(Verdict.INCONCLUSIVE):
+            raise Inconclusive(
+                f"no answer tells whether this is refused: {untold}{'.' if left else ''}{left}"
+            )
+        return passed(f"{success} ({self._said(Verdict.PASS)})")
+
+    def _said(self, verdict: Verdict) -> str:
+        return ", ".join(sentence for each, sentence in self.sentences if each is verdict)
 
 
 def _send(trial: Trial, request: Request, access: Access) -> Exchange:
@@ -126,16 +145,18 @@ def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
         raise Inconclusive(
             "no object that can be written is known that a list told one user and not the other"
         )
-    results = _Found([], [], [])
+    results = _Found()
     for operation in list(objects.values())[:MANY]:
         told = (
             _ordered(trial, found, operation)
             if operation.method == "POST"
             else _changed(trial, found, operation)
         )
-        {True: results.through, False: results.refused, None: results.untold}[told].append(operation.name)
+        verdict = {True: Verdict.FAIL, False: Verdict.PASS, None: Verdict.INCONCLUSIVE}[told]
+        results.add(verdict, operation.name)
     return results.outcome(
         failure="The second user wrote to an object of the first.",
+        doubt="The second user may have written to an object of the first.",
         success="The second user was refused every object of the first",
     )
 
@@ -230,24 +251,28 @@ def server_members_there_cannot_be_changed(trial: Trial) -> Outcome:
     """A framework that fills an account from a request fills its balance as well, if it is sent.
 
     The owner writes the object back as it was read (control), then with another value for one member that answers show
-    and the description does not let a caller set. It fails where a separate reading shows that value. Members that say
-    whose or which the object is are left alone: they could not be put back.
+    and the description does not let a caller set. It fails where a separate reading shows that value. Whatever moved is
+    put back, and with the object that it moved in no more is tried. Members that say whose or which the object is, or
+    may hide or end it, are left alone: they could not be put back.
     """
-    results = _Found([], [], [])
+    results = _Found()
+    left_alone: set[str] = set()
     for operation in _own(trial.deployment.operations):
         reading = reading_of(operation, trial.deployment.operations)
-        taken = _taken(trial, operation, reading) if reading is not None else None
-        if taken is None:
-            results.untold.append(operation.name)
-        elif taken:
-            results.through.append(f"{operation.name} took {taken}")
-        else:
-            results.refused.append(operation.name)
-    if not (results.through or results.refused or results.untold):
+        if reading is None:
+            results.add(Verdict.INCONCLUSIVE, operation.name)
+        elif operation.url not in left_alone:
+            attempt = _Attempt(trial, operation, reading)
+            results.add(*attempt.outcome())
+            if attempt.moved:
+                left_alone.add(operation.url)
+            results.left += attempt.left
+    if not results.sentences:
         raise Inconclusive("no object of the first user is known that could be changed")
     return results.outcome(
         failure="What only the server decides was set by a caller, as a separate reading shows.",
-        success="No member that only the server decides was taken",
+        doubt="What no caller is known to decide changed after a caller sent it, as a separate reading shows.",
+        success="Of what was tried, no member that only the server decides was taken",
     )
 
 
@@ -255,46 +280,72 @@ def _own(operations: Iterable[Operation]) -> list[Operation]:
     return [each for each in operations if each.method in CHANGING and each.places and not each.public][:MANY]
 
 
-def _taken(trial: Trial, operation: Operation, reading: Operation) -> str | None:
-    """Return the member that was taken, empty where none was; None where the object cannot be written back at all."""
-    access = trial.deployment.access()
-    first = trial.observe(f"{reading.name}, as it is", _send(trial, reading.request(), access))
-    body = written_back(operation, json_of(first.body)) if first.ok else None
-    if body is None:
-        return None
-    control = trial.keep(
-        "control", f"{operation.name} as it was", _send(trial, with_body(operation, body), access)
-    )
-    # What a writing moves by itself, such as the time of the last one, has moved before it is compared.
-    before = json_of(_send(trial, reading.request(), access).body) if control.ok else None
-    if not isinstance(before, dict):
-        return None
-    for name, value in _wishes(before, settable(operation.template)):
-        if _takes(trial, operation, reading, {**body, name: value}, name):
-            back = _put_back(trial, operation, reading, {**body, name: before[name]}, name)
-            return name if back else f"{name}, which could not be put back"
-    return ""
+@dataclass(slots=True)
+class _Attempt:
+    """One object of the first user's own, written with members that its owner may not set.
+
+    Attributes:
+        moved: something happened to the object: it is left alone from then on.
+        left: what could not be put back; the one who is responsible must hear of it.
+    """
+
+    trial: Trial
+    operation: Operation
+    reading: Operation
+    moved: bool = False
+    left: list[str] = field(default_factory=list)
+
+    def outcome(self) -> tuple[Verdict, str]:
+        """Send members one by one, until one moves or the object cannot be read any more."""
+        name = self.operation.name
+        first = self._read("as it is")
+        body = written_back(self.operation, first)
+        if first is None or body is None or not self._write("control", f"{name} as it was", body).ok:
+            return Verdict.INCONCLUSIVE, name
+        before = self._read("after that")
+        if before is None:
+            return Verdict.INCONCLUSIVE, name
+        # What a writing moves by itself, such as the time of the last one, would move after an attack as well.
+        still = {member: value for member, value in before.items() if first.get(member) == value}
+        for member, value in _wishes(still, settable(self.operation.template)):
+            self._write("attack", f"{name} with {member}", {**body, member: value})
+            after = self._read("read again")
+            if after is None or after.get(member) != before[member]:
+                self._put_back({**body, member: before[member]}, member)
+                return self._verdict(member, value, after)
+        return Verdict.PASS, name
+
+    def _verdict(self, member: str, sent: object, after: dict[str, Any] | None) -> tuple[Verdict, str]:
+        name = self.operation.name
+        if after is None:
+            return Verdict.INCONCLUSIVE, f"{name}, whose object could not be read after {member} was sent"
+        if _is_of(after.get(member), sent):
+            return Verdict.FAIL, f"{name} took {member}"
+        return Verdict.SUSPECTED, f"{name} changed {member}, to something else than was sent"
+
+    def _put_back(self, body: dict[str, Any], member: str) -> None:
+        self.moved = True
+        self._write("observation", f"{member} is put back", body)
+        after = self._read("read after that")
+        if after is None or after.get(member) != body[member]:
+            self.left.append(f"{member} of {self.operation.name}")
+
+    def _write(self, kind: Kind, label: str, body: dict[str, Any]) -> Exchange:
+        access = self.trial.deployment.access()
+        return self.trial.keep(kind, label, _send(self.trial, with_body(self.operation, body), access))
+
+    def _read(self, label: str) -> dict[str, Any] | None:
+        access = self.trial.deployment.access()
+        answer = _send(self.trial, self.reading.request(), access)
+        self.trial.observe(f"{self.reading.name}, {label}", answer)
+        document = json_of(answer.body) if answer.ok else None
+        return document if isinstance(document, dict) else None
 
 
-def _takes(trial: Trial, operation: Operation, reading: Operation, body: dict[str, Any], name: str) -> bool:
-    access = trial.deployment.access()
-    trial.attack(f"{operation.name} with {name}", _send(trial, with_body(operation, body), access))
-    return _shows(trial, reading, body, name)
-
-
-def _put_back(
-    trial: Trial, operation: Operation, reading: Operation, body: dict[str, Any], name: str
-) -> bool:
-    access = trial.deployment.access()
-    trial.observe(f"{name} is put back", _send(trial, with_body(operation, body), access))
-    return _shows(trial, reading, body, name)
-
-
-def _shows(trial: Trial, reading: Operation, body: dict[str, Any], name: str) -> bool:
-    access = trial.deployment.access()
-    read = trial.observe(f"{reading.name}, read again", _send(trial, reading.request(), access))
-    document = json_of(read.body) if read.ok else None
-    return isinstance(document, dict) and document.get(name) == body[name]
+def _is_of(shown: object, sent: object) -> bool:
+    """Whether it is what was sent; a column that is too short for it keeps its beginning."""
+    cut = isinstance(shown, str) and isinstance(sent, str) and len(shown) > 1 and sent.startswith(shown)
+    return cut or shown == sent
 
 
 def _wishes(before: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[str, object]]:
@@ -302,7 +353,7 @@ def _wishes(before: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[str
     closed = [
         (name, value)
         for name, value in before.items()
-        if name not in known and not _IDENTITY.search(_CAMEL.sub("_", name))
+        if name not in known and not _LEFT_ALONE.search(spelt(name))
     ]
     for name, value in closed[:MEMBERS]:
         if isinstance(value, bool):

@@ -1,0 +1,202 @@
+"""Writing to objects that are there: what is said of one server's answers, and how its object is left."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.checks.api_existing import server_members_there_cannot_be_changed
+from trustweft.audit.exchange import Exchange
+from trustweft.audit.harvest import Answer, Harvest, leaves
+from trustweft.audit.openapi import templates_of
+from trustweft.audit.openapi_document import Document
+from trustweft.audit.target import Api
+from trustweft.audit.trial import Trial
+from trustweft.audit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from trustweft.audit.api import Operation
+    from trustweft.audit.check import CheckFunction
+    from trustweft.audit.deployment import Deployment
+    from trustweft.audit.exchange import Request
+
+    Answering = Callable[["Asked"], tuple[int, Any]]
+
+URL = "https://api.example"
+IDENTIFIER = "thing-1234"
+NAMED = {"type": "object", "properties": {"name": {"type": "string"}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as a server sees it."""
+
+    user: str
+    method: str
+    path: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A token of a user."""
+
+    user: SimpleNamespace
+    scope: str = ""
+
+
+@dataclass(slots=True)
+class Scripted:
+    """A deployment whose API is one function; ann has objects and ben has none."""
+
+    answering: Answering
+    operations: list[Operation]
+    templates: list[Any]
+    harvests: dict[str, Harvest]
+    asked: list[Asked] = field(default_factory=list)
+    users: tuple[SimpleNamespace, ...] = (SimpleNamespace(username="ann"), SimpleNamespace(username="ben"))
+
+    def access(self, party: object = None, user: SimpleNamespace | None = None, **_: object) -> Access:
+        """Return a token of the first user, unless another is named."""
+        assert party is None
+        return Access(user or self.users[0])
+
+    def user(self, number: int = 0) -> SimpleNamespace:
+        """Return a user by number."""
+        return self.users[number]
+
+    def using(self, request: Request, access: Access) -> Request:
+        """Return the request as it is: no token is looked at."""
+        assert access.user in self.users
+        return request
+
+    def calling(self, operation: Operation, access: Access) -> Request:
+        """Return the request of an operation."""
+        return self.using(operation.request(), access)
+
+    def send_call(self, request: Request, access: Access) -> Exchange:
+        """Answer as the function does."""
+        sent = json.loads(request.body) if request.body else None
+        asked = Asked(access.user.username, request.method, request.url.removeprefix(URL), sent)
+        self.asked.append(asked)
+        status, document = self.answering(asked)
+        body = b"" if document is None else json.dumps(document).encode()
+        headers = (("content-type", "application/json"),)
+        return Exchange(request=request, status=status, headers=headers, body=body, seconds=0.0)
+
+
+def described(path: str, body: Mapping[str, Any], *methods: str, answer: object = None) -> dict[str, Any]:
+    """Return the description of a path that can be read, and written with these methods."""
+    good = {"200": {"content": {"application/json": {"schema": answer or {}}}}}
+    content = {"requestBody": {"content": {"application/json": body}}}
+    writing = {each: {**content, "responses": good} for each in methods}
+    return {path: {"get": {"responses": good}, **writing}}
+
+
+def deployment(paths: Mapping[str, Any], answering: Answering, identifier: str = IDENTIFIER) -> Scripted:
+    """Return a deployment of which ann was told one object, in a list."""
+    api = Api(url=URL)
+    document = Document({"security": [{"oauth": ["write"]}], "paths": paths})
+    templates = list(templates_of(api, document))
+    filled = [each.fill(dict.fromkeys(each.places, identifier)) for each in templates]
+    operations = [each for each in filled if each is not None]
+    listed = [{"id": identifier}]
+    told = frozenset(value for _, value in leaves(listed))
+    source = cast("Operation", SimpleNamespace(url=f"{URL}/things", name="GET /things", places=()))
+    owned = Harvest(names=("ann",), operations=operations, answers=[Answer(source, listed, told)])
+    return Scripted(answering, operations, templates, {"ann": owned, "ben": Harvest(names=("ben",))})
+
+
+def said(check: CheckFunction, scripted: Scripted) -> tuple[Verdict, str]:
+    """Return what a check says."""
+    try:
+        outcome = check(Trial(cast("Deployment", scripted)))
+    except Inconclusive as cause:
+        return Verdict.INCONCLUSIVE, str(cause)
+    except NotApplicable as cause:
+        return Verdict.NOT_APPLICABLE, str(cause)
+    return outcome.verdict, outcome.reason
+
+
+def keeping(thing: dict[str, Any], kept: Callable[[str, Any], Any] = lambda _name, value: value) -> Answering:
+    """Answer as a server that keeps whatever is sent, as ``kept`` has it."""
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        if asked.method in ("PUT", "PATCH"):
+            thing.update({name: kept(name, value) for name, value in asked.body.items()})
+        return 200, dict(thing)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "name", ["deleted", "isArchived", "active", "enabled", "closed_at", "is_blocked", "status", "orderState"]
+)
+def test_what_may_hide_or_end_an_object_is_never_sent(name: str) -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", name: False}
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), keeping(thing))
+    said(server_members_there_cannot_be_changed, scripted)
+    assert [each.body for each in scripted.asked if each.method == "PUT"] == [{"name": "lamp"}]
+
+
+def test_what_cannot_be_read_after_an_attack_is_put_back_named_and_not_passed() -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", "ghost": False}
+    keep = keeping(thing)
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        status, document = keep(asked)
+        return (404, None) if thing["ghost"] and asked.method == "GET" else (status, document)
+
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put", "patch"), answer)
+    assert said(server_members_there_cannot_be_changed, scripted) == (
+        Verdict.INCONCLUSIVE,
+        "no answer tells whether this is refused: PUT /things/{id}, whose object could not be read after ghost was sent",
+    )
+    assert thing == {"id": IDENTIFIER, "name": "lamp", "ghost": False}
+    assert not any(each.method == "PATCH" for each in scripted.asked), "the object is left alone from then on"
+
+
+def test_what_cannot_be_put_back_is_said() -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", "ghost": False}
+    keep = keeping(thing)
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        return (404, None) if thing["ghost"] else keep(asked)
+
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), answer)
+    verdict, reason = said(server_members_there_cannot_be_changed, scripted)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.endswith("Not put back: ghost of PUT /things/{id}.")
+
+
+@pytest.mark.parametrize("kept", [lambda _name, value: value[:10], lambda _name, value: value.upper()])
+def test_what_is_kept_otherwise_than_it_was_sent_is_found_and_put_back(
+    kept: Callable[[str, Any], Any],
+) -> None:
+    def named(name: str, value: Any) -> Any:
+        return kept(name, value) if value == "trustweft-set-this" else value
+
+    thing = {"id": IDENTIFIER, "name": "lamp", "level": "gold"}
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), keeping(thing, named))
+    verdict, _ = said(server_members_there_cannot_be_changed, scripted)
+    assert verdict in (Verdict.FAIL, Verdict.SUSPECTED)
+    assert thing["level"] == "gold"
+
+
+def test_what_every_writing_moves_by_itself_was_not_taken() -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", "version": 1}
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        if asked.method == "PUT":
+            thing["version"] += 1  # type: ignore[operator]  # it is a number
+        return 200, dict(thing)
+
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), answer)
+    assert said(server_members_there_cannot_be_changed, scripted)[0] is Verdict.PASS
