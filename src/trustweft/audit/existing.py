@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from trustweft.audit.check import Inconclusive
+from trustweft.audit.delicate import masked
 from trustweft.audit.exchange import FORM_TYPE
+from trustweft.audit.harvest import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from trustweft.audit.api import Operation
     from trustweft.audit.exchange import Request
     from trustweft.audit.openapi import Template
+    from trustweft.audit.openapi_document import Document
 
 __all__ = [
     "CHANGING",
@@ -101,7 +104,8 @@ def settable(template: Template | None) -> frozenset[str]:
 def written_back(writing: Operation, read: object) -> dict[str, Any] | None:
     """Return the body that changes nothing: what a caller may set, as it was just read; None where that is not known.
 
-    A member that must be sent and is never shown, such as a password, cannot be sent as it is.
+    A member that must be sent and is never shown, such as a password, cannot be sent as it is; nor can one that is
+    shown with stars in it. What PUT does not bring is lost, so all that a caller may set must have been read for it.
     """
     template = writing.template
     if writing.method not in CHANGING or template is None or not isinstance(read, dict):
@@ -109,10 +113,37 @@ def written_back(writing: Operation, read: object) -> dict[str, Any] | None:
     if template.content_type == FORM_TYPE:
         return None
     known = settable(template)
-    needed = template.document.schema(template.body_schema).get("required") or ()
+    needed = (
+        known
+        if writing.method == "PUT"
+        else template.document.schema(template.body_schema).get("required") or ()
+    )
     if any(name not in read for name in needed if name in known):
         return None
-    return {name: value for name, value in read.items() if name in known} or None
+    body = {name: value for name, value in read.items() if name in known}
+    return body if body and _whole(body, template) else None
+
+
+def _whole(body: dict[str, Any], template: Template) -> bool:
+    """Whether nothing in it is masked or missing: objects within it are replaced, whatever the method."""
+    if any(masked(value) for _, value in leaves(body)):
+        return False
+    described = template.document.schema(template.body_schema).get("properties") or {}
+    return all(_complete(template.document, described.get(name), value) for name, value in body.items())
+
+
+def _complete(document: Document, schema: object, value: object) -> bool:
+    """Whether objects within a value have every member that the schema lets a caller set."""
+    found = document.schema(schema)
+    if isinstance(value, list):
+        return all(_complete(document, found.get("items"), each) for each in value)
+    if not isinstance(value, dict):
+        return True
+    return all(
+        name in value and _complete(document, node, value[name])
+        for name, node in (found.get("properties") or {}).items()
+        if not document.schema(node).get("readOnly")
+    )
 
 
 def with_body(operation: Operation, body: object) -> Request:

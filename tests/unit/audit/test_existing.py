@@ -38,6 +38,7 @@ def operations(schema: dict[str, Any], content_type: str = "application/json") -
     item = {
         "get": {"responses": {}},
         "patch": {"requestBody": {"content": {content_type: {"schema": schema}}}, "responses": {}},
+        "put": {"requestBody": {"content": {content_type: {"schema": schema}}}, "responses": {}},
         "delete": {"responses": {}},
     }
     document = Document({"paths": {"/accounts/{id}": item}})
@@ -67,6 +68,40 @@ def test_what_cannot_be_written_as_it_was_is_not_written(
     schema: dict[str, Any], content_type: str, read: object
 ) -> None:
     assert written_back(operations(schema, content_type)["PATCH"], read) is None
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "****3000",
+        "DE89 **** 3000",
+        "a***@shop.example",
+        "••••",
+        "XXXX-4711",
+        "DE89...",
+        ["DE89", "D*"],
+        {"old": "x***"},
+    ],
+)
+def test_what_is_shown_with_stars_is_not_written_over_what_is_there(shown: object) -> None:
+    schema = {"properties": {"name": {"type": "string"}, "iban": {}}}
+    assert written_back(operations(schema)["PATCH"], {"name": "home", "iban": shown}) is None
+    assert written_back(operations(schema)["PATCH"], {"name": "home", "iban": "DE89-3000"}) is not None
+
+
+def test_a_whole_object_is_written_only_where_all_that_its_caller_may_set_is_shown() -> None:
+    shown = {**READ, "pin": "4711"}
+    assert written_back(operations(SCHEMA)["PUT"], shown) == {"nickname": "home", "pin": "4711"}
+    assert written_back(operations(SCHEMA)["PUT"], READ) is None
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_an_object_within_an_object_is_written_only_where_it_is_shown_whole(method: str) -> None:
+    place = {"properties": {"street": {"type": "string"}, "door": {"type": "string"}}}
+    schema = {"properties": {"places": {"type": "array", "items": place}}}
+    whole = {"places": [{"street": "Harbour", "door": "7"}]}
+    assert written_back(operations(schema)[method], whole) == whole
+    assert written_back(operations(schema)[method], {"places": [{"street": "Harbour"}]}) is None
 
 
 def test_nothing_is_written_back_by_what_only_deletes() -> None:
