@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from trustweft.audit.check import Inconclusive, NotApplicable
-from trustweft.audit.checks.api_existing import server_members_there_cannot_be_changed
+from trustweft.audit.checks.api_existing import (
+    objects_there_are_written_by_their_owner,
+    server_members_there_cannot_be_changed,
+)
 from trustweft.audit.exchange import Exchange
 from trustweft.audit.harvest import Answer, Harvest, leaves
 from trustweft.audit.openapi import templates_of
@@ -200,3 +203,111 @@ def test_what_every_writing_moves_by_itself_was_not_taken() -> None:
 
     scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), answer)
     assert said(server_members_there_cannot_be_changed, scripted)[0] is Verdict.PASS
+
+
+def owned(change: Callable[[Asked], tuple[int, Any]], identifier: str = IDENTIFIER) -> Answering:
+    """Answer as a server where ann alone reads and writes; ``change`` answers to what ben writes to her object."""
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        if asked.path != f"/things/{identifier}" or (asked.user != "ann" and asked.method == "GET"):
+            return (404, {"error": "not_found"})
+        return change(asked) if asked.user != "ann" else (200, {"id": identifier, "name": "lamp"})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((200, {"id": IDENTIFIER, "name": "lamp"}), Verdict.FAIL),
+        ((204, None), Verdict.SUSPECTED),
+        ((404, None), Verdict.PASS),
+    ],
+)
+def test_an_answer_without_a_word_is_no_proof_that_anything_was_written(
+    answer: tuple[int, Any], expected: Verdict
+) -> None:
+    def change(asked: Asked) -> tuple[int, Any]:
+        assert asked.user == "ben"
+        return answer
+
+    def answering(asked: Asked) -> tuple[int, Any]:
+        told = owned(change)(asked)
+        return (
+            (204, None)
+            if expected is Verdict.SUSPECTED and asked.method == "PUT" and told[0] == 200
+            else told
+        )
+
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), answering)
+    assert said(objects_there_are_written_by_their_owner, scripted)[0] is expected
+
+
+def test_what_moves_as_after_the_owners_own_writing_was_written_by_the_other_whatever_is_answered() -> None:
+    thing: dict[str, Any] = {"id": IDENTIFIER, "name": "lamp", "version": 1, "reads": 0}
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        if asked.path != f"/things/{IDENTIFIER}" or (asked.user != "ann" and asked.method == "GET"):
+            return (404, None)
+        if asked.method == "GET":
+            thing["reads"] += 1
+            return 200, dict(thing)
+        thing["version"] += 1
+        return 204, None
+
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), answer)
+    assert said(objects_there_are_written_by_their_owner, scripted)[0] is Verdict.FAIL
+
+
+@pytest.mark.parametrize("identifier", ["0b9f2c1a-6c1d-4a53-9d0e-3c1f6a7b8c9d", "4711", "tHing_0042"])
+def test_a_server_that_changes_nothing_for_others_and_says_so_to_nobody_is_not_blamed(
+    identifier: str,
+) -> None:
+    """``UPDATE ... WHERE id = ? AND owner = ?``, and 204 however many rows there were."""
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        last = asked.path.removeprefix("/things/")
+        if len(last.split("-")) != len(identifier.split("-")) or last.isdigit() != identifier.isdigit():
+            return 422, {"error": "no identifier"}
+        if asked.method == "PUT":
+            return 204, None
+        return (200, {"id": identifier, "name": "lamp"}) if asked.user == "ann" else (404, None)
+
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), answer, identifier)
+    assert said(objects_there_are_written_by_their_owner, scripted)[0] is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("shared_is_described", [True, False])
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_what_everybody_has_below_a_shared_object_is_nobody_elses(
+    method: str, *, shared_is_described: bool
+) -> None:
+    stars = {"ann": {"stars": 4}}
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        if not asked.path.startswith(f"/things/{IDENTIFIER}"):
+            return 404, None
+        if not asked.path.endswith("/rating"):
+            return 200, {"id": IDENTIFIER}
+        if asked.method != "GET":
+            stars[asked.user] = asked.body
+        return (200, stars[asked.user]) if asked.user in stars else (404, None)
+
+    schema = {"type": "object", "properties": {"stars": {"type": "integer"}}}
+    paths = described("/things/{id}/rating", {"schema": schema}, method)
+    paths |= described("/things/{id}", {}) if shared_is_described else {}
+    assert (
+        said(objects_there_are_written_by_their_owner, deployment(paths, answer))[0] is Verdict.INCONCLUSIVE
+    )
+    assert list(stars) == ["ann"]
+
+
+def test_what_is_below_a_closed_object_is_its_owners() -> None:
+    def answer(asked: Asked) -> tuple[int, Any]:
+        known = asked.path.startswith(f"/things/{IDENTIFIER}")
+        foreign = asked.user != "ann" and asked.method == "GET"
+        return (200, {"id": IDENTIFIER, "stars": 4}) if known and not foreign else (404, None)
+
+    schema = {"type": "object", "properties": {"stars": {"type": "integer"}}}
+    paths = described("/things/{id}/rating", {"schema": schema}, "put") | described("/things/{id}", {})
+    assert said(objects_there_are_written_by_their_owner, deployment(paths, answer))[0] is Verdict.FAIL

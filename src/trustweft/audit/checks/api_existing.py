@@ -24,8 +24,8 @@ from trustweft.audit.existing import (
     written_back,
 )
 from trustweft.audit.harvest import json_of
+from trustweft.audit.invented import invented
 from trustweft.audit.ownership import foreign_objects, pair
-from trustweft.audit.protected import harmless
 from trustweft.audit.sacrifice import fresh_keys
 from trustweft.audit.verdict import Role, Safety, Severity, Verdict
 
@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 MANY: Final = 12  # operations
 MEMBERS: Final = 8  # of one object
 FARTHER: Final = 7_001  # a counter that the server moves by itself never comes so far
-_NOT_THEIRS: Final = (401, 403, 404)
+_NOT_THERE: Final = 404
+_NOT_THEIRS: Final = (401, 403, _NOT_THERE)
+_NOTHING: Final = (*_NOT_THEIRS, 410)
 # With these the object would be somebody else's, or another object, or would be gone: nobody could put them back.
 _LEFT_ALONE: Final = re.compile(
     r"(?:^|_)(?:(?:id|ids|uuid|guid|key|slug|owner\w*|users?|username|customer|tenant|subject|sub|member|holder"
@@ -128,10 +130,11 @@ def _need(trial: Trial, methods: Sequence[str], reason: str) -> None:
 def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
     """Accounts and contracts are often made elsewhere, and the API only changes them: API1-02 can make none to try with.
 
-    The objects are those that a list told the first user and did not tell the second. PUT and PATCH send what was just
-    read, so nothing changes: first as the owner (control), then as the second user. POST below an object that the second
-    user may not read is sent empty; only where that is not refused it is sent whole, as the second user. It fails where
-    the second user is answered as the owner is, and an identifier that nothing has is refused.
+    The objects are those that a list told the first user and did not tell the second, and that the second may not read.
+    PUT and PATCH send what was just read, so nothing changes: first as the owner (control), then as the second user.
+    POST below an object is sent empty; only where that is not refused it is sent whole, as the second user. It fails
+    where the second user is answered as the owner is, or a reading by the owner moves as after the owner's own writing,
+    and an identifier that nothing has is refused. An answer without a word is a suspicion: it may have changed nothing.
     """
     found = pair(trial)
     objects = {
@@ -147,89 +150,124 @@ def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
         )
     results = _Found()
     for operation in list(objects.values())[:MANY]:
-        told = (
-            _ordered(trial, found, operation)
-            if operation.method == "POST"
-            else _changed(trial, found, operation)
-        )
-        verdict = {True: Verdict.FAIL, False: Verdict.PASS, None: Verdict.INCONCLUSIVE}[told]
-        results.add(verdict, operation.name)
+        attempt = _ordered if operation.method == "POST" else _changed
+        results.add(attempt(trial, found, operation), operation.name)
     return results.outcome(
         failure="The second user wrote to an object of the first.",
-        doubt="The second user may have written to an object of the first.",
+        doubt="The second user was not refused, and no answer shows whether anything was written.",
         success="The second user was refused every object of the first",
     )
 
 
-def _changed(trial: Trial, found: Pair, operation: Operation) -> bool | None:
-    """Tell whether the second user may write back what the first just read; None where no answer tells."""
+def _changed(trial: Trial, found: Pair, operation: Operation) -> Verdict:
+    """Say whether the second user may write back what the first just read."""
     reading = reading_of(operation, found.owned.operations)
-    if reading is None:
-        return None
-    read = trial.observe(f"{reading.name}, by its owner", _send(trial, reading.request(), found.owner))
-    body = written_back(operation, json_of(read.body)) if read.ok else None
-    if body is None:
-        return None
+    if reading is None or not _closed(trial, found, reading):
+        return Verdict.INCONCLUSIVE
+    first = _read(trial, found, reading)
+    body = written_back(operation, first)
+    return Verdict.INCONCLUSIVE if body is None else _written(trial, found, operation, reading, first, body)
+
+
+def _written(
+    trial: Trial, found: Pair, operation: Operation, reading: Operation, first: Any, body: dict[str, Any]
+) -> Verdict:
+    """Write it back as the owner and as the second user, and say what the second was told."""
     request = with_body(operation, body)
     control = _send(trial, request, found.owner)
     trial.keep("control", f"{operation.name} as it was, by its owner", control)
     if not control.ok:
-        return None
+        return Verdict.INCONCLUSIVE
+    written, before = _read(trial, found, reading), _read(trial, found, reading)
     attack = trial.attack(f"{operation.name} as it was, by another user", _send(trial, request, found.other))
     if not attack.ok:
-        return False if attack.status in _NOT_THEIRS else None
-    trial.observe(f"{reading.name}, read by its owner again", _send(trial, reading.request(), found.owner))
-    return (
-        True if served(attack, control) and _refuses_nothing(trial, operation, request, found.other) else None
+        return Verdict.PASS if attack.status in _NOT_THEIRS else Verdict.INCONCLUSIVE
+    after = _read(trial, found, reading)
+    return _answered(
+        attack,
+        alike=served(attack, control),
+        moved=_moved_by_writing(first, written, before, after),
+        nothing_refused=_refuses_nothing(trial, operation, request, found.other),
     )
+
+
+def _answered(attack: Exchange, *, alike: bool, moved: bool, nothing_refused: bool) -> Verdict:
+    """Say what a status of 2xx means: without a word it may also stand for a change of nothing."""
+    if not nothing_refused or not (alike or moved):
+        return Verdict.INCONCLUSIVE
+    return Verdict.FAIL if attack.body or moved else Verdict.SUSPECTED
+
+
+def _read(trial: Trial, found: Pair, reading: Operation) -> Any:
+    answer = _send(trial, reading.request(), found.owner)
+    return json_of(trial.observe(f"{reading.name}, by its owner", answer).body) if answer.ok else None
+
+
+def _moved_by_writing(first: Any, written: Any, before: Any, after: Any) -> bool:
+    """Whether the attack moved what the owner's own writing moved, and what a reading alone does not."""
+    states = (first, written, before, after)
+    if not all(isinstance(each, dict) for each in states):
+        return False
+    return any(first.get(name) != written.get(name) == before.get(name) != after.get(name) for name in before)
 
 
 def _refuses_nothing(trial: Trial, operation: Operation, request: Request, access: Access) -> bool:
     """Whether an identifier that nothing has is refused: otherwise a status of 2xx says nothing."""
-    nothing = replace(request, url=harmless(operation).url)
+    nothing = replace(request, url=invented(operation))
     label = f"{operation.name}, for an identifier that nothing has"
-    return not trial.observe(label, _send(trial, nothing, access)).ok
+    return trial.observe(label, _send(trial, nothing, access)).status in _NOTHING
 
 
-def _ordered(trial: Trial, found: Pair, operation: Operation) -> bool | None:
-    """Tell whether the second user may order something below the first's object; None where no answer tells.
+def _ordered(trial: Trial, found: Pair, operation: Operation) -> Verdict:
+    """Say whether the second user may order something below the first's object.
 
     An empty order shows it where whose the object is comes first. Otherwise a whole one is needed, and where that is
     refused, the owner's as control: it may be the order that was refused, and not who ordered.
     """
     order = order_below(operation)
-    if order is None or not _closed(trial, found, operation):
-        return None
+    parent = _parent(operation, found)
+    if order is None or parent is None or not _closed(trial, found, parent):
+        return Verdict.INCONCLUSIVE
     empty = with_body(operation, {})
     attack = trial.attack(f"{operation.name}, empty, by another user", _send(trial, empty, found.other))
     if attack.status in _NOT_THEIRS:
         own = trial.observe(f"{operation.name}, empty, by its owner", _send(trial, empty, found.owner))
         if own.status not in _NOT_THEIRS and not own.broke:
-            return False
+            return Verdict.PASS
     whole = with_body(operation, order)
     attack = trial.attack(f"{operation.name}, by another user", _send(trial, whole, found.other))
     if attack.ok:
-        return True if _refuses_nothing(trial, operation, whole, found.other) else None
+        nothing_refused = _refuses_nothing(trial, operation, whole, found.other)
+        return _answered(attack, alike=True, moved=False, nothing_refused=nothing_refused)
     if attack.status not in _NOT_THEIRS:
-        return None
+        return Verdict.INCONCLUSIVE
     control = trial.keep("control", f"{operation.name}, by its owner", _send(trial, whole, found.owner))
-    return False if control.ok else None
+    return Verdict.PASS if control.ok else Verdict.INCONCLUSIVE
 
 
-def _closed(trial: Trial, found: Pair, operation: Operation) -> bool:
-    """Whether the second user may not read what the order is for: below what all may read, all may order."""
-    parents = [
-        each
+def _closed(trial: Trial, found: Pair, reading: Operation) -> bool:
+    """Whether the second user may not read it: what all may read, all may change or order below.
+
+    Of what is the caller's own below a thing that all share, such as a rating, 404 says only that there is none yet.
+    """
+    answer = trial.observe(f"{reading.name}, by another user", _send(trial, reading.request(), found.other))
+    if answer.status != _NOT_THERE:
+        return answer.status in _NOT_THEIRS
+    parent = _parent(reading, found)
+    return reading.name.endswith("}") if parent is None else _closed(trial, found, parent)
+
+
+def _parent(operation: Operation, found: Pair) -> Operation | None:
+    """Return what reads the object that another is below."""
+    path = operation.url.partition("?")[0]
+    above = {
+        prefix: each
         for each in found.owned.operations
         if each.method == "GET"
-        and each.places == operation.places
-        and operation.url.startswith(f"{each.url}/")
-    ]
-    answers = [
-        trial.observe(f"{each.name}, by another user", _send(trial, each.request(), found.other))
-        for each in parents[:1]
-    ]
-    return bool(answers) and answers[0].status in _NOT_THEIRS
+        and each.places
+        and path.startswith(f"{(prefix := each.url.partition('?')[0])}/")
+    }
+    return above[max(above, key=len)] if above else None
 
 
 @check(
