@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from trustweft.audit.check import Inconclusive
-from trustweft.audit.delicate import masked
+from trustweft.audit.delicate import masked, spelt
 from trustweft.audit.exchange import FORM_TYPE
 from trustweft.audit.harvest import leaves
 
@@ -34,11 +34,18 @@ __all__ = [
 ]
 
 CHANGING: Final = ("PUT", "PATCH")
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_ENDINGS: Final = (
-    "close", "closing", "cancel", "delet", "terminat", "revo", "deactivat", "disabl", "block", "archiv", "remov", "end",
-    "expir", "reset", "unsubscrib", "withdraw", "lock", "suspend", "purge", "erase",
-)  # fmt: skip
+# Words that begin so may end an object, or take it from its owner, or stand for any act upon it.
+_ENDING: Final = re.compile(
+    r"action|activit|command|event|operation|state|status|transition|abandon|abort|archiv|ban(?!k)|block|cancel|cease|clos|deactiv|declin|delet|deregist|destr|detach|disabl|disconn"
+    r"|discontin|dispos|drop|end|eras|evict|expel|expir|expung|finish|forfeit|forget|freez|frozen|kick|kill|leav|liquid"
+    r"|lock|logout|nullif|offboard|ownership|purg|quit|reject|releas|relinq|remov|renounc|rescind|reset|resign|retir"
+    r"|revo|rotat|shred|shut|stop|suspen|terminat|trash|unassign|unenrol|uninstall|unlink|unpair|unpublish|unregist"
+    r"|unsubscri|void|winding|wip|withdr|writeoff",
+    re.IGNORECASE,
+)
+
+
+_PLURAL: Final = re.compile(r"\w+[^isu]s", re.IGNORECASE)  # and no analysis, access or status
 
 
 def writes_below(template: Template) -> bool:
@@ -68,14 +75,15 @@ def need_description(operations: Iterable[Operation]) -> None:
 def order_below(writing: Operation) -> Any:
     """Return a good body for what is ordered below an object; None where it may end something, or nobody knows.
 
-    What takes no body is an act upon the object itself, such as closing it, and many acts say so in their name.
+    What takes no body is an act upon the object itself, such as closing it, and many acts say so in their name. What is
+    named in the plural is a list that an order is added to, and no act, unless a word before or in it names an end.
     """
     template = writing.template
     if writing.method != "POST" or template is None or not template.places or template.body is None:
         return None
-    words = re.split(r"[^A-Za-z]+", _CAMEL.sub("-", template.path.rpartition("/")[2]))
-    ends = template.path.endswith("}") or any(word.lower().startswith(_ENDINGS) for word in words if word)
-    return None if ends or template.content_type == FORM_TYPE else template.body
+    words = re.findall(r"[A-Za-z]+", spelt(template.path.rpartition("}")[2]).replace("_", " "))
+    adds = words and _PLURAL.fullmatch(words[-1]) and not any(map(_ENDING.match, words))
+    return template.body if adds and template.content_type != FORM_TYPE else None
 
 
 def deletes(template: Template) -> bool:

@@ -147,6 +147,8 @@ def test_what_makes_objects_or_is_public_or_described_needs_no_further_descripti
         ("/accounts/{id}/cancelOrder", {"application/json": {"example": {"why": "moved"}}}, None),
         ("/accounts/{id}/order-cancellation", {"application/json": {"example": {"why": "moved"}}}, None),
         ("/accounts/{id}", {"application/json": {"example": {"why": "moved"}}}, None),
+        ("/accounts/{id}/bank-transfers", {"application/json": {"example": {"amount": 1}}}, {"amount": 1}),
+        ("/closures/{id}/comments", {"application/json": {"example": {"text": "why"}}}, {"text": "why"}),
         ("/payments", {"application/json": {"example": {"amount": 1}}}, None),
     ],
 )
@@ -158,3 +160,39 @@ def test_only_what_is_ordered_below_an_object_is_sent_whole_and_nothing_that_may
     operation = template.fill({"id": "7"})
     assert operation is not None
     assert order_below(operation) == expected
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        *("closure", "closures", "suspension", "void", "destroy", "stop", "freeze", "ban", "bans", "erasure"),
+        *(
+            "unsubscription",
+            "leave",
+            "uninstall",
+            "rotate",
+            "close/confirm",
+            "close/confirmations",
+            "transfer",
+        ),
+        *(
+            "accountClosures",
+            "drop",
+            "retire",
+            "shutdowns",
+            "lock-orders",
+            "erase_requests",
+            "status",
+            "access",
+            "actions",
+        ),
+    ],
+)
+def test_what_may_end_an_object_is_no_order_whatever_it_is_called(below: str) -> None:
+    content = {"application/json": {"example": {"why": "moved"}}}
+    path = f"/accounts/{{id}}/{below}"
+    document = Document({"paths": {path: {"post": {"requestBody": {"content": content}, "responses": {}}}}})
+    (template,) = templates_of(Api(url="https://bank.example"), document)
+    operation = template.fill({"id": "7"})
+    assert operation is not None
+    assert order_below(operation) is None
