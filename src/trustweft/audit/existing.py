@@ -12,6 +12,7 @@ from trustweft.audit.check import Inconclusive
 from trustweft.audit.delicate import masked, spelt
 from trustweft.audit.exchange import FORM_TYPE
 from trustweft.audit.harvest import leaves
+from trustweft.audit.openapi_document import MAXIMUM_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,9 @@ __all__ = [
     "CHANGING",
     "deletes",
     "need_description",
+    "open_ended",
     "order_below",
+    "read_only",
     "reading_of",
     "settable",
     "with_body",
@@ -109,6 +112,35 @@ def settable(template: Template | None) -> frozenset[str]:
     return frozenset((set(described) | example) - closed)
 
 
+def open_ended(template: Template) -> bool:
+    """Whether the description lets a caller set more than it names, or does not say what."""
+    document = template.document
+    content = document.resolve(template.described.get("requestBody", {})).get("content") or {}
+    schemas = [document.resolve(media).get("schema") for media in content.values()]
+    return not template.body_schema.get("properties") or any(_takes_more(document, each) for each in schemas)
+
+
+def _takes_more(document: Document, schema: object, *, depth: int = 0) -> bool:
+    found = document.resolve(schema)
+    further = found.get("additionalProperties", False) is not False
+    if further or any(found.get(name) for name in ("oneOf", "anyOf", "patternProperties")):
+        return True
+    parts = found.get("allOf") or ()
+    return depth > MAXIMUM_DEPTH or any(_takes_more(document, each, depth=depth + 1) for each in parts)
+
+
+def read_only(*operations: Operation) -> frozenset[str]:
+    """Return the members that the description calls read-only, in what is sent or in what is answered."""
+    templates = [each.template for each in operations if each.template is not None]
+    return frozenset(
+        name
+        for template in templates
+        for schema in (template.body_schema, template.answer_schema)
+        for name, node in (template.document.schema(schema).get("properties") or {}).items()
+        if template.document.schema(node).get("readOnly")
+    )
+
+
 def written_back(writing: Operation, read: object) -> dict[str, Any] | None:
     """Return the body that changes nothing: what a caller may set, as it was just read; None where that is not known.
 
@@ -118,7 +150,7 @@ def written_back(writing: Operation, read: object) -> dict[str, Any] | None:
     template = writing.template
     if writing.method not in CHANGING or template is None or not isinstance(read, dict):
         return None
-    if template.content_type == FORM_TYPE:
+    if template.content_type == FORM_TYPE or (writing.method == "PUT" and open_ended(template)):
         return None
     known = settable(template)
     needed = (

@@ -194,7 +194,7 @@ def test_what_is_kept_otherwise_than_it_was_sent_is_found_and_put_back(
 
 
 def test_what_every_writing_moves_by_itself_was_not_taken() -> None:
-    thing = {"id": IDENTIFIER, "name": "lamp", "version": 1}
+    thing = {"id": IDENTIFIER, "name": "lamp", "level": "gold", "version": 1}
 
     def answer(asked: Asked) -> tuple[int, Any]:
         if asked.method == "PUT":
@@ -311,3 +311,63 @@ def test_what_is_below_a_closed_object_is_its_owners() -> None:
     schema = {"type": "object", "properties": {"stars": {"type": "integer"}}}
     paths = described("/things/{id}/rating", {"schema": schema}, "put") | described("/things/{id}", {})
     assert said(objects_there_are_written_by_their_owner, deployment(paths, answer))[0] is Verdict.FAIL
+
+
+CLOSED_ANSWER = {"properties": {"name": {"type": "string"}, "level": {"type": "string", "readOnly": True}}}
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "answer", "expected"),
+    [
+        ("nickname", "x", None, Verdict.SUSPECTED),
+        ("level", "gold", None, Verdict.SUSPECTED),
+        ("level", "gold", CLOSED_ANSWER, Verdict.FAIL),
+        ("accountBalance", 5, None, Verdict.FAIL),
+        ("is_admin", False, None, Verdict.FAIL),
+        ("role", "user", None, Verdict.FAIL),
+    ],
+)
+def test_only_what_is_read_only_or_money_or_a_right_is_called_the_servers_to_decide(
+    member: str, value: object, answer: object, expected: Verdict
+) -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", member: value}
+    paths = described("/things/{id}", {"schema": NAMED}, "patch", answer=answer)
+    verdict, reason = said(server_members_there_cannot_be_changed, deployment(paths, keeping(thing)))
+    assert verdict is expected, reason
+    assert f"PATCH /things/{{id}} took {member}" in reason
+    assert thing[member] == value
+
+
+def test_what_is_the_servers_is_tried_first() -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", "nickname": "x", "role": "user"}
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "patch"), keeping(thing))
+    assert said(server_members_there_cannot_be_changed, scripted)[0] is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"example": {"name": "lamp"}, "schema": {"type": "object"}},
+        {"schema": {**NAMED, "additionalProperties": True}},
+        {"schema": {**NAMED, "additionalProperties": {}}},
+        {"schema": {"anyOf": [NAMED, {"properties": {"role": {}}}]}},
+        {"schema": {"allOf": [{"oneOf": [NAMED, {"properties": {"role": {}}}]}]}},
+    ],
+)
+def test_where_a_caller_may_set_more_than_is_named_only_read_only_members_are_tried(
+    body: Mapping[str, Any],
+) -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", "role": "user"}
+    scripted = deployment(described("/things/{id}", body, "patch"), keeping(thing))
+    assert said(server_members_there_cannot_be_changed, scripted) == (
+        Verdict.INCONCLUSIVE,
+        "no object of the first user shows a member that no caller may set and that could be put back",
+    )
+    thing["level"] = "gold"
+    paths = described("/things/{id}", body, "patch", answer=CLOSED_ANSWER)
+    scripted = deployment(paths, keeping(thing))
+    assert said(server_members_there_cannot_be_changed, scripted)[0] is Verdict.FAIL
+    paths = described("/things/{id}", body, "put", answer=CLOSED_ANSWER)
+    scripted = deployment(paths, keeping(thing))
+    said(server_members_there_cannot_be_changed, scripted)
+    assert not any(each.method == "PUT" for each in scripted.asked), "it would drop what is not named"

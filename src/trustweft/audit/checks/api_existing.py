@@ -16,7 +16,9 @@ from trustweft.audit.delicate import spelt
 from trustweft.audit.existing import (
     CHANGING,
     need_description,
+    open_ended,
     order_below,
+    read_only,
     reading_of,
     settable,
     with_body,
@@ -53,6 +55,12 @@ _LEFT_ALONE: Final = re.compile(
     r"|stage|state|status|stop|suspen|terminat|trash|valid|visib|void|withdr)",
     re.IGNORECASE,
 )
+# What no application leaves to its users, whoever forgot to describe it.
+_SERVERS: Final = re.compile(
+    r"^(?:(?:is|has)_)?(?:roles?|admin(?:istrator)?|super_?user|staff|permissions?|privileges?|(?:\w+_)?verified|approved"
+    r"|paid|(?:\w+_)?balance|(?:\w+_)?credits?)$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -77,7 +85,7 @@ class _Found:
         if through := self._said(Verdict.FAIL):
             return failed(f"{failure} Accepted: {through}.{left}")
         if doubtful := self._said(Verdict.SUSPECTED):
-            return suspected(f"{doubt} It is {doubtful}.{left}")
+            return suspected(f"{doubt} Seen: {doubtful}.{left}")
         if untold := self._said(Verdict.INCONCLUSIVE):
             raise Inconclusive(
                 f"no answer tells whether this is refused: {untold}{'.' if left else ''}{left}"
@@ -289,8 +297,10 @@ def server_members_there_cannot_be_changed(trial: Trial) -> Outcome:
     """A framework that fills an account from a request fills its balance as well, if it is sent.
 
     The owner writes the object back as it was read (control), then with another value for one member that answers show
-    and the description does not let a caller set. It fails where a separate reading shows that value. Whatever moved is
-    put back, and with the object that it moved in no more is tried. Members that say whose or which the object is, or
+    and the description does not let a caller set. It fails where a separate reading shows that value, and the member is
+    described as read-only or is money or a right; any other may just be missing in the description, and is a suspicion.
+    Where a description lets a caller send more than it names, only read-only members are tried. Whatever moved is put
+    back, and with the object that it moved in no more is tried. Members that say whose or which the object is, or
     may hide or end it, are left alone: they could not be put back.
     """
     results = _Found()
@@ -307,9 +317,14 @@ def server_members_there_cannot_be_changed(trial: Trial) -> Outcome:
             results.left += attempt.left
     if not results.sentences:
         raise Inconclusive("no object of the first user is known that could be changed")
+    if all(verdict is Verdict.NOT_APPLICABLE for verdict, _ in results.sentences):
+        raise Inconclusive(
+            "no object of the first user shows a member that no caller may set and that could be put back"
+        )
     return results.outcome(
         failure="What only the server decides was set by a caller, as a separate reading shows.",
-        doubt="What no caller is known to decide changed after a caller sent it, as a separate reading shows.",
+        doubt="A caller changed what the description does not let a caller set, as a separate reading shows; whether "
+        "only the server decides it, nobody says.",
         success="Of what was tried, no member that only the server decides was taken",
     )
 
@@ -345,20 +360,50 @@ class _Attempt:
             return Verdict.INCONCLUSIVE, name
         # What a writing moves by itself, such as the time of the last one, would move after an attack as well.
         still = {member: value for member, value in before.items() if first.get(member) == value}
-        for member, value in _wishes(still, settable(self.operation.template)):
+        wishes = list(self._wishes(still))
+        for member, value in wishes:
             self._write("attack", f"{name} with {member}", {**body, member: value})
             after = self._read("read again")
             if after is None or after.get(member) != before[member]:
                 self._put_back({**body, member: before[member]}, member)
                 return self._verdict(member, value, after)
-        return Verdict.PASS, name
+        return Verdict.PASS if wishes else Verdict.NOT_APPLICABLE, name
+
+    def _wishes(self, before: dict[str, Any]) -> Iterator[tuple[str, object]]:
+        """Yield members that answers show and no caller may set, each with another value of its kind."""
+        template = self.operation.template
+        known, open_for_more = settable(template), template is None or open_ended(template)
+        closed = [
+            name
+            for name in before
+            if name not in known
+            and not _LEFT_ALONE.search(spelt(name))
+            and (not open_for_more or name in self._read_only())
+        ]
+        closed.sort(key=lambda name: not self._is_the_servers(name))
+        for name in closed[:MEMBERS]:
+            value = before[name]
+            if isinstance(value, bool):
+                yield name, not value
+            elif isinstance(value, int | float):
+                yield name, value + FARTHER
+            elif isinstance(value, str):
+                yield name, "trustweft-set-this"
+
+    def _is_the_servers(self, member: str) -> bool:
+        """Whether only the server decides it: the description says so, or it is money or a right."""
+        return member in self._read_only() or _SERVERS.search(spelt(member)) is not None
+
+    def _read_only(self) -> frozenset[str]:
+        return read_only(self.operation, self.reading)
 
     def _verdict(self, member: str, sent: object, after: dict[str, Any] | None) -> tuple[Verdict, str]:
         name = self.operation.name
         if after is None:
             return Verdict.INCONCLUSIVE, f"{name}, whose object could not be read after {member} was sent"
         if _is_of(after.get(member), sent):
-            return Verdict.FAIL, f"{name} took {member}"
+            verdict = Verdict.FAIL if self._is_the_servers(member) else Verdict.SUSPECTED
+            return verdict, f"{name} took {member}"
         return Verdict.SUSPECTED, f"{name} changed {member}, to something else than was sent"
 
     def _put_back(self, body: dict[str, Any], member: str) -> None:
@@ -384,19 +429,3 @@ def _is_of(shown: object, sent: object) -> bool:
     """Whether it is what was sent; a column that is too short for it keeps its beginning."""
     cut = isinstance(shown, str) and isinstance(sent, str) and len(shown) > 1 and sent.startswith(shown)
     return cut or shown == sent
-
-
-def _wishes(before: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[str, object]]:
-    """Yield members that answers show and no caller may set, each with another value of its kind."""
-    closed = [
-        (name, value)
-        for name, value in before.items()
-        if name not in known and not _LEFT_ALONE.search(spelt(name))
-    ]
-    for name, value in closed[:MEMBERS]:
-        if isinstance(value, bool):
-            yield name, not value
-        elif isinstance(value, int | float):
-            yield name, value + FARTHER
-        elif isinstance(value, str):
-            yield name, "trustweft-set-this"
