@@ -14,6 +14,7 @@ from trustweft.audit.checks.api_existing import (
     objects_there_are_written_by_their_owner,
     server_members_there_cannot_be_changed,
 )
+from trustweft.audit.checks.resource_scopes import scopes_are_compared_before_writing
 from trustweft.audit.exchange import Exchange
 from trustweft.audit.harvest import Answer, Harvest, leaves
 from trustweft.audit.openapi import templates_of
@@ -45,6 +46,7 @@ class Asked:
     method: str
     path: str
     body: Any
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,16 @@ class Scripted:
     asked: list[Asked] = field(default_factory=list)
     users: tuple[SimpleNamespace, ...] = (SimpleNamespace(username="ann"), SimpleNamespace(username="ben"))
 
-    def access(self, party: object = None, user: SimpleNamespace | None = None, **_: object) -> Access:
+    def access(
+        self, party: object = None, user: SimpleNamespace | None = None, scope: str = "read write"
+    ) -> Access:
         """Return a token of the first user, unless another is named."""
         assert party is None
-        return Access(user or self.users[0])
+        return Access(user or self.users[0], scope)
+
+    def party(self) -> SimpleNamespace:
+        """Return the client."""
+        return SimpleNamespace(entry=SimpleNamespace(scope="read write", narrow_scope="read"))
 
     def user(self, number: int = 0) -> SimpleNamespace:
         """Return a user by number."""
@@ -87,7 +95,8 @@ class Scripted:
     def send_call(self, request: Request, access: Access) -> Exchange:
         """Answer as the function does."""
         sent = json.loads(request.body) if request.body else None
-        asked = Asked(access.user.username, request.method, request.url.removeprefix(URL), sent)
+        path = request.url.removeprefix(URL)
+        asked = Asked(access.user.username, request.method, path, sent, access.scope)
         self.asked.append(asked)
         status, document = self.answering(asked)
         body = b"" if document is None else json.dumps(document).encode()
@@ -371,3 +380,75 @@ def test_where_a_caller_may_set_more_than_is_named_only_read_only_members_are_tr
     scripted = deployment(paths, keeping(thing))
     said(server_members_there_cannot_be_changed, scripted)
     assert not any(each.method == "PUT" for each in scripted.asked), "it would drop what is not named"
+
+
+def late(asked: Asked) -> tuple[int, Any]:
+    """Answer as a server that reads what was sent and looks objects up, and then looks at the scope."""
+    lacks = "write" not in asked.scope.split()
+    if asked.path == "/things" and asked.method == "POST":
+        return (403 if lacks else 400), None
+    if not asked.path.startswith(f"/things/{IDENTIFIER}"):
+        return 404, None
+    if asked.path.endswith("/close") and asked.body != {"why": "moved"}:
+        return 400, None
+    if asked.method == "GET":
+        return 200, {"id": IDENTIFIER, "name": "lamp"}
+    return (403, None) if lacks else (200, {"id": IDENTIFIER, "name": "lamp"})
+
+
+CREATING: dict[str, Any] = {"/things": {"post": {"responses": {}}}}
+DELETING: dict[str, Any] = {"/things/{id}": {"delete": {"responses": {}}}}
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [described("/things/{id}/close", {"example": {"why": "moved"}}, "post"), DELETING],
+    ids=["close", "delete"],
+)
+def test_what_was_sent_to_nothing_only_makes_no_suspicion(paths: Mapping[str, Any]) -> None:
+    verdict, reason = said(scopes_are_compared_before_writing, deployment({**CREATING, **paths}, late))
+    assert verdict is Verdict.INCONCLUSIVE
+    assert "is shown by no answer of" in reason
+
+
+def test_what_an_own_object_is_answered_alike_is_suspected_where_others_refuse_at_once() -> None:
+    def answer(asked: Asked) -> tuple[int, Any]:
+        return (422, None) if asked.method == "PATCH" else late(asked)
+
+    paths = {**CREATING, **described("/things/{id}", {"schema": NAMED}, "patch")}
+    assert said(scopes_are_compared_before_writing, deployment(paths, answer))[0] is Verdict.SUSPECTED
+    assert said(scopes_are_compared_before_writing, deployment(paths, late))[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize(("looked_at", "expected"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
+def test_the_scope_of_a_deletion_shows_in_an_object_that_is_made_for_it(
+    *, looked_at: bool, expected: Verdict
+) -> None:
+    made: dict[str, Any] = {}
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        lacks = "write" not in asked.scope.split()
+        if asked.method == "POST":
+            if lacks:
+                return 403, None
+            identifier = f"made-{len(made)}"
+            made[identifier] = asked.body
+            return 201, {"id": identifier}
+        identifier = asked.path.rpartition("/")[2]
+        if identifier not in {*made, IDENTIFIER}:
+            return 404, None
+        if asked.method == "DELETE":
+            if lacks and looked_at:
+                return 403, None
+            del made[identifier]
+            return 204, None
+        return 200, {"id": identifier, **made.get(identifier, {})}
+
+    creating = {"requestBody": {"content": {"application/json": {"example": {"name": "x"}}}}, "responses": {}}
+    paths = {
+        "/things": {"post": creating},
+        "/things/{id}": {"get": {"responses": {}}, "delete": {"responses": {}}},
+    }
+    scripted = deployment(paths, answer)
+    assert said(scopes_are_compared_before_writing, scripted)[0] is expected
+    assert not any(each.method == "DELETE" and each.path.endswith(IDENTIFIER) for each in scripted.asked)
