@@ -15,7 +15,7 @@ from trustweft.audit.harvest import leaves
 from trustweft.audit.openapi_document import MAXIMUM_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from trustweft.audit.api import Operation
     from trustweft.audit.exchange import Request
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGING",
+    "WRITING",
     "deletes",
     "need_description",
     "open_ended",
@@ -31,12 +32,14 @@ __all__ = [
     "read_only",
     "reading_of",
     "settable",
+    "tries",
     "with_body",
     "writes_below",
     "written_back",
 ]
 
 CHANGING: Final = ("PUT", "PATCH")
+WRITING: Final = (*CHANGING, "POST")
 # Words that begin so may end an object, or take it from its owner, or stand for any act upon it.
 _ENDING: Final = re.compile(
     r"action|activit|command|event|operation|state|status|transition|abandon|abort|archiv|ban(?!k)|block|cancel|cease|clos|deactiv|declin|delet|deregist|destr|detach|disabl|disconn"
@@ -56,6 +59,11 @@ def writes_below(template: Template) -> bool:
     if template.public or not template.places:
         return False
     return template.method in CHANGING or template.method == "POST"
+
+
+def tries(templates: Iterable[Template], methods: Sequence[str]) -> bool:
+    """Whether a check that writes with these methods to objects that are there finds something to try."""
+    return any(writes_below(each) and each.method in methods for each in templates)
 
 
 def need_description(operations: Iterable[Operation]) -> None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from trustweft.audit.check import Inconclusive, NotApplicable
+from trustweft.audit.checks.api_assignment import server_members_cannot_be_set
 from trustweft.audit.checks.api_existing import (
     objects_there_are_written_by_their_owner,
     server_members_there_cannot_be_changed,
 )
+from trustweft.audit.checks.api_properties import objects_are_changed_by_their_owner
 from trustweft.audit.checks.resource_scopes import scopes_are_compared_before_writing
 from trustweft.audit.exchange import Exchange
 from trustweft.audit.harvest import Answer, Harvest, leaves
@@ -66,6 +68,7 @@ class Scripted:
     templates: list[Any]
     harvests: dict[str, Harvest]
     asked: list[Asked] = field(default_factory=list)
+    locked_out: tuple[str, ...] = ()
     users: tuple[SimpleNamespace, ...] = (SimpleNamespace(username="ann"), SimpleNamespace(username="ben"))
 
     def access(
@@ -98,7 +101,9 @@ class Scripted:
         path = request.url.removeprefix(URL)
         asked = Asked(access.user.username, request.method, path, sent, access.scope)
         self.asked.append(asked)
-        status, document = self.answering(asked)
+        status, document = self.answering(asked) if path != "/me" else (200, {"name": asked.user})
+        if asked.user in self.locked_out:
+            status, document = 403, None
         body = b"" if document is None else json.dumps(document).encode()
         headers = (("content-type", "application/json"),)
         return Exchange(request=request, status=status, headers=headers, body=body, seconds=0.0)
@@ -115,7 +120,8 @@ def described(path: str, body: Mapping[str, Any], *methods: str, answer: object 
 def deployment(paths: Mapping[str, Any], answering: Answering, identifier: str = IDENTIFIER) -> Scripted:
     """Return a deployment of which ann was told one object, in a list."""
     api = Api(url=URL)
-    document = Document({"security": [{"oauth": ["write"]}], "paths": paths})
+    profile: dict[str, Any] = {"/me": {"get": {"responses": {}}}}
+    document = Document({"security": [{"oauth": ["write"]}], "paths": {**profile, **paths}})
     templates = list(templates_of(api, document))
     filled = [each.fill(dict.fromkeys(each.places, identifier)) for each in templates]
     operations = [each for each in filled if each is not None]
@@ -452,3 +458,35 @@ def test_the_scope_of_a_deletion_shows_in_an_object_that_is_made_for_it(
     scripted = deployment(paths, answer)
     assert said(scopes_are_compared_before_writing, scripted)[0] is expected
     assert not any(each.method == "DELETE" and each.path.endswith(IDENTIFIER) for each in scripted.asked)
+
+
+@pytest.mark.parametrize(("locked_out", "expected"), [((), Verdict.PASS), (("ben",), Verdict.INCONCLUSIVE)])
+def test_refusals_of_a_user_who_is_refused_everything_say_nothing(
+    locked_out: tuple[str, ...], expected: Verdict
+) -> None:
+    refusing = owned(lambda _asked: (403, None))
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), refusing)
+    scripted.locked_out = locked_out
+    assert said(objects_there_are_written_by_their_owner, scripted)[0] is expected
+
+
+INSTEAD = "-existing tries objects that are there already"
+
+
+@pytest.mark.parametrize(
+    ("method", "changing", "setting"),
+    [
+        ("patch", (Verdict.INCONCLUSIVE, True), (Verdict.INCONCLUSIVE, True)),
+        ("post", (Verdict.INCONCLUSIVE, True), (Verdict.NOT_APPLICABLE, False)),
+        ("delete", (Verdict.INCONCLUSIVE, False), (Verdict.NOT_APPLICABLE, False)),
+    ],
+)
+def test_another_check_is_named_only_where_it_has_something_to_try(
+    method: str, changing: tuple[Verdict, bool], setting: tuple[Verdict, bool]
+) -> None:
+    path = "/things/{id}/orders" if method == "post" else "/things/{id}"
+    scripted = deployment(described(path, {"schema": NAMED}, method), late)
+    found = [
+        said(each, scripted) for each in (objects_are_changed_by_their_owner, server_members_cannot_be_set)
+    ]
+    assert [(verdict, INSTEAD in reason) for verdict, reason in found] == [changing, setting]

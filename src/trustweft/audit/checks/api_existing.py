@@ -15,19 +15,21 @@ from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, pa
 from trustweft.audit.delicate import spelt
 from trustweft.audit.existing import (
     CHANGING,
+    WRITING,
     need_description,
     open_ended,
     order_below,
     read_only,
     reading_of,
     settable,
+    tries,
     with_body,
     writes_below,
     written_back,
 )
 from trustweft.audit.harvest import json_of
 from trustweft.audit.invented import invented
-from trustweft.audit.ownership import foreign_objects, pair
+from trustweft.audit.ownership import foreign_objects, need_other_works, pair
 from trustweft.audit.sacrifice import fresh_keys
 from trustweft.audit.verdict import Role, Safety, Severity, Verdict
 
@@ -104,7 +106,7 @@ def _send(trial: Trial, request: Request, access: Access) -> Exchange:
 def _need_writing(trial: Trial) -> None:
     _need(
         trial,
-        (*CHANGING, "POST"),
+        WRITING,
         "nothing is described that changes an object, or orders something below it",
     )
 
@@ -115,7 +117,7 @@ def _need_changing(trial: Trial) -> None:
 
 def _need(trial: Trial, methods: Sequence[str], reason: str) -> None:
     deployment = trial.deployment
-    if not any(writes_below(each) and each.method in methods for each in deployment.templates):
+    if not tries(deployment.templates, methods):
         need_description(deployment.operations)
         raise NotApplicable(reason)
 
@@ -156,6 +158,7 @@ def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
         raise Inconclusive(
             "no object that can be written is known that a list told one user and not the other"
         )
+    need_other_works(trial, found)
     results = _Found()
     for operation in list(objects.values())[:MANY]:
         attempt = _ordered if operation.method == "POST" else _changed

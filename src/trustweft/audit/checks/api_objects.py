@@ -9,7 +9,14 @@ from urllib.parse import quote, urlencode
 from trustweft.audit.answers import served, values_of
 from trustweft.audit.check import Inconclusive, check, failed, suspected
 from trustweft.audit.invented import invented, with_place
-from trustweft.audit.ownership import foreign_objects, identity_in, pair, personal_in, private_values
+from trustweft.audit.ownership import (
+    foreign_objects,
+    identity_in,
+    need_other_works,
+    pair,
+    personal_in,
+    private_values,
+)
 from trustweft.audit.protected import EVERY
 from trustweft.audit.verdict import Role, Severity
 
@@ -53,7 +60,7 @@ def objects_belong_to_their_owner(trial: Trial) -> Outcome:
     found = pair(trial)
     objects = foreign_objects(trial, found)[:EVERY]
     trial.need(objects, "no object is known that one user was told of and the other was not")
-    _other_works(trial, found)
+    need_other_works(trial, found)
     reached = 0
     doubtful: list[str] = []
     through: list[str] = []
@@ -91,22 +98,6 @@ def objects_belong_to_their_owner(trial: Trial) -> Outcome:
         failure="",
         success=f"Of {reached} objects of the first user the second was told nothing ({len(objects)} known).",
     )
-
-
-def _other_works(trial: Trial, found: Pair) -> None:
-    """Prove that the second user's token is good for something here, so that refusals mean something.
-
-    Raises:
-        Inconclusive: it is good for nothing.
-    """
-    own = [each for each in found.others.operations if each.safe and not each.public]
-    own += [each for each in trial.deployment.operations if each.safe and not each.public and not each.places]
-    for operation in own[:6]:
-        answer = _ask(trial, operation.request(), found.other)
-        if answer.ok:
-            trial.control(f"{operation.name}, by the second user, of their own", answer)
-            return
-    raise Inconclusive("the second user's token opened nothing at all, so refusals say nothing")
 
 
 def _answers_to_anything(trial: Trial, operation: Operation, access: Access, control: Exchange) -> bool:
@@ -223,7 +214,7 @@ def detours_lead_nowhere(trial: Trial) -> Outcome:
     found = pair(trial)
     objects = [each for each in foreign_objects(trial, found) if each.operation.places][:EVERY]
     trial.need(objects, "no object is known that one user was told of and the other was not")
-    _other_works(trial, found)
+    need_other_works(trial, found)
     attempts: list[Exchange] = []
     told: dict[int, frozenset[str]] = {}
     for each in objects[:6]:
