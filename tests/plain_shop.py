@@ -43,7 +43,7 @@ ORDERS = """  /api/me:
     parameters: [{$ref: '#/components/parameters/order'}]
     get: {responses: {'200': {description: ok}}}
     put:
-      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}
+      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/ChangedOrder'}}}}
       responses: {'200': {description: ok}}
     delete: {responses: {'204': {description: ok}}}
   /api/invoices:
@@ -84,6 +84,10 @@ COMPONENTS = """components:
       type: object
       required: [item, address]
       properties: {item: {type: string}, address: {type: string}, webhook: {type: string, format: uri}}
+    ChangedOrder:
+      type: object
+      required: [item, address]
+      properties: {item: {type: string}, address: {type: string}}
     Account:
       type: object
       properties: {nickname: {type: string}, balance: {type: integer, readOnly: true}}

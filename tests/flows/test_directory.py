@@ -100,6 +100,9 @@ identifier = "{identifier}"
 state_file = "status.json"
 trust = "../ca/certificate.pem"
 allowed_hosts = ["localhost"]
+
+[directory.names]
+{names}
 """
 REGISTRATION = """
 [registration]
@@ -322,14 +325,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     )
     for each in (data / "beside", data / "beside" / "directory"):
         each.mkdir(mode=0o700)
-    (data / "beside" / "directory" / "directory.toml").write_text(
+    for name, port, role in (("server", base + 1, "brand"), ("resource", base + 3, "issuer_brand")):
         DIRECTORY.format(directory=directory, port=base + 7)
     )
     for name, port in (("server", base + 1), ("resource", base + 3)):
         path, identifier = data / name / f"{name}.toml", f"https://localhost:{port}"
         # Instead of the directory that is in the box, which goes on by itself.
         text = path.read_text(encoding="utf-8").partition("[directory]")[0]
-        text += FOLLOWING.format(directory=directory, identifier=identifier)
+        text += FOLLOWING.format(directory=directory, identifier=identifier, names=f'{role} = "harbour"')
         if name == "server":
             text += REGISTRATION.format(directory=directory)
         path.write_text(text, encoding="utf-8")

@@ -40,6 +40,9 @@ identifier = "{identifier}"
 state_file = "their-status.json"
 trust = "{trust}"
 allowed_hosts = ["localhost"]
+
+[directory.names]
+{names}
 """
 SERVER, BANK = "https://server.in.directory", "https://bank.in.directory"
 
@@ -102,11 +105,16 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         private_key=tls.server.private_key_file,
     ) as url:
         desk.directory.issuer = url
-        for name, identifier in (("server", SERVER), ("resource", BANK)):
+        for name, identifier, role in (("server", SERVER, "brand"), ("resource", BANK, "issuer_brand")):
             path = data / name / f"{name}.toml"
             # Instead of the directory that is in the box.
             before, _, _ = path.read_text(encoding="utf-8").partition("[directory]")
-            table = SETTINGS.format(url=url, identifier=identifier, trust=tls.authority.certificate_file)
+            table = SETTINGS.format(
+                url=url,
+                identifier=identifier,
+                trust=tls.authority.certificate_file,
+                names=f'{role} = "harbour-bank"',
+            )
             path.write_text(before + table, encoding="utf-8")
         with running_ecosystem(data, base_port=base) as running:
             yield Scene(desk, running, url, data)

@@ -159,7 +159,9 @@ def test_whoever_follows_a_directory_has_one_worker(site: Site, tmp_path: Path, 
     """Several would write over what each other knows, and an order could be forgotten: refused before anything is opened."""
     text = (site.directory.path / participant / f"{participant}.toml").read_text(encoding="utf-8")
     config = tmp_path / f"{participant}.toml"
-    config.write_text(f"{text}\n{DIRECTORY}", encoding="utf-8")
+    role = {"server": "brand", "resource": "issuer_brand"}[participant]
+    table = f'{DIRECTORY}\n[directory.names]\n{role} = "harbour-bank"\n'
+    config.write_text(f"{text}\n{table}", encoding="utf-8")
     done = run_trustweft("serve", participant, "--config", str(config), "--workers", "2")
     told = "whoever follows a directory has one worker" in done.stderr
     assert (done.returncode != 0, told) == (True, True), done.stderr

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from trustweft.audit.answers import telling, values_of
+from trustweft.audit.check import Inconclusive
 from trustweft.audit.harvest import Harvest, json_of, leaves, names_user, records_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from trustweft.audit.exchange import Exchange
     from trustweft.audit.trial import Trial
 
-__all__ = ["PERSONAL", "Pair", "foreign_objects", "identity_in", "pair", "personal_in", "private_values"]
+__all__ = [
+    "PERSONAL",
+    "Pair",
+    "foreign_objects",
+    "identity_in",
+    "need_other_works",
+    "pair",
+    "personal_in",
+    "private_values",
+]
 
 # Names of what people do not show to each other; a public name or a comment is none of it.
 PERSONAL: Final = re.compile(
@@ -66,6 +76,23 @@ def pair(trial: Trial) -> Pair:
         owned=deployment.harvests.get(first.username) or Harvest(),
         others=deployment.harvests.get(second.username) or Harvest(),
     )
+
+
+def need_other_works(trial: Trial, found: Pair) -> None:
+    """Prove that the second user's token is good for something here, so that refusals mean something.
+
+    Raises:
+        Inconclusive: it is good for nothing.
+    """
+    deployment = trial.deployment
+    own = [each for each in found.others.operations if each.safe and not each.public]
+    own += [each for each in deployment.operations if each.safe and not each.public and not each.places]
+    for operation in own[:6]:
+        answer = deployment.send_call(deployment.calling(operation, found.other), found.other)
+        if answer.ok:
+            trial.control(f"{operation.name}, by the second user, of their own", answer)
+            return
+    raise Inconclusive("the second user's token opened nothing at all, so refusals say nothing")
 
 
 def foreign_objects(trial: Trial, found: Pair, *, safe: bool = True) -> list[ForeignObject]:

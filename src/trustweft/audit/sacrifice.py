@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trustweft.audit.check import Inconclusive, NotApplicable
-from trustweft.audit.existing import deletes, need_description, writes_below
+from trustweft.audit.existing import need_description, tries
 from trustweft.audit.harvest import identifier_of, json_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from trustweft.audit.api import Operation
     from trustweft.audit.exchange import Exchange, Request
@@ -92,17 +92,22 @@ def sacrificial(trial: Trial) -> list[Sacrifice]:
     return found[:FEW]
 
 
-def changeable(trial: Trial, instead: str) -> list[Sacrifice]:
+def changeable(trial: Trial, instead: str, methods: Sequence[str]) -> list[Sacrifice]:
     """Return the same for a check that changes objects; ``instead`` names the one that needs none of its own.
 
+    Args:
+        trial: of the check.
+        instead: id of the check that tries objects that are there already.
+        methods: with which it does.
+
     Raises:
-        NotApplicable: nowhere, and nothing is described that changes objects either.
-        Inconclusive: nowhere, but there is what changes objects.
+        NotApplicable: nowhere, and nothing is described that the other check could try either.
+        Inconclusive: nowhere, but the other check finds something to try.
     """
     try:
         return sacrificial(trial)
     except NotApplicable as cause:
-        if any(writes_below(each) or deletes(each) for each in trial.deployment.templates):
+        if tries(trial.deployment.templates, methods):
             raise Inconclusive(
                 f"{cause}; {instead} tries objects that are there already, with --level 3"
             ) from None

@@ -38,6 +38,7 @@ def operations(schema: dict[str, Any], content_type: str = "application/json") -
     item = {
         "get": {"responses": {}},
         "patch": {"requestBody": {"content": {content_type: {"schema": schema}}}, "responses": {}},
+        "put": {"requestBody": {"content": {content_type: {"schema": schema}}}, "responses": {}},
         "delete": {"responses": {}},
     }
     document = Document({"paths": {"/accounts/{id}": item}})
@@ -67,6 +68,40 @@ def test_what_cannot_be_written_as_it_was_is_not_written(
     schema: dict[str, Any], content_type: str, read: object
 ) -> None:
     assert written_back(operations(schema, content_type)["PATCH"], read) is None
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "****3000",
+        "DE89 **** 3000",
+        "a***@shop.example",
+        "••••",
+        "XXXX-4711",
+        "DE89...",
+        ["DE89", "D*"],
+        {"old": "x***"},
+    ],
+)
+def test_what_is_shown_with_stars_is_not_written_over_what_is_there(shown: object) -> None:
+    schema = {"properties": {"name": {"type": "string"}, "iban": {}}}
+    assert written_back(operations(schema)["PATCH"], {"name": "home", "iban": shown}) is None
+    assert written_back(operations(schema)["PATCH"], {"name": "home", "iban": "DE89-3000"}) is not None
+
+
+def test_a_whole_object_is_written_only_where_all_that_its_caller_may_set_is_shown() -> None:
+    shown = {**READ, "pin": "4711"}
+    assert written_back(operations(SCHEMA)["PUT"], shown) == {"nickname": "home", "pin": "4711"}
+    assert written_back(operations(SCHEMA)["PUT"], READ) is None
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_an_object_within_an_object_is_written_only_where_it_is_shown_whole(method: str) -> None:
+    place = {"properties": {"street": {"type": "string"}, "door": {"type": "string"}}}
+    schema = {"properties": {"places": {"type": "array", "items": place}}}
+    whole = {"places": [{"street": "Harbour", "door": "7"}]}
+    assert written_back(operations(schema)[method], whole) == whole
+    assert written_back(operations(schema)[method], {"places": [{"street": "Harbour"}]}) is None
 
 
 def test_nothing_is_written_back_by_what_only_deletes() -> None:
@@ -112,6 +147,8 @@ def test_what_makes_objects_or_is_public_or_described_needs_no_further_descripti
         ("/accounts/{id}/cancelOrder", {"application/json": {"example": {"why": "moved"}}}, None),
         ("/accounts/{id}/order-cancellation", {"application/json": {"example": {"why": "moved"}}}, None),
         ("/accounts/{id}", {"application/json": {"example": {"why": "moved"}}}, None),
+        ("/accounts/{id}/bank-transfers", {"application/json": {"example": {"amount": 1}}}, {"amount": 1}),
+        ("/closures/{id}/comments", {"application/json": {"example": {"text": "why"}}}, {"text": "why"}),
         ("/payments", {"application/json": {"example": {"amount": 1}}}, None),
     ],
 )
@@ -123,3 +160,39 @@ def test_only_what_is_ordered_below_an_object_is_sent_whole_and_nothing_that_may
     operation = template.fill({"id": "7"})
     assert operation is not None
     assert order_below(operation) == expected
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        *("closure", "closures", "suspension", "void", "destroy", "stop", "freeze", "ban", "bans", "erasure"),
+        *(
+            "unsubscription",
+            "leave",
+            "uninstall",
+            "rotate",
+            "close/confirm",
+            "close/confirmations",
+            "transfer",
+        ),
+        *(
+            "accountClosures",
+            "drop",
+            "retire",
+            "shutdowns",
+            "lock-orders",
+            "erase_requests",
+            "status",
+            "access",
+            "actions",
+        ),
+    ],
+)
+def test_what_may_end_an_object_is_no_order_whatever_it_is_called(below: str) -> None:
+    content = {"application/json": {"example": {"why": "moved"}}}
+    path = f"/accounts/{{id}}/{below}"
+    document = Document({"paths": {path: {"post": {"requestBody": {"content": content}, "responses": {}}}}})
+    (template,) = templates_of(Api(url="https://bank.example"), document)
+    operation = template.fill({"id": "7"})
+    assert operation is not None
+    assert order_below(operation) is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from trustweft.audit.check import Inconclusive, check, failed, passed
-from trustweft.audit.existing import settable
+from trustweft.audit.existing import CHANGING, settable
 from trustweft.audit.harvest import json_of, leaves
 from trustweft.audit.sacrifice import changeable, create, own_body
 from trustweft.audit.verdict import Role, Safety, Severity
@@ -38,7 +38,7 @@ _WISHES: Final[tuple[tuple[str, object], ...]] = (
 
 
 def _places(trial: Trial) -> list[Sacrifice]:
-    return changeable(trial, "API3-02-existing")
+    return changeable(trial, "API3-02-existing", CHANGING)
 
 
 def _changing(trial: Trial) -> list[Sacrifice]:

@@ -7,26 +7,31 @@ just read; what is changed to see whether it can be is put back.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from trustweft.audit.answers import served
-from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
+from trustweft.audit.delicate import spelt
 from trustweft.audit.existing import (
     CHANGING,
+    WRITING,
     need_description,
+    open_ended,
     order_below,
+    read_only,
     reading_of,
     settable,
+    tries,
     with_body,
     writes_below,
     written_back,
 )
 from trustweft.audit.harvest import json_of
-from trustweft.audit.ownership import foreign_objects, pair
-from trustweft.audit.protected import harmless
+from trustweft.audit.invented import invented
+from trustweft.audit.ownership import foreign_objects, need_other_works, pair
 from trustweft.audit.sacrifice import fresh_keys
-from trustweft.audit.verdict import Role, Safety, Severity
+from trustweft.audit.verdict import Role, Safety, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,35 +41,61 @@ if TYPE_CHECKING:
     from trustweft.audit.check import Outcome
     from trustweft.audit.exchange import Exchange, Request
     from trustweft.audit.ownership import Pair
-    from trustweft.audit.trial import Trial
+    from trustweft.audit.trial import Kind, Trial
 
 MANY: Final = 12  # operations
 MEMBERS: Final = 8  # of one object
 FARTHER: Final = 7_001  # a counter that the server moves by itself never comes so far
-_NOT_THEIRS: Final = (401, 403, 404)
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# With these the object would be somebody else's, or another object: nobody could put them back.
-_IDENTITY: Final = re.compile(
-    r"(?:^|_)(?:id|ids|uuid|guid|key|slug|owner\w*|users?|username|customer|tenant|subject|sub|member|holder|created\w*)(?:$|_)",
+_NOT_THERE: Final = 404
+_NOT_THEIRS: Final = (401, 403, _NOT_THERE)
+_NOTHING: Final = (*_NOT_THEIRS, 410)
+# With these the object would be somebody else's, or another object, or would be gone: nobody could put them back.
+_LEFT_ALONE: Final = re.compile(
+    r"(?:^|_)(?:(?:id|ids|uuid|guid|key|slug|owner\w*|users?|username|customer|tenant|subject|sub|member|holder"
+    r"|created\w*)(?:$|_)|(?:in)?activ|archiv|ban(?:$|ned|_)|block|cancel|clos|deactiv|delet|destroy|disab|discard"
+    r"|draft|enab|end(?:$|s|ed|_)|expir|freez|froz|hid|life_?cycle|lock|open|paus|phase|publi|purg|remov|retir|revo"
+    r"|stage|state|status|stop|suspen|terminat|trash|valid|visib|void|withdr)",
+    re.IGNORECASE,
+)
+# What no application leaves to its users, whoever forgot to describe it.
+_SERVERS: Final = re.compile(
+    r"^(?:(?:is|has)_)?(?:roles?|admin(?:istrator)?|super_?user|staff|permissions?|privileges?|(?:\w+_)?verified|approved"
+    r"|paid|(?:\w+_)?balance|(?:\w+_)?credits?)$",
     re.IGNORECASE,
 )
 
 
 @dataclass(slots=True)
 class _Found:
-    """What attempts came to: sentences by what they say."""
+    """What attempts came to.
 
-    through: list[str]
-    refused: list[str]
-    untold: list[str]
+    Attributes:
+        sentences: about one operation each, with what it means.
+        left: what could not be put back.
+    """
 
-    def outcome(self, *, failure: str, success: str) -> Outcome:
+    sentences: list[tuple[Verdict, str]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    def add(self, verdict: Verdict, sentence: str) -> None:
+        """Add what an operation came to."""
+        self.sentences.append((verdict, sentence))
+
+    def outcome(self, *, failure: str, doubt: str, success: str) -> Outcome:
         """Fail where something went through, and pass only where everything was refused."""
-        if self.through:
-            return failed(f"{failure} Accepted: {', '.join(self.through)}.")
-        if self.untold:
-            raise Inconclusive(f"no answer tells whether this is refused: {', '.join(self.untold)}")
-        return passed(f"{success} ({', '.join(self.refused)})")
+        left = f" Not put back: {', '.join(self.left)}." if self.left else ""
+        if through := self._said(Verdict.FAIL):
+            return failed(f"{failure} Accepted: {through}.{left}")
+        if doubtful := self._said(Verdict.SUSPECTED):
+            return suspected(f"{doubt} Seen: {doubtful}.{left}")
+        if untold := self._said(Verdict.INCONCLUSIVE):
+            raise Inconclusive(
+                f"no answer tells whether this is refused: {untold}{'.' if left else ''}{left}"
+            )
+        return passed(f"{success} ({self._said(Verdict.PASS)})")
+
+    def _said(self, verdict: Verdict) -> str:
+        return ", ".join(sentence for each, sentence in self.sentences if each is verdict)
 
 
 def _send(trial: Trial, request: Request, access: Access) -> Exchange:
@@ -75,7 +106,7 @@ def _send(trial: Trial, request: Request, access: Access) -> Exchange:
 def _need_writing(trial: Trial) -> None:
     _need(
         trial,
-        (*CHANGING, "POST"),
+        WRITING,
         "nothing is described that changes an object, or orders something below it",
     )
 
@@ -86,7 +117,7 @@ def _need_changing(trial: Trial) -> None:
 
 def _need(trial: Trial, methods: Sequence[str], reason: str) -> None:
     deployment = trial.deployment
-    if not any(writes_below(each) and each.method in methods for each in deployment.templates):
+    if not tries(deployment.templates, methods):
         need_description(deployment.operations)
         raise NotApplicable(reason)
 
@@ -109,10 +140,11 @@ def _need(trial: Trial, methods: Sequence[str], reason: str) -> None:
 def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
     """Accounts and contracts are often made elsewhere, and the API only changes them: API1-02 can make none to try with.
 
-    The objects are those that a list told the first user and did not tell the second. PUT and PATCH send what was just
-    read, so nothing changes: first as the owner (control), then as the second user. POST below an object that the second
-    user may not read is sent empty; only where that is not refused it is sent whole, as the second user. It fails where
-    the second user is answered as the owner is, and an identifier that nothing has is refused.
+    The objects are those that a list told the first user and did not tell the second, and that the second may not read.
+    PUT and PATCH send what was just read, so nothing changes: first as the owner (control), then as the second user.
+    POST below an object is sent empty; only where that is not refused it is sent whole, as the second user. It fails
+    where the second user is answered as the owner is, or a reading by the owner moves as after the owner's own writing,
+    and an identifier that nothing has is refused. An answer without a word is a suspicion: it may have changed nothing.
     """
     found = pair(trial)
     objects = {
@@ -126,89 +158,127 @@ def objects_there_are_written_by_their_owner(trial: Trial) -> Outcome:
         raise Inconclusive(
             "no object that can be written is known that a list told one user and not the other"
         )
-    results = _Found([], [], [])
+    need_other_works(trial, found)
+    results = _Found()
     for operation in list(objects.values())[:MANY]:
-        told = (
-            _ordered(trial, found, operation)
-            if operation.method == "POST"
-            else _changed(trial, found, operation)
-        )
-        {True: results.through, False: results.refused, None: results.untold}[told].append(operation.name)
+        attempt = _ordered if operation.method == "POST" else _changed
+        results.add(attempt(trial, found, operation), operation.name)
     return results.outcome(
         failure="The second user wrote to an object of the first.",
+        doubt="The second user was not refused, and no answer shows whether anything was written.",
         success="The second user was refused every object of the first",
     )
 
 
-def _changed(trial: Trial, found: Pair, operation: Operation) -> bool | None:
-    """Tell whether the second user may write back what the first just read; None where no answer tells."""
+def _changed(trial: Trial, found: Pair, operation: Operation) -> Verdict:
+    """Say whether the second user may write back what the first just read."""
     reading = reading_of(operation, found.owned.operations)
-    if reading is None:
-        return None
-    read = trial.observe(f"{reading.name}, by its owner", _send(trial, reading.request(), found.owner))
-    body = written_back(operation, json_of(read.body)) if read.ok else None
-    if body is None:
-        return None
+    if reading is None or not _closed(trial, found, reading):
+        return Verdict.INCONCLUSIVE
+    first = _read(trial, found, reading)
+    body = written_back(operation, first)
+    return Verdict.INCONCLUSIVE if body is None else _written(trial, found, operation, reading, first, body)
+
+
+def _written(
+    trial: Trial, found: Pair, operation: Operation, reading: Operation, first: Any, body: dict[str, Any]
+) -> Verdict:
+    """Write it back as the owner and as the second user, and say what the second was told."""
     request = with_body(operation, body)
     control = _send(trial, request, found.owner)
     trial.keep("control", f"{operation.name} as it was, by its owner", control)
     if not control.ok:
-        return None
+        return Verdict.INCONCLUSIVE
+    written, before = _read(trial, found, reading), _read(trial, found, reading)
     attack = trial.attack(f"{operation.name} as it was, by another user", _send(trial, request, found.other))
     if not attack.ok:
-        return False if attack.status in _NOT_THEIRS else None
-    trial.observe(f"{reading.name}, read by its owner again", _send(trial, reading.request(), found.owner))
-    return (
-        True if served(attack, control) and _refuses_nothing(trial, operation, request, found.other) else None
+        return Verdict.PASS if attack.status in _NOT_THEIRS else Verdict.INCONCLUSIVE
+    after = _read(trial, found, reading)
+    return _answered(
+        attack,
+        alike=served(attack, control),
+        moved=_moved_by_writing(first, written, before, after),
+        nothing_refused=_refuses_nothing(trial, operation, request, found.other),
     )
+
+
+def _answered(attack: Exchange, *, alike: bool, moved: bool, nothing_refused: bool) -> Verdict:
+    """Say what a status of 2xx means: without a word it may also stand for a change of nothing."""
+    if not nothing_refused or not (alike or moved):
+        return Verdict.INCONCLUSIVE
+    return Verdict.FAIL if attack.body or moved else Verdict.SUSPECTED
+
+
+def _read(trial: Trial, found: Pair, reading: Operation) -> Any:
+    answer = _send(trial, reading.request(), found.owner)
+    return json_of(trial.observe(f"{reading.name}, by its owner", answer).body) if answer.ok else None
+
+
+def _moved_by_writing(first: Any, written: Any, before: Any, after: Any) -> bool:
+    """Whether the attack moved what the owner's own writing moved, and what a reading alone does not."""
+    states = (first, written, before, after)
+    if not all(isinstance(each, dict) for each in states):
+        return False
+    return any(first.get(name) != written.get(name) == before.get(name) != after.get(name) for name in before)
 
 
 def _refuses_nothing(trial: Trial, operation: Operation, request: Request, access: Access) -> bool:
     """Whether an identifier that nothing has is refused: otherwise a status of 2xx says nothing."""
-    nothing = replace(request, url=harmless(operation).url)
+    nothing = replace(request, url=invented(operation))
     label = f"{operation.name}, for an identifier that nothing has"
-    return not trial.observe(label, _send(trial, nothing, access)).ok
+    return trial.observe(label, _send(trial, nothing, access)).status in _NOTHING
 
 
-def _ordered(trial: Trial, found: Pair, operation: Operation) -> bool | None:
-    """Tell whether the second user may order something below the first's object; None where no answer tells.
+def _ordered(trial: Trial, found: Pair, operation: Operation) -> Verdict:
+    """Say whether the second user may order something below the first's object.
 
     An empty order shows it where whose the object is comes first. Otherwise a whole one is needed, and where that is
     refused, the owner's as control: it may be the order that was refused, and not who ordered.
     """
     order = order_below(operation)
-    if order is None or not _closed(trial, found, operation):
-        return None
+    parent = _parent(operation, found)
+    if order is None or parent is None or not _closed(trial, found, parent):
+        return Verdict.INCONCLUSIVE
     empty = with_body(operation, {})
     attack = trial.attack(f"{operation.name}, empty, by another user", _send(trial, empty, found.other))
     if attack.status in _NOT_THEIRS:
         own = trial.observe(f"{operation.name}, empty, by its owner", _send(trial, empty, found.owner))
         if own.status not in _NOT_THEIRS and not own.broke:
-            return False
+            return Verdict.PASS
     whole = with_body(operation, order)
     attack = trial.attack(f"{operation.name}, by another user", _send(trial, whole, found.other))
     if attack.ok:
-        return True if _refuses_nothing(trial, operation, whole, found.other) else None
+        nothing_refused = _refuses_nothing(trial, operation, whole, found.other)
+        return _answered(attack, alike=True, moved=False, nothing_refused=nothing_refused)
     if attack.status not in _NOT_THEIRS:
-        return None
+        return Verdict.INCONCLUSIVE
     control = trial.keep("control", f"{operation.name}, by its owner", _send(trial, whole, found.owner))
-    return False if control.ok else None
+    return Verdict.PASS if control.ok else Verdict.INCONCLUSIVE
 
 
-def _closed(trial: Trial, found: Pair, operation: Operation) -> bool:
-    """Whether the second user may not read what the order is for: below what all may read, all may order."""
-    parents = [
-        each
+def _closed(trial: Trial, found: Pair, reading: Operation) -> bool:
+    """Whether the second user may not read it: what all may read, all may change or order below.
+
+    Of what is the caller's own below a thing that all share, such as a rating, 404 says only that there is none yet.
+    """
+    answer = trial.observe(f"{reading.name}, by another user", _send(trial, reading.request(), found.other))
+    if answer.status != _NOT_THERE:
+        return answer.status in _NOT_THEIRS
+    parent = _parent(reading, found)
+    return reading.name.endswith("}") if parent is None else _closed(trial, found, parent)
+
+
+def _parent(operation: Operation, found: Pair) -> Operation | None:
+    """Return what reads the object that another is below."""
+    path = operation.url.partition("?")[0]
+    above = {
+        prefix: each
         for each in found.owned.operations
         if each.method == "GET"
-        and each.places == operation.places
-        and operation.url.startswith(f"{each.url}/")
-    ]
-    answers = [
-        trial.observe(f"{each.name}, by another user", _send(trial, each.request(), found.other))
-        for each in parents[:1]
-    ]
-    return bool(answers) and answers[0].status in _NOT_THEIRS
+        and each.places
+        and path.startswith(f"{(prefix := each.url.partition('?')[0])}/")
+    }
+    return above[max(above, key=len)] if above else None
 
 
 @check(
@@ -230,24 +300,35 @@ def server_members_there_cannot_be_changed(trial: Trial) -> Outcome:
     """A framework that fills an account from a request fills its balance as well, if it is sent.
 
     The owner writes the object back as it was read (control), then with another value for one member that answers show
-    and the description does not let a caller set. It fails where a separate reading shows that value. Members that say
-    whose or which the object is are left alone: they could not be put back.
+    and the description does not let a caller set. It fails where a separate reading shows that value, and the member is
+    described as read-only or is money or a right; any other may just be missing in the description, and is a suspicion.
+    Where a description lets a caller send more than it names, only read-only members are tried. Whatever moved is put
+    back, and with the object that it moved in no more is tried. Members that say whose or which the object is, or
+    may hide or end it, are left alone: they could not be put back.
     """
-    results = _Found([], [], [])
+    results = _Found()
+    left_alone: set[str] = set()
     for operation in _own(trial.deployment.operations):
         reading = reading_of(operation, trial.deployment.operations)
-        taken = _taken(trial, operation, reading) if reading is not None else None
-        if taken is None:
-            results.untold.append(operation.name)
-        elif taken:
-            results.through.append(f"{operation.name} took {taken}")
-        else:
-            results.refused.append(operation.name)
-    if not (results.through or results.refused or results.untold):
+        if reading is None:
+            results.add(Verdict.INCONCLUSIVE, operation.name)
+        elif operation.url not in left_alone:
+            attempt = _Attempt(trial, operation, reading)
+            results.add(*attempt.outcome())
+            if attempt.moved:
+                left_alone.add(operation.url)
+            results.left += attempt.left
+    if not results.sentences:
         raise Inconclusive("no object of the first user is known that could be changed")
+    if all(verdict is Verdict.NOT_APPLICABLE for verdict, _ in results.sentences):
+        raise Inconclusive(
+            "no object of the first user shows a member that no caller may set and that could be put back"
+        )
     return results.outcome(
         failure="What only the server decides was set by a caller, as a separate reading shows.",
-        success="No member that only the server decides was taken",
+        doubt="A caller changed what the description does not let a caller set, as a separate reading shows; whether "
+        "only the server decides it, nobody says.",
+        success="Of what was tried, no member that only the server decides was taken",
     )
 
 
@@ -255,59 +336,99 @@ def _own(operations: Iterable[Operation]) -> list[Operation]:
     return [each for each in operations if each.method in CHANGING and each.places and not each.public][:MANY]
 
 
-def _taken(trial: Trial, operation: Operation, reading: Operation) -> str | None:
-    """Return the member that was taken, empty where none was; None where the object cannot be written back at all."""
-    access = trial.deployment.access()
-    first = trial.observe(f"{reading.name}, as it is", _send(trial, reading.request(), access))
-    body = written_back(operation, json_of(first.body)) if first.ok else None
-    if body is None:
-        return None
-    control = trial.keep(
-        "control", f"{operation.name} as it was", _send(trial, with_body(operation, body), access)
-    )
-    # What a writing moves by itself, such as the time of the last one, has moved before it is compared.
-    before = json_of(_send(trial, reading.request(), access).body) if control.ok else None
-    if not isinstance(before, dict):
-        return None
-    for name, value in _wishes(before, settable(operation.template)):
-        if _takes(trial, operation, reading, {**body, name: value}, name):
-            back = _put_back(trial, operation, reading, {**body, name: before[name]}, name)
-            return name if back else f"{name}, which could not be put back"
-    return ""
+@dataclass(slots=True)
+class _Attempt:
+    """One object of the first user's own, written with members that its owner may not set.
+
+    Attributes:
+        moved: something happened to the object: it is left alone from then on.
+        left: what could not be put back; the one who is responsible must hear of it.
+    """
+
+    trial: Trial
+    operation: Operation
+    reading: Operation
+    moved: bool = False
+    left: list[str] = field(default_factory=list)
+
+    def outcome(self) -> tuple[Verdict, str]:
+        """Send members one by one, until one moves or the object cannot be read any more."""
+        name = self.operation.name
+        first = self._read("as it is")
+        body = written_back(self.operation, first)
+        if first is None or body is None or not self._write("control", f"{name} as it was", body).ok:
+            return Verdict.INCONCLUSIVE, name
+        before = self._read("after that")
+        if before is None:
+            return Verdict.INCONCLUSIVE, name
+        # What a writing moves by itself, such as the time of the last one, would move after an attack as well.
+        still = {member: value for member, value in before.items() if first.get(member) == value}
+        wishes = list(self._wishes(still))
+        for member, value in wishes:
+            self._write("attack", f"{name} with {member}", {**body, member: value})
+            after = self._read("read again")
+            if after is None or after.get(member) != before[member]:
+                self._put_back({**body, member: before[member]}, member)
+                return self._verdict(member, value, after)
+        return Verdict.PASS if wishes else Verdict.NOT_APPLICABLE, name
+
+    def _wishes(self, before: dict[str, Any]) -> Iterator[tuple[str, object]]:
+        """Yield members that answers show and no caller may set, each with another value of its kind."""
+        template = self.operation.template
+        known, open_for_more = settable(template), template is None or open_ended(template)
+        closed = [
+            name
+            for name in before
+            if name not in known
+            and not _LEFT_ALONE.search(spelt(name))
+            and (not open_for_more or name in self._read_only())
+        ]
+        closed.sort(key=lambda name: not self._is_the_servers(name))
+        for name in closed[:MEMBERS]:
+            value = before[name]
+            if isinstance(value, bool):
+                yield name, not value
+            elif isinstance(value, int | float):
+                yield name, value + FARTHER
+            elif isinstance(value, str):
+                yield name, "trustweft-set-this"
+
+    def _is_the_servers(self, member: str) -> bool:
+        """Whether only the server decides it: the description says so, or it is money or a right."""
+        return member in self._read_only() or _SERVERS.search(spelt(member)) is not None
+
+    def _read_only(self) -> frozenset[str]:
+        return read_only(self.operation, self.reading)
+
+    def _verdict(self, member: str, sent: object, after: dict[str, Any] | None) -> tuple[Verdict, str]:
+        name = self.operation.name
+        if after is None:
+            return Verdict.INCONCLUSIVE, f"{name}, whose object could not be read after {member} was sent"
+        if _is_of(after.get(member), sent):
+            verdict = Verdict.FAIL if self._is_the_servers(member) else Verdict.SUSPECTED
+            return verdict, f"{name} took {member}"
+        return Verdict.SUSPECTED, f"{name} changed {member}, to something else than was sent"
+
+    def _put_back(self, body: dict[str, Any], member: str) -> None:
+        self.moved = True
+        self._write("observation", f"{member} is put back", body)
+        after = self._read("read after that")
+        if after is None or after.get(member) != body[member]:
+            self.left.append(f"{member} of {self.operation.name}")
+
+    def _write(self, kind: Kind, label: str, body: dict[str, Any]) -> Exchange:
+        access = self.trial.deployment.access()
+        return self.trial.keep(kind, label, _send(self.trial, with_body(self.operation, body), access))
+
+    def _read(self, label: str) -> dict[str, Any] | None:
+        access = self.trial.deployment.access()
+        answer = _send(self.trial, self.reading.request(), access)
+        self.trial.observe(f"{self.reading.name}, {label}", answer)
+        document = json_of(answer.body) if answer.ok else None
+        return document if isinstance(document, dict) else None
 
 
-def _takes(trial: Trial, operation: Operation, reading: Operation, body: dict[str, Any], name: str) -> bool:
-    access = trial.deployment.access()
-    trial.attack(f"{operation.name} with {name}", _send(trial, with_body(operation, body), access))
-    return _shows(trial, reading, body, name)
-
-
-def _put_back(
-    trial: Trial, operation: Operation, reading: Operation, body: dict[str, Any], name: str
-) -> bool:
-    access = trial.deployment.access()
-    trial.observe(f"{name} is put back", _send(trial, with_body(operation, body), access))
-    return _shows(trial, reading, body, name)
-
-
-def _shows(trial: Trial, reading: Operation, body: dict[str, Any], name: str) -> bool:
-    access = trial.deployment.access()
-    read = trial.observe(f"{reading.name}, read again", _send(trial, reading.request(), access))
-    document = json_of(read.body) if read.ok else None
-    return isinstance(document, dict) and document.get(name) == body[name]
-
-
-def _wishes(before: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[str, object]]:
-    """Yield members that answers show and no caller may set, each with another value of its kind."""
-    closed = [
-        (name, value)
-        for name, value in before.items()
-        if name not in known and not _IDENTITY.search(_CAMEL.sub("_", name))
-    ]
-    for name, value in closed[:MEMBERS]:
-        if isinstance(value, bool):
-            yield name, not value
-        elif isinstance(value, int | float):
-            yield name, value + FARTHER
-        elif isinstance(value, str):
-            yield name, "trustweft-set-this"
+def _is_of(shown: object, sent: object) -> bool:
+    """Whether it is what was sent; a column that is too short for it keeps its beginning."""
+    cut = isinstance(shown, str) and isinstance(sent, str) and len(shown) > 1 and sent.startswith(shown)
+    return cut or shown == sent

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from trustweft.audit.answers import served
 from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
-from trustweft.audit.checks.api_objects import other_works
 from trustweft.audit.harvest import json_of, leaves
-from trustweft.audit.ownership import pair, personal_in
+from trustweft.audit.ownership import need_other_works, pair, personal_in
 from trustweft.audit.sacrifice import create, sacrificial
 from trustweft.audit.verdict import Role, Safety, Severity
 
@@ -41,7 +40,7 @@ def made_objects_are_their_makers(trial: Trial) -> Outcome:
     deployment = trial.deployment
     other = deployment.access(None, deployment.user(1))
     places = sacrificial(trial)
-    other_works(trial, pair(trial))
+    need_other_works(trial, pair(trial))
     tried, through, doubtful, open_to_all = [], [], [], []
     for place in places:
         made = create(trial, place, {})

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from trustweft.audit.answers import served, values_of
 from trustweft.audit.check import Inconclusive, check, failed, suspected
-from trustweft.audit.ownership import foreign_objects, identity_in, pair, personal_in, private_values
+from trustweft.audit.invented import invented, with_place
+from trustweft.audit.ownership import (
+    foreign_objects,
+    identity_in,
+    need_other_works,
+    pair,
+    personal_in,
+    private_values,
+)
 from trustweft.audit.protected import EVERY
 from trustweft.audit.verdict import Role, Severity
 
@@ -52,7 +60,7 @@ def objects_belong_to_their_owner(trial: Trial) -> Outcome:
     found = pair(trial)
     objects = foreign_objects(trial, found)[:EVERY]
     trial.need(objects, "no object is known that one user was told of and the other was not")
-    other_works(trial, found)
+    need_other_works(trial, found)
     reached = 0
     doubtful: list[str] = []
     through: list[str] = []
@@ -92,52 +100,15 @@ def objects_belong_to_their_owner(trial: Trial) -> Outcome:
     )
 
 
-def other_works(trial: Trial, found: Pair) -> None:
-    """Prove that the second user's token is good for something here, so that refusals mean something.
-
-    Raises:
-        Inconclusive: it is good for nothing.
-    """
-    own = [each for each in found.others.operations if each.safe and not each.public]
-    own += [each for each in trial.deployment.operations if each.safe and not each.public and not each.places]
-    for operation in own[:6]:
-        answer = _ask(trial, operation.request(), found.other)
-        if answer.ok:
-            trial.control(f"{operation.name}, by the second user, of their own", answer)
-            return
-    raise Inconclusive("the second user's token opened nothing at all, so refusals say nothing")
-
-
 def _answers_to_anything(trial: Trial, operation: Operation, access: Access, control: Exchange) -> bool:
     """Whether an identifier that nothing has gets the same answer: then no object was opened."""
     if not operation.places:
         return False
-    name, value = operation.places[-1]
-    nothing = "999999983" if value.isdigit() else _changed(value)
-    url = _with_place(operation, name, nothing)
     answer = trial.observe(
         f"{operation.name}, with an invented identifier",
-        _ask(trial, replace(operation.request(), url=url), access),
+        _ask(trial, replace(operation.request(), url=invented(operation)), access),
     )
     return served(answer, control)
-
-
-def _changed(value: str) -> str:
-    """Return an identifier of the same form that nothing should have."""
-    return "".join(
-        "7" if each.isdigit() and each != "7" else "e" if each in "abcdf" else each for each in value
-    ) + ("" if len(value) > 8 else "-none")  # noqa: PLR2004  # long ones stay as long as they are
-
-
-def _with_place(operation: Operation, name: str, value: str, *, raw: bool = False) -> str:
-    """Return the URL with another value in one place."""
-    old = dict(operation.places)[name]
-    parts = urlsplit(operation.url)
-    segments = parts.path.split("/")
-    encoded = value if raw else quote(value, safe="")
-    index = len(segments) - 1 - segments[::-1].index(quote(old, safe=""))
-    segments[index] = encoded
-    return parts._replace(path="/".join(segments)).geturl()
 
 
 @check(
@@ -243,7 +214,7 @@ def detours_lead_nowhere(trial: Trial) -> Outcome:
     found = pair(trial)
     objects = [each for each in foreign_objects(trial, found) if each.operation.places][:EVERY]
     trial.need(objects, "no object is known that one user was told of and the other was not")
-    other_works(trial, found)
+    need_other_works(trial, found)
     attempts: list[Exchange] = []
     told: dict[int, frozenset[str]] = {}
     for each in objects[:6]:
@@ -273,19 +244,19 @@ def _detours(operation: Operation, found: Pair) -> Sequence[tuple[str, str]]:
     name, value = operation.places[-1]
     own = next((dict(each.places) for each in found.others.of(operation.name)), None)
     detours = [
-        ("a wildcard", _with_place(operation, name, "*")),
-        ("a percent sign", _with_place(operation, name, "%")),
+        ("a wildcard", with_place(operation, name, "*")),
+        ("a percent sign", with_place(operation, name, "%")),
     ]
     if own is not None:
         mine = quote(own[name], safe="")
         theirs = quote(value, safe="")
-        base = _with_place(operation, name, own[name])
+        base = with_place(operation, name, own[name])
         joint = "&" if "?" in base else "?"
         detours += [
-            ("two identifiers with a comma", _with_place(operation, name, f"{mine},{theirs}", raw=True)),
+            ("two identifiers with a comma", with_place(operation, name, f"{mine},{theirs}", raw=True)),
             ("repeated in the query", f"{base}{joint}{urlencode({name: value, 'id': value})}"),
         ]
         if len(operation.places) > 1:
             parent = operation.places[0][0]
-            detours.append(("under an own parent", _with_place(operation, parent, own[parent])))
+            detours.append(("under an own parent", with_place(operation, parent, own[parent])))
     return detours

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from trustweft.audit.check import Inconclusive, check, failed, passed, suspected
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, passed, suspected
 from trustweft.audit.delicate import may_be_secret, secret
+from trustweft.audit.existing import WRITING, deletes
 from trustweft.audit.harvest import json_of, leaves
 from trustweft.audit.inputs import call
 from trustweft.audit.protected import EVERY
@@ -168,7 +169,12 @@ def _undescribed(document: Document, schema: object, value: Any, depth: int = 0)
 
 def _places(trial: Trial) -> list[Sacrifice]:
     """Return where objects can be made that something changes or ends."""
-    places = changeable(trial, "API1-02-existing")
+    try:
+        places = changeable(trial, "API1-02-existing", WRITING)
+    except NotApplicable as cause:
+        if any(deletes(each) for each in trial.deployment.templates):
+            raise Inconclusive(f"{cause}, and no object that is there already is deleted to try it") from None
+        raise
     trial.need(
         any(method in place.items for place in places for method in _CHANGING),
         "what can be made here can be neither changed nor ended",

@@ -9,7 +9,7 @@ from trustweft.audit.check import Inconclusive, NotApplicable, check, failed, pa
 from trustweft.audit.existing import order_below, reading_of, with_body, written_back
 from trustweft.audit.harvest import json_of
 from trustweft.audit.protected import EVERY, call_with, harmless, protected
-from trustweft.audit.sacrifice import fresh_keys
+from trustweft.audit.sacrifice import create, fresh_keys, sacrificial
 from trustweft.audit.verdict import Role, Safety, Severity, Verdict
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trustweft.audit.access import Access
     from trustweft.audit.api import Operation
     from trustweft.audit.check import Outcome
-    from trustweft.audit.exchange import Exchange
+    from trustweft.audit.exchange import Exchange, Request
     from trustweft.audit.trial import Trial
 
 _NO_ACCESS = (401, 403)
@@ -120,12 +120,13 @@ def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
     and, where that is not looked at, without. What changes or deletes is sent for an identifier that nothing has. Where
     such a request gets the same answer with the scope and without, it says nothing; then the user's own object is
     written without the scope, as it was just read where it is changed, and whole where something is ordered below it.
-    Nothing is deleted. What still says nothing is suspected where other operations of the API refused at once.
+    Only what is made for it is deleted. What still says nothing of an own object is suspected where other operations of
+    the API refused at once.
     """
     deployment = trial.deployment
     operations = _writing(trial)
     attempts: list[Exchange] = []
-    untold: list[tuple[Operation, Exchange, Exchange]] = []
+    untold: list[tuple[Operation, bool]] = []
     at_once: set[str] = set()  # APIs that look at the scope before they look at what is asked for
     refusal = None
     for operation in operations:
@@ -141,10 +142,12 @@ def scopes_are_compared_before_writing(trial: Trial) -> Outcome:
         # Also a deletion of what is not there may go well, before anybody looks.
         if refused_alone or (answer.ok and not (operation.places and good.ok)):
             attempts.append(answer)
-        elif (proof := _own_object(trial, operation, holding, lacking)) is not None:
+            continue
+        tried, proof = _own_object(trial, operation, holding, lacking)
+        if proof is not None:
             attempts.append(proof)
         else:
-            untold.append((operation, good, answer))
+            untold.append((operation, tried and answer.status == good.status))
     if refusal is not None and not attempts and not untold:
         raise refusal
     outcome = trial.judge(
@@ -171,57 +174,75 @@ def _with_and_without(
     return answers[0], answers[1]
 
 
-def _own_object(trial: Trial, operation: Operation, holding: Access, lacking: Access) -> Exchange | None:
-    """Write to the user's own object without the scope; return what that came to, None where it says nothing."""
+def _own_object(
+    trial: Trial, operation: Operation, holding: Access, lacking: Access
+) -> tuple[bool, Exchange | None]:
+    """Write to the user's own object without the scope; return whether that was tried, and an answer that says something."""
     deployment = trial.deployment
-    body = _harmless_body(trial, operation)
-    if body is None:
-        return None
-    request = fresh_keys(trial, with_body(operation, body))
+    request = _own_request(trial, operation)
+    if request is None:
+        return False, None
+    request = fresh_keys(trial, request)
     answer = deployment.send_call(deployment.using(request, lacking), lacking)
     trial.attack(f"{operation.name} of an own object, without {operation.scope}", answer)
     if answer.ok:
-        return answer
+        return True, answer
     if answer.status not in _NO_ACCESS:
-        return None
+        return True, None
     request = fresh_keys(trial, request)
     good = deployment.send_call(deployment.using(request, holding), holding)
     trial.keep("control", f"{operation.name} of an own object, with {operation.scope}", good)
-    return answer if good.ok else None
+    return True, answer if good.ok else None
 
 
-def _harmless_body(trial: Trial, operation: Operation) -> object:
-    """Return what may be sent to the user's own object: what was read of it, or an order as the description has it."""
-    if operation.method == "POST":
-        return order_below(operation)
+def _own_request(trial: Trial, operation: Operation) -> Request | None:
+    """Return what may be sent to the user's own object: what was read of it, an order, or the end of one made for it."""
+    if operation.method == "DELETE":
+        return _end_of_a_new_one(trial, operation)
+    body = order_below(operation) if operation.method == "POST" else _as_read(trial, operation)
+    return with_body(operation, body) if body is not None else None
+
+
+def _as_read(trial: Trial, operation: Operation) -> object:
     deployment = trial.deployment
     reading = reading_of(operation, deployment.operations)
-    if operation.method == "DELETE" or reading is None:
+    if reading is None:
         return None
     read = trial.observe(f"{reading.name}, as it is", call_with(trial, reading, deployment.access()))
     return written_back(operation, json_of(read.body)) if read.ok else None
 
 
-def _all_told(
-    outcome: Outcome, untold: Sequence[tuple[Operation, Exchange, Exchange]], at_once: set[str]
-) -> Outcome:
-    """Pass only where every operation said something.
+def _end_of_a_new_one(trial: Trial, operation: Operation) -> Request | None:
+    """Return the deletion of an object that is made for it; None where none can be made."""
+    template = operation.template
+    try:
+        places = sacrificial(trial)
+    except NotApplicable:
+        return None
+    place = next(
+        (each for each in places if template is not None and each.items.get("DELETE") == template), None
+    )
+    made = create(trial, place, {}) if place is not None else None
+    ending = template.fill(made.values) if template is not None and made is not None else None
+    return ending.request() if ending is not None else None
+
+
+def _all_told(outcome: Outcome, untold: Sequence[tuple[Operation, bool]], at_once: set[str]) -> Outcome:
+    """Pass only where every operation said something; of the others it is told whether they answered an own object alike.
+
+    Many look objects up, or read what was sent, before they look at the scope: what was sent to nothing shows no more.
 
     Raises:
-        Inconclusive: one answers as it does with the scope, and nothing shows that others look at the scope first.
+        Inconclusive: one said nothing, and was not tried on an own object, or nothing looks at the scope at once.
     """
     if not untold:
         return outcome
-    late = [
-        operation.name
-        for operation, good, answer in untold
-        if operation.api.url in at_once and answer.status == good.status and answer.status not in _NO_ACCESS
-    ]
+    late = [operation.name for operation, alike in untold if alike and operation.api.url in at_once]
     if late:
         return suspected(
             f"Without its scope this answers as with it, where others of its API refuse at once: {', '.join(late)}."
         )
-    names = ", ".join(operation.name for operation, _, _ in untold)
+    names = ", ".join(operation.name for operation, _ in untold)
     raise Inconclusive(f"whether the scope is looked at is shown by no answer of {names}")
 
 
