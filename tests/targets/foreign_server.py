@@ -39,6 +39,8 @@ _CHOICE = (
 )
 _NAME = '<input name="user_login" autofocus>'
 _PASSWORD = '<input name="user_pass" type="password">'
+_DECOY = '<input name="not_shown" type="password" style="display: none">'  # for programs that keep passwords
+_AGAIN = '<label>Confirm with your password <input name="again" type="password"></label>'
 OTHER_SECRET = "known-to-nobody-0123456789abcdef0123456789"
 PEOPLE = {"ann": ("ann-secret-1", "5f1"), "ben": ("ben-secret-2", "7c2")}
 CLIENTS = {
@@ -237,6 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
         posted = form.get("allow") == "Authorize" and secrets.compare_digest(
             form.get("csrf", ""), _csrf(session)
         )
+        if "confirms-consent" in self.traits and form.get("again") != PEOPLE[user][0]:
+            posted = False
+            self.server_of.failed_logins += bool(form)
         skipped = self._remembered(asked, user) or (
             "consent-skipped-again" in self.traits and f"seen {session}" in self.server_of.sessions
         )
@@ -252,6 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
             200,
             f"<h1>Authorize {escape(asked['client_id'])}?</h1><p>{shown}</p>"
             f'<form id="authorizationForm" method="post"><input type="hidden" name="csrf" value="{_csrf(session)}">'
+            f"{_AGAIN if 'confirms-consent' in self.traits else ''}"
             f"{_CHOICE if 'radio-consent' in self.traits else _BUTTONS}</form>",
         )
 
@@ -314,7 +320,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server_of.failed_logins += 1
             if "markup-after-login" in self.traits:
                 return self._send(302, b"", location=f"?{urlencode({'next': onward, 'wrong': message})}")
-        asked = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
+        asked: tuple[str, ...] = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
+        asked += (_DECOY,) if "decoy" in self.traits else ()
         page = f"<p>{message}</p>{self._login_form(session, onward, *asked)}"
         return self._page(200, page, set_cookie=_session(session))
 
@@ -517,7 +524,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, status: int, html: str, **headers: str) -> None:
         body = f"<!doctype html><html><head><title>Foreign</title></head><body>{html}</body></html>"
-        policy = {"content_security_policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'"}
+        # Chromium follows a form's redirect to the client only where the policy names it.
+        clients = " ".join(f"http://{urlsplit(uri).netloc}" for _, uri in CLIENTS.values())
+        directives = ("default-src 'none'", f"form-action 'self' {clients}", "frame-ancestors 'none'")
+        policy = {"content_security_policy": "; ".join(directives)}
         self._send(
             status,
             body.encode(),

@@ -11,6 +11,7 @@ from targets.foreign_server import ForeignServer
 from trustweft.audit.consenting import REMEMBERED
 from trustweft.audit.registry import all_checks
 from trustweft.audit.run import Options, audit
+from trustweft.audit.target import LoginRecipe
 from trustweft.audit.verdict import Safety, Verdict
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 CHECKS: Final = {each.id: each for each in all_checks()}
 CODES: Final = ("authorization_code",)
 FOUND: Final = {Verdict.FAIL, Verdict.SUSPECTED}
+# Habits of a server that asks for the password more than once, and what a target file may say of its pages.
+ASKED_AGAIN: Final = {
+    ("fresh-tokens", "confirms-consent"): (
+        {"when": "Log in", "fields": {"user_login": "{username}", "user_pass": "{password}"}},
+        {"when": "Confirm", "fields": {"again": "{password}"}, "press": "Authorize"},
+    ),
+    ("fresh-tokens", "name-first", "decoy"): (
+        {"when": "Log in", "fields": {"user_login": "{username}", "not_shown": "{password}"}},
+        {"when": "Log in", "fields": {"user_pass": "{password}"}},
+    ),
+}
 # What is true of it: it has no TLS, secrets, bearer tokens, and it knows PKCE without demanding it.
 TRUE: Final = {
     "CA-02", "META-02-form", "META-04", "META-06", "PAR-12-missing", "TK-11", "TL-04",
@@ -198,7 +210,42 @@ def with_wrong_passwords(target: Target, *names: str) -> Target:
     return msgspec.structs.replace(target, users=tuple(users))
 
 
-@pytest.mark.parametrize("habits", [("fresh-tokens",), ("fresh-tokens", "name-first")], ids=", ".join)
+@pytest.mark.parametrize("by_steps", [False, True], ids=["unasked", "by steps"])
+@pytest.mark.parametrize("habits", ASKED_AGAIN, ids=", ".join)
+def test_a_password_that_two_forms_ask_for_is_sent_to_both(
+    foreign: ForeignServer, habits: tuple[str, ...], *, by_steps: bool
+) -> None:
+    """A bank has it confirmed with the consent, and a page may have a field for it that nobody sees."""
+    foreign.traits, foreign.failed_logins = frozenset(habits), 0
+    recipe = msgspec.convert({"steps": ASKED_AGAIN[habits] if by_steps else ()}, LoginRecipe)
+    target = msgspec.structs.replace(foreign.target(), login=recipe)
+    run = audit(target, Options(checks=[CHECKS["TK-01"]]), clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.users == ("ann", "ben")
+    assert run.checks[0].verdict is Verdict.PASS, said(run.checks[0])
+    assert foreign.failed_logins == 0
+
+
+def test_a_wrong_password_goes_to_no_more_forms_than_the_steps_say(foreign: ForeignServer) -> None:
+    foreign.traits, foreign.failed_logins = frozenset({"fresh-tokens"}), 0
+    steps = ASKED_AGAIN["fresh-tokens", "confirms-consent"]
+    target = msgspec.structs.replace(
+        with_wrong_passwords(foreign.target(), "ann", "ben"),
+        login=msgspec.convert({"steps": steps}, LoginRecipe),
+    )
+    run = audit(target, Options(checks=[CHECKS["TK-01"]]), clock=SystemClock(), entropy=SystemEntropy())
+    assert (foreign.failed_logins, run.reached.users) == (2, ())
+
+
+@pytest.mark.parametrize(
+    "habits",
+    [
+        ("fresh-tokens",),
+        ("fresh-tokens", "name-first"),
+        ("fresh-tokens", "name-first", "decoy"),
+        ("fresh-tokens", "confirms-consent"),
+    ],
+    ids=", ".join,
+)
 def test_a_wrong_password_in_the_target_file_is_sent_once_in_a_run(
     foreign: ForeignServer, habits: Sequence[str]
 ) -> None:
