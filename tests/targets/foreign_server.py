@@ -380,7 +380,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "client_credentials" if client == "web app":
                 grant = Grant(client, "", self._scope(form))
             case "password" if "password-grant" in self.traits:
-                if PEOPLE.get(form.get("username", ""), ("",))[0] != form.get("password"):
+                wrong = PEOPLE.get(form.get("username", ""), ("",))[0] != form.get("password")
+                if wrong or (client == "web app" and "second-factor-for-first" in self.traits):
                     raise RefusedError(400, "invalid_grant")
                 grant = Grant(client, form["username"], self._scope(form))
             case _:

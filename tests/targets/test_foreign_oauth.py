@@ -283,6 +283,33 @@ def test_a_wrong_password_is_sent_once_by_the_password_grant_too(foreign: Foreig
     assert sorted(wrong) == ["ann", "ben"]
 
 
+def test_a_client_whom_the_password_grant_refuses_a_user_shuts_the_user_out_of_no_other(
+    foreign: ForeignServer,
+) -> None:
+    """Servers say invalid_grant too where a client wants a second factor, or nobody assigned the user to it."""
+    foreign.traits = frozenset({"password-grant", "password-only", "second-factor-for-first"})
+    foreign.seen.clear()
+    target = foreign.target(grant_types=("password", "refresh_token"))
+    options = Options(checks=[CHECKS[each] for each in ("RS-01", "API1-01")])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert (run.reached.clients, run.reached.users) == (("partner",), ("ann", "ben"))
+    assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.PASS} == {}
+    refused = [form for _, headers, form in foreign.seen if "authorization" in headers and "password" in form]
+    assert len(refused) == len(target.users)
+
+
+def test_a_wrong_password_is_sent_once_with_each_client_by_the_password_grant(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset({"password-grant", "password-only"})
+    target = with_wrong_passwords(foreign.target(grant_types=("password", "refresh_token")), "ann")
+    foreign.seen.clear()
+    options = Options(checks=tuple(CHECKS.values()))
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert len([form for _, _, form in foreign.seen if form.get("password") == "wrong"]) == len(
+        target.clients
+    )
+    assert any("user ann cannot log in" in each for each in run.reached.missing)
+
+
 AT_CONSENT: Final = (
     "AZ-06-error", "AZ-10-consent", "AZ-15", "AZ-16-consent", "AZ-16-tokens", "AZ-17-denial", "AZ-17-form",
     "AZ-17-scope", "AZ-18", "AZ-22-consent", "AZ-26",
