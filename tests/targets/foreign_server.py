@@ -162,6 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.traits = self.server_of.traits
+        if "keep-is-signed" in self.traits and self._keep_is_foreign():
+            return self._page(400, "<h1>Bad request</h1>")
         pages = {
             "/oauth/authorize/": self._authorize,
             "/accounts/login/": self._login,
@@ -206,6 +208,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     # ---- the browser
 
+    def _keep_is_foreign(self) -> bool:
+        """Whether a cookie that only a login brings was not made here."""
+        keep = self._cookie("keep")
+        return bool(keep) and keep not in {_csrf(f"keep {name}") for name in PEOPLE}
+
     def _cookie(self, name: str) -> str:
         found = SimpleCookie(self.headers.get("cookie", "")).get(name)
         return found.value if found else ""
@@ -223,6 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._page(400, "<h1>Bad request</h1>")
         session = self._cookie("sid")
         user = self.server_of.sessions.get(session)
+        if "foreign-keep-spoils" in self.traits and self._keep_is_foreign():
+            user = None
         silent = asked.get("prompt") == "none"
         wrong = self._wrong(asked) or ("login_required" if user is None and silent else "")
         if wrong:
@@ -308,9 +317,13 @@ class _Handler(BaseHTTPRequestHandler):
             )
             name = form.get("user_login", "")
             if good and PEOPLE.get(name, ("",))[0] == form.get("user_pass") and onward.startswith("/oauth/"):
-                session = secrets.token_urlsafe(24)
+                session = session if "session-kept" in self.traits else secrets.token_urlsafe(24)
                 self.server_of.sessions[session] = name
-                return self._send(302, b"", location=onward, set_cookie=_session(session))
+                cookies = {"set_cookie": _session(session)}
+                keeps = {"keep-is-signed", "foreign-keep-spoils"} & self.traits
+                if keeps and not self._keep_is_foreign():
+                    cookies["Set_Cookie"] = f"keep={_csrf(f'keep {name}')}; Path=/; HttpOnly; SameSite=Lax"
+                return self._send(302, b"", location=onward, **cookies)
             if good and "user_pass" not in form and "name-first" in self.traits:
                 name = f'<input type="hidden" name="user_login" value="{escape(name, quote=True)}">'
                 return self._page(

@@ -107,6 +107,23 @@ def test_each_flaw_is_found(foreign: ForeignServer, flaw: str) -> None:
     assert result.verdict in FOUND, said(result)
 
 
+def test_a_session_that_a_login_keeps_is_found_though_planted_cookies_are_refused(
+    foreign: ForeignServer,
+) -> None:
+    """This server answers a cookie that it did not sign with 400, also when somebody is to log in with it."""
+    result = audited(foreign, "session-kept", "keep-is-signed", checks=["AZ-16-fixation"])["AZ-16-fixation"]
+    assert result.verdict is Verdict.FAIL, said(result)
+
+
+@pytest.mark.parametrize("habit", ["keep-is-signed", "foreign-keep-spoils"])
+def test_planted_cookies_that_spoil_the_login_do_not_count_as_refused(
+    foreign: ForeignServer, habit: str
+) -> None:
+    result = audited(foreign, habit, checks=["AZ-16-fixation"])["AZ-16-fixation"]
+    assert result.verdict is Verdict.PASS, said(result)
+    assert [each.label for each in result.evidence if "planted" in each.label] == []
+
+
 @pytest.mark.parametrize("check", ["TK-03", "TK-12", "RV-01-client"])
 def test_a_stranger_carries_nothing_of_the_owners(foreign: ForeignServer, check: str) -> None:
     """The owner sends its secret in a header, the stranger in the form, and this server believes the header."""
