@@ -221,6 +221,8 @@ class _Handler(BaseHTTPRequestHandler):
         asked = dict(self.query)
         twice = len(parse_qsl(urlsplit(self.path).query, keep_blank_values=True)) != len(asked)
         client = CLIENTS.get(asked.get("client_id", ""))
+        if "busy-for-partner" in self.traits and asked.get("client_id") == "partner":
+            return self._page(503, "<h1>Busy</h1>")
         if (
             twice
             or client is None
@@ -254,7 +256,13 @@ class _Handler(BaseHTTPRequestHandler):
         skipped = self._remembered(asked, user) or (
             "consent-skipped-again" in self.traits and f"seen {session}" in self.server_of.sessions
         )
-        if posted or said.get("allow") or skipped or (silent and "silent-consent" in self.traits):
+        if (
+            posted
+            or said.get("allow")
+            or skipped
+            or "asks-nobody" in self.traits
+            or (silent and "silent-consent" in self.traits)
+        ):
             return self._agreed(asked, user)
         if silent or (form and not form.get("allow")):
             return self._back(asked, {"error": "consent_required" if silent else "access_denied"})

@@ -365,6 +365,15 @@ def test_where_everybody_has_agreed_already_nothing_is_said_of_the_page_that_ask
     assert {each.reason for each in run.checks} == {REMEMBERED}
 
 
+def test_a_client_whose_login_fails_does_not_show_that_nobody_is_asked(foreign: ForeignServer) -> None:
+    for habits, verdict in (
+        (("asks-nobody",), Verdict.NOT_APPLICABLE),
+        (("asks-nobody", "busy-for-partner"), Verdict.INCONCLUSIVE),
+    ):
+        result = audited(foreign, *habits, checks=["AZ-17-form"])["AZ-17-form"]
+        assert result.verdict is verdict, said(result)
+
+
 FOR_ANY_ABLE_CLIENT: Final = (
     "CA-01", "IN-02-revoked", "RS-10", "RV-01", "RV-01-client", "RV-02", "RV-02-access", "RV-03", "RV-04",
     "RV-04-method", "TK-12", "TK-12-forged", "TK-12-other-kind", "TK-12-unauthenticated", "TK-14",
