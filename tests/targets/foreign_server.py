@@ -83,6 +83,7 @@ class ForeignServer:
     seen: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
     failed_logins: int = 0
     agreed: set[tuple[str, str, str]] = field(default_factory=set)
+    pushed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         handler = type("Handler", (_Handler,), {"server_of": self})
@@ -169,6 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/accounts/login/": self._login,
             "/oauth/token/": self._token,
             "/oauth/revoke/": self._revoke,
+            "/oauth/push/": self._push,
             "/oauth/introspect/": self._introspect,
             "/.well-known/oauth-authorization-server/oauth": self._metadata,
             "/.well-known/oauth-authorization-server/oauth/": self._metadata,
@@ -202,6 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if "no-authorization-endpoint" in self.traits:
             del document["authorization_endpoint"]
+        if "pushes" in self.traits:
+            document["pushed_authorization_request_endpoint"] = f"{at}/push/"
         if "introspection" in self.traits:
             document["introspection_endpoint"] = f"{at}/introspect/"
         self._json(200, document)
@@ -220,6 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _authorize(self) -> None:
         asked = dict(self.query)
         twice = len(parse_qsl(urlsplit(self.path).query, keep_blank_values=True)) != len(asked)
+        asked = self._as_pushed(asked)
         client = CLIENTS.get(asked.get("client_id", ""))
         if "busy-for-partner" in self.traits and asked.get("client_id") == "partner":
             return self._page(503, "<h1>Busy</h1>")
@@ -242,6 +247,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(302, b"", location=f"/accounts/login/?{urlencode({'next': self.path})}")
         return self._consent(asked, user, session, silent=silent)
 
+    def _as_pushed(self, asked: dict[str, str]) -> dict[str, str]:
+        """Return the request that was pushed, where the address names one."""
+        pushed = self.server_of.pushed.get(asked.get("request_uri", ""))
+        if pushed is None:
+            return asked
+        beside = ("scope",) if "scope-beside" in self.traits else ()
+        return pushed | {name: asked[name] for name in beside if name in asked}
+
     def _consent(self, asked: dict[str, str], user: str, session: str, *, silent: bool) -> None:
         form = dict(parse_qsl(self.body.decode())) if self.command == "POST" else {}
         said = dict(self.query) if "agrees-by-address" in self.traits else {}
@@ -263,7 +276,8 @@ class _Handler(BaseHTTPRequestHandler):
             or "asks-nobody" in self.traits
             or (silent and "silent-consent" in self.traits)
         ):
-            return self._agreed(asked, user)
+            wider = {"scope": form["scope"]} if "scope-by-form" in self.traits and "scope" in form else {}
+            return self._agreed(asked | wider, user)
         if silent or (form and not form.get("allow")):
             return self._back(asked, {"error": "consent_required" if silent else "access_denied"})
         self.server_of.sessions[f"seen {session}"] = user
@@ -302,7 +316,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_of.codes[code] = Grant(
             asked["client_id"],
             user,
-            asked.get("scope", "things"),
+            "things things:write" if "grants-all" in self.traits else asked.get("scope", "things"),
             asked["redirect_uri"],
             asked.get("code_challenge", ""),
         )
@@ -462,6 +476,15 @@ class _Handler(BaseHTTPRequestHandler):
                 each
             ]  # the access token of before ends with the refresh token of before
         return Grant(grant.client, grant.user, form.get("scope", grant.scope))
+
+    def _push(self) -> None:
+        form = self._form("push")
+        self._client(form)
+        if "refuses-narrow" in self.traits and form.get("scope") == "things":
+            raise RefusedError(400, "invalid_scope")
+        request_uri = f"urn:ietf:params:oauth:request_uri:{secrets.token_urlsafe(24)}"
+        self.server_of.pushed[request_uri] = form
+        self._json(201, {"request_uri": request_uri, "expires_in": 60})
 
     def _revoke(self) -> None:
         form = self._form("revoke")

@@ -66,6 +66,7 @@ NOTICED: Final = {
     "writes-unscoped": "RS-08-writing",
     "follows-jku": "RS-04-key-address",
     "fetches-jku": "RS-04-key-address",
+    "scope-by-form": "AZ-17-scope",
 }
 
 
@@ -122,6 +123,30 @@ def test_planted_cookies_that_spoil_the_login_do_not_count_as_refused(
     result = audited(foreign, habit, checks=["AZ-16-fixation"])["AZ-16-fixation"]
     assert result.verdict is Verdict.PASS, said(result)
     assert [each.label for each in result.evidence if "planted" in each.label] == []
+
+
+@pytest.mark.parametrize(
+    ("traits", "verdict"),
+    [
+        ((), Verdict.PASS),
+        (("scope-beside",), Verdict.FAIL),
+        (("grants-all",), Verdict.PASS),
+        (("refuses-narrow",), Verdict.PASS),
+    ],
+    ids=["careful", "believes the address", "grants what is registered", "refuses a narrow request"],
+)
+def test_a_scope_beside_a_request_uri_is_blamed_only_where_it_makes_the_token_wider(
+    foreign: ForeignServer, traits: Sequence[str], verdict: Verdict
+) -> None:
+    result = audited(foreign, "pushes", *traits, checks=["PAR-13"])["PAR-13"]
+    assert result.verdict is verdict, said(result)
+
+
+def test_a_server_that_grants_what_is_registered_whatever_is_asked_is_not_said_to_believe_the_form(
+    foreign: ForeignServer,
+) -> None:
+    result = audited(foreign, "grants-all", checks=["AZ-17-scope"])["AZ-17-scope"]
+    assert result.verdict is Verdict.INCONCLUSIVE, said(result)
 
 
 @pytest.mark.parametrize("check", ["TK-03", "TK-12", "RV-01-client"])

@@ -354,7 +354,8 @@ def consent_form_changes_nothing(trial: Trial) -> Outcome:
 def consent_form_adds_no_scope(trial: Trial) -> Outcome:
     """The client asked for little and gets much: neither was registered for it nor did anybody check it.
 
-    The check asks for the smallest scope, adds the rest to the consent form, and looks at what the token has.
+    The check asks for the smallest scope, adds the rest to the consent form, and looks at what the token has; where it has more,
+    it asks again with the form as it is, whose token must have less.
     """
     deployment = trial.deployment
     widening = any(_beyond(each)[1] for each in deployment.parties)
@@ -377,10 +378,14 @@ def consent_form_adds_no_scope(trial: Trial) -> Outcome:
             success="A consent form with a wider scope was refused.",
         )
     token = trial.attack("The token", deployment.send_bound(flow.token_request(code), flow.party))
-    granted = set((token.text("scope") or " ".join(narrow)).split())
-    if token.issued and granted & set(added):
-        return failed(f"The consent form added {', '.join(sorted(granted & set(added)))} to the scope.")
-    return passed("The token has no more than the request asked for.")
+    more = set(token.text("scope").split()) & set(added) if token.issued else set()
+    if not more:
+        return passed("The token has no more than the request asked for.")
+    # Some servers grant what is registered whatever is asked, or add what was agreed to earlier.
+    more -= set(deployment.fresh_access(flow.party, asked.user, scope=" ".join(narrow)).scope.split())
+    if not more:
+        raise Inconclusive("the server grants as much where the form is left as it is")
+    return failed(f"The consent form added {', '.join(sorted(more))} to the scope.")
 
 
 def _beyond(party: Party) -> tuple[list[str], list[str]]:
