@@ -487,6 +487,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(201, {"request_uri": request_uri, "expires_in": 60})
 
     def _revoke(self) -> None:
+        if "revocation-is-missing" in self.traits:
+            raise RefusedError(404, "not_found")
         form = self._form("revoke")
         client = "" if "revoke-open" in self.traits else self._client(form)
         if client == "pocket" and "little-for-public" in self.traits:

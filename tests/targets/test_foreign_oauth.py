@@ -177,6 +177,16 @@ def test_refresh_tokens_that_never_work_show_no_revocation(foreign: ForeignServe
     assert {each.verdict for each in results.values()} == {Verdict.INCONCLUSIVE}
 
 
+def test_a_revocation_endpoint_that_is_named_and_turns_everybody_away_is_not_passed_over(
+    foreign: ForeignServer,
+) -> None:
+    results = audited(foreign, "revocation-is-missing", checks=["RV-01", "RV-02-cascade", "RS-10"])
+    assert {each.reason for each in results.values()} == {
+        "the server names a revocation_endpoint, and turns every client away there"
+    }
+    assert {each.verdict for each in results.values()} == {Verdict.INCONCLUSIVE}
+
+
 def test_users_who_log_in_by_the_password_grant_are_audited_and_the_grant_is_a_finding(
     foreign: ForeignServer,
 ) -> None:
