@@ -325,10 +325,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     )
     for each in (data / "beside", data / "beside" / "directory"):
         each.mkdir(mode=0o700)
-    for name, port, role in (("server", base + 1, "brand"), ("resource", base + 3, "issuer_brand")):
+    (data / "beside" / "directory" / "directory.toml").write_text(
         DIRECTORY.format(directory=directory, port=base + 7)
     )
-    for name, port in (("server", base + 1), ("resource", base + 3)):
+    for name, port, role in (("server", base + 1, "brand"), ("resource", base + 3, "issuer_brand")):
         path, identifier = data / name / f"{name}.toml", f"https://localhost:{port}"
         # Instead of the directory that is in the box, which goes on by itself.
         text = path.read_text(encoding="utf-8").partition("[directory]")[0]

@@ -39,6 +39,8 @@ _CHOICE = (
 )
 _NAME = '<input name="user_login" autofocus>'
 _PASSWORD = '<input name="user_pass" type="password">'
+_DECOY = '<input name="not_shown" type="password" style="display: none">'  # for programs that keep passwords
+_AGAIN = '<label>Confirm with your password <input name="again" type="password"></label>'
 OTHER_SECRET = "known-to-nobody-0123456789abcdef0123456789"
 PEOPLE = {"ann": ("ann-secret-1", "5f1"), "ben": ("ben-secret-2", "7c2")}
 CLIENTS = {
@@ -81,6 +83,7 @@ class ForeignServer:
     seen: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
     failed_logins: int = 0
     agreed: set[tuple[str, str, str]] = field(default_factory=set)
+    pushed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         handler = type("Handler", (_Handler,), {"server_of": self})
@@ -160,11 +163,14 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.traits = self.server_of.traits
+        if "keep-is-signed" in self.traits and self._keep_is_foreign():
+            return self._page(400, "<h1>Bad request</h1>")
         pages = {
             "/oauth/authorize/": self._authorize,
             "/accounts/login/": self._login,
             "/oauth/token/": self._token,
             "/oauth/revoke/": self._revoke,
+            "/oauth/push/": self._push,
             "/oauth/introspect/": self._introspect,
             "/.well-known/oauth-authorization-server/oauth": self._metadata,
             "/.well-known/oauth-authorization-server/oauth/": self._metadata,
@@ -198,11 +204,18 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if "no-authorization-endpoint" in self.traits:
             del document["authorization_endpoint"]
+        if "pushes" in self.traits:
+            document["pushed_authorization_request_endpoint"] = f"{at}/push/"
         if "introspection" in self.traits:
             document["introspection_endpoint"] = f"{at}/introspect/"
         self._json(200, document)
 
     # ---- the browser
+
+    def _keep_is_foreign(self) -> bool:
+        """Whether a cookie that only a login brings was not made here."""
+        keep = self._cookie("keep")
+        return bool(keep) and keep not in {_csrf(f"keep {name}") for name in PEOPLE}
 
     def _cookie(self, name: str) -> str:
         found = SimpleCookie(self.headers.get("cookie", "")).get(name)
@@ -211,7 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _authorize(self) -> None:
         asked = dict(self.query)
         twice = len(parse_qsl(urlsplit(self.path).query, keep_blank_values=True)) != len(asked)
+        asked = self._as_pushed(asked)
         client = CLIENTS.get(asked.get("client_id", ""))
+        if "busy-for-partner" in self.traits and asked.get("client_id") == "partner":
+            return self._page(503, "<h1>Busy</h1>")
         if (
             twice
             or client is None
@@ -221,6 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._page(400, "<h1>Bad request</h1>")
         session = self._cookie("sid")
         user = self.server_of.sessions.get(session)
+        if "foreign-keep-spoils" in self.traits and self._keep_is_foreign():
+            user = None
         silent = asked.get("prompt") == "none"
         wrong = self._wrong(asked) or ("login_required" if user is None and silent else "")
         if wrong:
@@ -228,6 +246,14 @@ class _Handler(BaseHTTPRequestHandler):
         if user is None:
             return self._send(302, b"", location=f"/accounts/login/?{urlencode({'next': self.path})}")
         return self._consent(asked, user, session, silent=silent)
+
+    def _as_pushed(self, asked: dict[str, str]) -> dict[str, str]:
+        """Return the request that was pushed, where the address names one."""
+        pushed = self.server_of.pushed.get(asked.get("request_uri", ""))
+        if pushed is None:
+            return asked
+        beside = ("scope",) if "scope-beside" in self.traits else ()
+        return pushed | {name: asked[name] for name in beside if name in asked}
 
     def _consent(self, asked: dict[str, str], user: str, session: str, *, silent: bool) -> None:
         form = dict(parse_qsl(self.body.decode())) if self.command == "POST" else {}
@@ -237,11 +263,21 @@ class _Handler(BaseHTTPRequestHandler):
         posted = form.get("allow") == "Authorize" and secrets.compare_digest(
             form.get("csrf", ""), _csrf(session)
         )
+        if "confirms-consent" in self.traits and form.get("again") != PEOPLE[user][0]:
+            posted = False
+            self.server_of.failed_logins += bool(form)
         skipped = self._remembered(asked, user) or (
             "consent-skipped-again" in self.traits and f"seen {session}" in self.server_of.sessions
         )
-        if posted or said.get("allow") or skipped or (silent and "silent-consent" in self.traits):
-            return self._agreed(asked, user)
+        if (
+            posted
+            or said.get("allow")
+            or skipped
+            or "asks-nobody" in self.traits
+            or (silent and "silent-consent" in self.traits)
+        ):
+            wider = {"scope": form["scope"]} if "scope-by-form" in self.traits and "scope" in form else {}
+            return self._agreed(asked | wider, user)
         if silent or (form and not form.get("allow")):
             return self._back(asked, {"error": "consent_required" if silent else "access_denied"})
         self.server_of.sessions[f"seen {session}"] = user
@@ -252,6 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
             200,
             f"<h1>Authorize {escape(asked['client_id'])}?</h1><p>{shown}</p>"
             f'<form id="authorizationForm" method="post"><input type="hidden" name="csrf" value="{_csrf(session)}">'
+            f"{_AGAIN if 'confirms-consent' in self.traits else ''}"
             f"{_CHOICE if 'radio-consent' in self.traits else _BUTTONS}</form>",
         )
 
@@ -279,7 +316,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_of.codes[code] = Grant(
             asked["client_id"],
             user,
-            asked.get("scope", "things"),
+            "things things:write" if "grants-all" in self.traits else asked.get("scope", "things"),
             asked["redirect_uri"],
             asked.get("code_challenge", ""),
         )
@@ -302,9 +339,13 @@ class _Handler(BaseHTTPRequestHandler):
             )
             name = form.get("user_login", "")
             if good and PEOPLE.get(name, ("",))[0] == form.get("user_pass") and onward.startswith("/oauth/"):
-                session = secrets.token_urlsafe(24)
+                session = session if "session-kept" in self.traits else secrets.token_urlsafe(24)
                 self.server_of.sessions[session] = name
-                return self._send(302, b"", location=onward, set_cookie=_session(session))
+                cookies = {"set_cookie": _session(session)}
+                keeps = {"keep-is-signed", "foreign-keep-spoils"} & self.traits
+                if keeps and not self._keep_is_foreign():
+                    cookies["Set_Cookie"] = f"keep={_csrf(f'keep {name}')}; Path=/; HttpOnly; SameSite=Lax"
+                return self._send(302, b"", location=onward, **cookies)
             if good and "user_pass" not in form and "name-first" in self.traits:
                 name = f'<input type="hidden" name="user_login" value="{escape(name, quote=True)}">'
                 return self._page(
@@ -314,7 +355,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server_of.failed_logins += 1
             if "markup-after-login" in self.traits:
                 return self._send(302, b"", location=f"?{urlencode({'next': onward, 'wrong': message})}")
-        asked = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
+        asked: tuple[str, ...] = (_NAME,) if "name-first" in self.traits else (_NAME, _PASSWORD)
+        asked += (_DECOY,) if "decoy" in self.traits else ()
         page = f"<p>{message}</p>{self._login_form(session, onward, *asked)}"
         return self._page(200, page, set_cookie=_session(session))
 
@@ -373,7 +415,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "client_credentials" if client == "web app":
                 grant = Grant(client, "", self._scope(form))
             case "password" if "password-grant" in self.traits:
-                if PEOPLE.get(form.get("username", ""), ("",))[0] != form.get("password"):
+                wrong = PEOPLE.get(form.get("username", ""), ("",))[0] != form.get("password")
+                if wrong or (client == "web app" and "second-factor-for-first" in self.traits):
                     raise RefusedError(400, "invalid_grant")
                 grant = Grant(client, form["username"], self._scope(form))
             case _:
@@ -434,7 +477,18 @@ class _Handler(BaseHTTPRequestHandler):
             ]  # the access token of before ends with the refresh token of before
         return Grant(grant.client, grant.user, form.get("scope", grant.scope))
 
+    def _push(self) -> None:
+        form = self._form("push")
+        self._client(form)
+        if "refuses-narrow" in self.traits and form.get("scope") == "things":
+            raise RefusedError(400, "invalid_scope")
+        request_uri = f"urn:ietf:params:oauth:request_uri:{secrets.token_urlsafe(24)}"
+        self.server_of.pushed[request_uri] = form
+        self._json(201, {"request_uri": request_uri, "expires_in": 60})
+
     def _revoke(self) -> None:
+        if "revocation-is-missing" in self.traits:
+            raise RefusedError(404, "not_found")
         form = self._form("revoke")
         client = "" if "revoke-open" in self.traits else self._client(form)
         if client == "pocket" and "little-for-public" in self.traits:
@@ -517,7 +571,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, status: int, html: str, **headers: str) -> None:
         body = f"<!doctype html><html><head><title>Foreign</title></head><body>{html}</body></html>"
-        policy = {"content_security_policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'"}
+        # Chromium follows a form's redirect to the client only where the policy names it.
+        clients = " ".join(f"http://{urlsplit(uri).netloc}" for _, uri in CLIENTS.values())
+        directives = ("default-src 'none'", f"form-action 'self' {clients}", "frame-ancestors 'none'")
+        policy = {"content_security_policy": "; ".join(directives)}
         self._send(
             status,
             body.encode(),

@@ -11,6 +11,7 @@ from targets.foreign_server import ForeignServer
 from trustweft.audit.consenting import REMEMBERED
 from trustweft.audit.registry import all_checks
 from trustweft.audit.run import Options, audit
+from trustweft.audit.target import LoginRecipe
 from trustweft.audit.verdict import Safety, Verdict
 from trustweft.runtime.clock import SystemClock
 from trustweft.runtime.entropy import SystemEntropy
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 CHECKS: Final = {each.id: each for each in all_checks()}
 CODES: Final = ("authorization_code",)
 FOUND: Final = {Verdict.FAIL, Verdict.SUSPECTED}
+# Habits of a server that asks for the password more than once, and what a target file may say of its pages.
+ASKED_AGAIN: Final = {
+    ("fresh-tokens", "confirms-consent"): (
+        {"when": "Log in", "fields": {"user_login": "{username}", "user_pass": "{password}"}},
+        {"when": "Confirm", "fields": {"again": "{password}"}, "press": "Authorize"},
+    ),
+    ("fresh-tokens", "name-first", "decoy"): (
+        {"when": "Log in", "fields": {"user_login": "{username}", "not_shown": "{password}"}},
+        {"when": "Log in", "fields": {"user_pass": "{password}"}},
+    ),
+}
 # What is true of it: it has no TLS, secrets, bearer tokens, and it knows PKCE without demanding it.
 TRUE: Final = {
     "CA-02", "META-02-form", "META-04", "META-06", "PAR-12-missing", "TK-11", "TL-04",
@@ -54,6 +66,7 @@ NOTICED: Final = {
     "writes-unscoped": "RS-08-writing",
     "follows-jku": "RS-04-key-address",
     "fetches-jku": "RS-04-key-address",
+    "scope-by-form": "AZ-17-scope",
 }
 
 
@@ -95,6 +108,47 @@ def test_each_flaw_is_found(foreign: ForeignServer, flaw: str) -> None:
     assert result.verdict in FOUND, said(result)
 
 
+def test_a_session_that_a_login_keeps_is_found_though_planted_cookies_are_refused(
+    foreign: ForeignServer,
+) -> None:
+    """This server answers a cookie that it did not sign with 400, also when somebody is to log in with it."""
+    result = audited(foreign, "session-kept", "keep-is-signed", checks=["AZ-16-fixation"])["AZ-16-fixation"]
+    assert result.verdict is Verdict.FAIL, said(result)
+
+
+@pytest.mark.parametrize("habit", ["keep-is-signed", "foreign-keep-spoils"])
+def test_planted_cookies_that_spoil_the_login_do_not_count_as_refused(
+    foreign: ForeignServer, habit: str
+) -> None:
+    result = audited(foreign, habit, checks=["AZ-16-fixation"])["AZ-16-fixation"]
+    assert result.verdict is Verdict.PASS, said(result)
+    assert [each.label for each in result.evidence if "planted" in each.label] == []
+
+
+@pytest.mark.parametrize(
+    ("traits", "verdict"),
+    [
+        ((), Verdict.PASS),
+        (("scope-beside",), Verdict.FAIL),
+        (("grants-all",), Verdict.PASS),
+        (("refuses-narrow",), Verdict.PASS),
+    ],
+    ids=["careful", "believes the address", "grants what is registered", "refuses a narrow request"],
+)
+def test_a_scope_beside_a_request_uri_is_blamed_only_where_it_makes_the_token_wider(
+    foreign: ForeignServer, traits: Sequence[str], verdict: Verdict
+) -> None:
+    result = audited(foreign, "pushes", *traits, checks=["PAR-13"])["PAR-13"]
+    assert result.verdict is verdict, said(result)
+
+
+def test_a_server_that_grants_what_is_registered_whatever_is_asked_is_not_said_to_believe_the_form(
+    foreign: ForeignServer,
+) -> None:
+    result = audited(foreign, "grants-all", checks=["AZ-17-scope"])["AZ-17-scope"]
+    assert result.verdict is Verdict.INCONCLUSIVE, said(result)
+
+
 @pytest.mark.parametrize("check", ["TK-03", "TK-12", "RV-01-client"])
 def test_a_stranger_carries_nothing_of_the_owners(foreign: ForeignServer, check: str) -> None:
     """The owner sends its secret in a header, the stranger in the form, and this server believes the header."""
@@ -120,6 +174,16 @@ def test_a_stranger_that_is_refused_everywhere_proves_nothing(foreign: ForeignSe
 
 def test_refresh_tokens_that_never_work_show_no_revocation(foreign: ForeignServer) -> None:
     results = audited(foreign, "refreshing-is-off", checks=["RV-01", "RV-01-client", "RV-02"])
+    assert {each.verdict for each in results.values()} == {Verdict.INCONCLUSIVE}
+
+
+def test_a_revocation_endpoint_that_is_named_and_turns_everybody_away_is_not_passed_over(
+    foreign: ForeignServer,
+) -> None:
+    results = audited(foreign, "revocation-is-missing", checks=["RV-01", "RV-02-cascade", "RS-10"])
+    assert {each.reason for each in results.values()} == {
+        "the server names a revocation_endpoint, and turns every client away there"
+    }
     assert {each.verdict for each in results.values()} == {Verdict.INCONCLUSIVE}
 
 
@@ -198,7 +262,42 @@ def with_wrong_passwords(target: Target, *names: str) -> Target:
     return msgspec.structs.replace(target, users=tuple(users))
 
 
-@pytest.mark.parametrize("habits", [("fresh-tokens",), ("fresh-tokens", "name-first")], ids=", ".join)
+@pytest.mark.parametrize("by_steps", [False, True], ids=["unasked", "by steps"])
+@pytest.mark.parametrize("habits", ASKED_AGAIN, ids=", ".join)
+def test_a_password_that_two_forms_ask_for_is_sent_to_both(
+    foreign: ForeignServer, habits: tuple[str, ...], *, by_steps: bool
+) -> None:
+    """A bank has it confirmed with the consent, and a page may have a field for it that nobody sees."""
+    foreign.traits, foreign.failed_logins = frozenset(habits), 0
+    recipe = msgspec.convert({"steps": ASKED_AGAIN[habits] if by_steps else ()}, LoginRecipe)
+    target = msgspec.structs.replace(foreign.target(), login=recipe)
+    run = audit(target, Options(checks=[CHECKS["TK-01"]]), clock=SystemClock(), entropy=SystemEntropy())
+    assert run.reached.users == ("ann", "ben")
+    assert run.checks[0].verdict is Verdict.PASS, said(run.checks[0])
+    assert foreign.failed_logins == 0
+
+
+def test_a_wrong_password_goes_to_no_more_forms_than_the_steps_say(foreign: ForeignServer) -> None:
+    foreign.traits, foreign.failed_logins = frozenset({"fresh-tokens"}), 0
+    steps = ASKED_AGAIN["fresh-tokens", "confirms-consent"]
+    target = msgspec.structs.replace(
+        with_wrong_passwords(foreign.target(), "ann", "ben"),
+        login=msgspec.convert({"steps": steps}, LoginRecipe),
+    )
+    run = audit(target, Options(checks=[CHECKS["TK-01"]]), clock=SystemClock(), entropy=SystemEntropy())
+    assert (foreign.failed_logins, run.reached.users) == (2, ())
+
+
+@pytest.mark.parametrize(
+    "habits",
+    [
+        ("fresh-tokens",),
+        ("fresh-tokens", "name-first"),
+        ("fresh-tokens", "name-first", "decoy"),
+        ("fresh-tokens", "confirms-consent"),
+    ],
+    ids=", ".join,
+)
 def test_a_wrong_password_in_the_target_file_is_sent_once_in_a_run(
     foreign: ForeignServer, habits: Sequence[str]
 ) -> None:
@@ -234,6 +333,33 @@ def test_a_wrong_password_is_sent_once_by_the_password_grant_too(foreign: Foreig
     audit(with_wrong_passwords(target, "ann", "ben"), options, clock=SystemClock(), entropy=SystemEntropy())
     wrong = [form["username"] for _, _, form in foreign.seen if form.get("password") == "wrong"]
     assert sorted(wrong) == ["ann", "ben"]
+
+
+def test_a_client_whom_the_password_grant_refuses_a_user_shuts_the_user_out_of_no_other(
+    foreign: ForeignServer,
+) -> None:
+    """Servers say invalid_grant too where a client wants a second factor, or nobody assigned the user to it."""
+    foreign.traits = frozenset({"password-grant", "password-only", "second-factor-for-first"})
+    foreign.seen.clear()
+    target = foreign.target(grant_types=("password", "refresh_token"))
+    options = Options(checks=[CHECKS[each] for each in ("RS-01", "API1-01")])
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert (run.reached.clients, run.reached.users) == (("partner",), ("ann", "ben"))
+    assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.PASS} == {}
+    refused = [form for _, headers, form in foreign.seen if "authorization" in headers and "password" in form]
+    assert len(refused) == len(target.users)
+
+
+def test_a_wrong_password_is_sent_once_with_each_client_by_the_password_grant(foreign: ForeignServer) -> None:
+    foreign.traits = frozenset({"password-grant", "password-only"})
+    target = with_wrong_passwords(foreign.target(grant_types=("password", "refresh_token")), "ann")
+    foreign.seen.clear()
+    options = Options(checks=tuple(CHECKS.values()))
+    run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
+    assert len([form for _, _, form in foreign.seen if form.get("password") == "wrong"]) == len(
+        target.clients
+    )
+    assert any("user ann cannot log in" in each for each in run.reached.missing)
 
 
 AT_CONSENT: Final = (
@@ -272,6 +398,15 @@ def test_where_everybody_has_agreed_already_nothing_is_said_of_the_page_that_ask
     run = audit(target, options, clock=SystemClock(), entropy=SystemEntropy())
     assert {each.id: said(each) for each in run.checks if each.verdict is not Verdict.INCONCLUSIVE} == {}
     assert {each.reason for each in run.checks} == {REMEMBERED}
+
+
+def test_a_client_whose_login_fails_does_not_show_that_nobody_is_asked(foreign: ForeignServer) -> None:
+    for habits, verdict in (
+        (("asks-nobody",), Verdict.NOT_APPLICABLE),
+        (("asks-nobody", "busy-for-partner"), Verdict.INCONCLUSIVE),
+    ):
+        result = audited(foreign, *habits, checks=["AZ-17-form"])["AZ-17-form"]
+        assert result.verdict is verdict, said(result)
 
 
 FOR_ANY_ABLE_CLIENT: Final = (

@@ -6,14 +6,15 @@ import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 import pytest
 
+from targets.foreign_server import ForeignServer
 from targets.node_provider import node_provider
 from tools import need
-from trustweft.audit.check import Inconclusive
+from trustweft.audit.check import Inconclusive, LoginFailed
 from trustweft.audit.chromium import visit_by_chromium
 from trustweft.audit.preflight import open_wire, prepare
 from trustweft.audit.target import LoginRecipe, Target, User
@@ -55,6 +56,37 @@ def test_chromium_walks_pages(peers: Peers, tmp_path: Path) -> None:
             )
             == "DPoP"
         )
+
+
+STEP: Final = {
+    "when": "Log in",
+    "fields": {"user_login": "{username}", "user_pass": "{password}"},
+    "press": "Log in »",
+}
+
+
+def by_chromium(foreign: ForeignServer, *steps: object, password: str | None = None) -> Target:
+    recipe = {"kind": "browser", "steps": steps, "dev_unsafe_no_sandbox": os.geteuid() == 0}
+    target = foreign.target()
+    first = target.users[0]
+    user = msgspec.structs.replace(first, password=first.password if password is None else password)
+    return msgspec.structs.replace(target, users=(user,), login=msgspec.convert(recipe, LoginRecipe))
+
+
+def test_chromium_sends_a_password_to_each_form_that_asks_for_it() -> None:
+    need("chromium", package="chromium")
+    with ForeignServer(traits=frozenset({"fresh-tokens", "confirms-consent"})) as foreign:
+        assert logged_in(by_chromium(foreign, STEP)) == "Bearer"
+        assert foreign.failed_logins == 0
+
+
+@pytest.mark.parametrize("steps", [(), (STEP,)], ids=["unasked", "by a step"])
+def test_chromium_sends_a_wrong_password_once(steps: tuple[object, ...]) -> None:
+    need("chromium", package="chromium")
+    with ForeignServer(traits=frozenset({"fresh-tokens"})) as foreign:
+        with pytest.raises(LoginFailed):
+            logged_in(by_chromium(foreign, *steps, password="wrong"))  # which is the point
+        assert foreign.failed_logins == 1
 
 
 def test_a_program_logs_in(peers: Peers, tmp_path: Path) -> None:

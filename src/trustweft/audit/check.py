@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Check",
     "CheckFunction",
+    "GrantRefused",
     "Inconclusive",
     "LoginFailed",
     "NotApplicable",
@@ -50,6 +51,10 @@ class Inconclusive(Exception):  # noqa: N818  # it is a verdict, not an error
 
 class LoginFailed(Inconclusive):
     """The server does not let a user in: to try again with every check would lock somebody's account."""
+
+
+class GrantRefused(LoginFailed):
+    """The password grant refuses a user to one client: for the password, or because it wants a second factor there."""
 
 
 def passed(reason: str) -> Outcome:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from trustweft.audit.attempts import Attempts
 from trustweft.audit.check import Inconclusive
 from trustweft.audit.exchange import Exchange, Request
 from trustweft.audit.pages import read_page
@@ -18,13 +19,20 @@ from trustweft.audit.pages import read_page
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from trustweft.audit.target import LoginRecipe, User
+    from trustweft.audit.target import LoginRecipe, LoginStep, User
 
 __all__ = ["ChromiumVisit", "visit_by_chromium"]
 
 PAGE_MILLISECONDS: Final = 10_000
 SETTLE_MILLISECONDS: Final = 5_000
 MAXIMUM_STEPS: Final = 12
+# By where it goes, without the query, and the names of its fields: a form is the same with another token in it.
+_FORM: Final = """field => {
+  const form = field.form, action = form && form.getAttribute("action");
+  const address = new URL(action || location.href, location.href);
+  const names = [...(form ? form.elements : [field])].map(each => each.name);
+  return [address.origin + address.pathname, ...names.sort()];
+}"""
 
 
 class ChromiumVisit:
@@ -34,7 +42,7 @@ class ChromiumVisit:
         exchanges: the documents that it was shown.
         called: how the client was called; None where it was not.
         cut_off: hosts that pages wanted and nobody had named.
-        refused: whether a page asked again for the password after it had been sent.
+        refused: whether a form asked again for the password after it had been sent, or pages did again and again.
     """
 
     def __init__(self) -> None:
@@ -100,40 +108,42 @@ def visit_by_chromium(
 def _walk(page: Any, visit: ChromiumVisit, url: str, user: User, recipe: LoginRecipe) -> None:
     page.goto(url, wait_until="domcontentloaded")
     seen: set[str] = set()
-    sent = False
+    attempts = Attempts()
     for _ in range(MAXIMUM_STEPS):
         page.wait_for_timeout(100)  # a script may fill the page a moment later
         page.wait_for_load_state("networkidle", timeout=SETTLE_MILLISECONDS)
         if visit.called is not None:
             return
         content = page.content()
-        secret = _wants_password(page, content, recipe)
-        visit.refused = sent and secret  # sent once only: a server locks an account after some that are wrong
-        if content in seen or visit.refused or not _act(page, content, user, recipe):
+        step = attempts.step_for(content, recipe.steps)
+        form = _wants_password(page, step)
+        secret = form is not None
+        visit.refused = not attempts.ordered(step) and attempts.refused(form, secret=secret)
+        if visit.refused or (content in seen and not attempts.ordered(step)):
             return
-        sent = sent or secret
+        if not _act(page, content, user, step):
+            return
+        attempts.note(step, form, secret=secret)
         seen.add(content)
 
 
-def _wants_password(page: Any, content: str, recipe: LoginRecipe) -> bool:
-    for step in recipe.steps:
-        if step.when in content:
-            return any("{password}" in value for value in step.fields.values())
-    return bool(page.locator('input[type="password"]:visible').count())
+def _wants_password(page: Any, step: LoginStep | None) -> object:
+    """Return what is known again of whatever asks for the password: a step, or a form; None where nothing does."""
+    if step is not None:
+        return step.when if any("{password}" in value for value in step.fields.values()) else None
+    secret = page.locator('input[type="password"]:visible')
+    return tuple(secret.first.evaluate(_FORM)) if secret.count() else None
 
 
-def _act(page: Any, content: str, user: User, recipe: LoginRecipe) -> bool:
+def _act(page: Any, content: str, user: User, step: LoginStep | None) -> bool:
     """Do what the page asks for; return whether there was anything to do."""
-    for step in recipe.steps:
-        if step.when in content:
-            for name, value in step.fields.items():
-                filled = value.replace("{username}", user.username).replace("{password}", user.password)
-                page.locator(f'[name="{name}"]').first.fill(filled)
-            if step.press is not None:
-                page.get_by_text(step.press, exact=True).or_(
-                    page.locator(f'[name="{step.press}"]')
-                ).first.click()
-            return True
+    if step is not None:
+        for name, value in step.fields.items():
+            filled = value.replace("{username}", user.username).replace("{password}", user.password)
+            page.locator(f'[name="{name}"]').first.fill(filled)
+        if step.press is not None:
+            page.get_by_text(step.press, exact=True).or_(page.locator(f'[name="{step.press}"]')).first.click()
+        return True
     secret = page.locator('input[type="password"]:visible')
     names = page.locator('input[type="text"]:visible, input[type="email"]:visible, input:not([type]):visible')
     if names.count():

@@ -66,7 +66,19 @@ def revokes(trial: Trial, party: Party) -> bool:
     """Whether a client is let in at the revocation endpoint, found out once with an invented token.
 
     Not every server lets public clients in there. That such a token is refused for what it is does not count.
+
+    Raises:
+        NotApplicable: the server names no such endpoint.
+        Inconclusive: it names one where no client is let in, so that nothing shows what it does.
     """
+    if _let_in_to_revoke(trial, party):
+        return True
+    if not any(_seen_to(_let_in_to_revoke, trial, each) for each in trial.deployment.parties):
+        raise Inconclusive("the server names a revocation_endpoint, and turns every client away there")
+    return False
+
+
+def _let_in_to_revoke(trial: Trial, party: Party) -> bool:
     deployment = trial.deployment
 
     def ask() -> Exchange:

@@ -103,8 +103,9 @@ def ask_for_consent(
 
     Raises:
         NotApplicable: nobody was asked in this run.
-        Inconclusive: the server remembers what everybody agreed to, or the login does not lead to the page.
+        Inconclusive: the server remembers what everybody agreed to, or a login does not lead to the page.
     """
+    unclear = None
     consents = deployment.consents
     deployment.user()
     deployment.flow()  # nothing is sent yet: it raises where the first client can ask for nothing
@@ -121,16 +122,18 @@ def ask_for_consent(
             page = stop_at_consent(flow.browser, url, user).last
         except NotApplicable:
             consents.unasked.add(combination)
-        except Inconclusive:
+        except Inconclusive as cause:
             if not number:
                 raise
-            consents.unasked.add(combination)
+            if prompt:  # with which alone the server does not let them in
+                consents.unasked.add(combination)
+                continue
+            told = f"whether {user.username} is asked for {party.client_id} was not shown: {cause}"
+            unclear = unclear or Inconclusive(told)
         else:
             consents.asked.add(combination)
             return Asked(flow=flow, user=user, url=url, page=page, changes={**prompt, **wanted})
-    if consents.asked:
-        raise Inconclusive(REMEMBERED)
-    raise NotApplicable(NOT_ASKED)
+    raise unclear or (Inconclusive(REMEMBERED) if consents.asked else NotApplicable(NOT_ASKED))
 
 
 def _ways(deployment: Deployment, *, anew: bool) -> Iterator[tuple[Party, User, Mapping[str, str]]]:

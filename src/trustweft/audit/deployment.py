@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from trustweft.audit.access import Access, read_access
-from trustweft.audit.check import Inconclusive, LoginFailed, NotApplicable
+from trustweft.audit.check import GrantRefused, Inconclusive, LoginFailed, NotApplicable
 from trustweft.audit.consenting import Consents
 from trustweft.audit.exchange import Exchange, Request, form_request
 from trustweft.audit.flow import Flow, bound, new_verifier
@@ -50,6 +50,7 @@ class Deployment:
         users: people who can log in; checks between people need two.
         operations: of the protected APIs, with values of the first user.
         shut_out: by username, why somebody could not log in before the first check; nobody tries again for them.
+        shut_out_of: the same of the password grant, by client and username: another client may let them in.
         broken: operations that answered a request that should be good with 5xx, so that nothing else tries them.
         templates: what their documents describe.
         harvests: by username, what each user's own answers made of the templates.
@@ -73,6 +74,7 @@ class Deployment:
     entropy: Entropy
     wait: Callable[[float], None] = time.sleep
     shut_out: dict[str, str] = field(default_factory=dict)
+    shut_out_of: dict[tuple[str, str], str] = field(default_factory=dict)
     broken: tuple[Operation, ...] = ()
     templates: tuple[Template, ...] = ()
     harvests: dict[str, Harvest] = field(default_factory=dict)
@@ -274,9 +276,14 @@ class Deployment:
             NotApplicable: the target has no such client or user.
         """
         party, user = party or self.party(), self._let_in(user) if user is not None else self.user()
+        why = self.shut_out_of.get((party.client_id, user.username))
+        if why is not None:
+            raise GrantRefused(why)
         answer = self.send_bound(self.password_request(party, user, scope=scope), party)
         if answer.text("error") == "invalid_grant":
-            raise LoginFailed("the password grant says that name or password is wrong (invalid_grant)")
+            raise GrantRefused(
+                "the password grant lets nobody in with this name and password (invalid_grant)"
+            )
         if not answer.issued:
             raise Inconclusive(f"the password grant gave no token: {answer.shows}")
         return read_access(answer, party=party, user=user, flow=None, now=self.clock.now())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from trustweft.audit.api import Operation, named_operations
-from trustweft.audit.check import Inconclusive, LoginFailed, NotApplicable
+from trustweft.audit.check import GrantRefused, Inconclusive, LoginFailed, NotApplicable
 from trustweft.audit.deployment import Deployment
 from trustweft.audit.discovery import Discovery, discover
 from trustweft.audit.exchange import Request
@@ -119,9 +119,18 @@ def reach(deployment: Deployment) -> Reached:
     """Log in with every client and user and call every operation that only reads; drop those that do not work."""
     without_token = {each.client_id: _why_without_token(deployment, each) for each in deployment.parties}
     clients = [name for name, why in without_token.items() if not why]
-    # The first is the one that checks act as: of those that users log in with, one that works.
+    # The first is the one that checks act as: of those that users log in with, one that works, for the first user too.
     deployment.parties = tuple(
-        sorted(deployment.parties, key=lambda each: (not _users(each), bool(without_token[each.client_id])))
+        sorted(
+            deployment.parties,
+            key=lambda each: (
+                not _users(each),
+                bool(without_token[each.client_id]),
+                any(
+                    (each.client_id, user.username) in deployment.shut_out_of for user in deployment.users[:1]
+                ),
+            ),
+        )
     )
     missing = [f"client {name} obtains no token: {why}" for name, why in without_token.items() if why]
     outside = {each.username: _why_outside(deployment, each) for each in deployment.users}
@@ -155,7 +164,7 @@ def _why_without_token(deployment: Deployment, party: Party) -> str:
             # The first user's token is the one that checks share, and goes without saying whose it is.
             deployment.access(party, user if number else None)
         except LoginFailed as cause:
-            why = _shut_out(deployment, user, cause)
+            why = _shut_out(deployment, party, user, cause)
             refusals.append(f"user {user.username} cannot log in: {why}" if user is not None else why)
         except (Inconclusive, NotApplicable) as cause:
             return str(cause)
@@ -174,7 +183,10 @@ def _why_outside(deployment: Deployment, user: User) -> str:
         try:
             deployment.access(party, user)
         except LoginFailed as cause:
-            return f"user {user.username} cannot log in: {_shut_out(deployment, user, cause)}"
+            why = _shut_out(deployment, party, user, cause)
+            if user.username in deployment.shut_out:
+                return f"user {user.username} cannot log in: {why}"
+            refusals.append(f"client {party.client_id}: {why}")
         except (Inconclusive, NotApplicable) as cause:
             refusals.append(f"client {party.client_id}: {cause}")
         else:
@@ -183,9 +195,21 @@ def _why_outside(deployment: Deployment, user: User) -> str:
     return f"no client obtains a token for user {user.username} ({why})"
 
 
-def _shut_out(deployment: Deployment, user: User | None, cause: LoginFailed) -> str:
-    """Remember why the server does not let a user in, so that nobody tries again; return it."""
-    return str(cause) if user is None else deployment.shut_out.setdefault(user.username, str(cause))
+def _shut_out(deployment: Deployment, party: Party, user: User | None, cause: LoginFailed) -> str:
+    """Remember why the server does not let a user in, so that nobody tries again; return it.
+
+    A login form asks the user alone. The password grant also refuses who needs a second factor with one client, or is
+    not assigned to it: the user is shut out where it refuses every client that users log in with.
+    """
+    if user is None:
+        return str(cause)
+    if isinstance(cause, GrantRefused):
+        refused = deployment.shut_out_of
+        refused[party.client_id, user.username] = str(cause)
+        others = filter(_users, deployment.parties)
+        if any((each.client_id, user.username) not in refused for each in others):
+            return str(cause)
+    return deployment.shut_out.setdefault(user.username, str(cause))
 
 
 def _harvest(deployment: Deployment) -> dict[str, str]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import httpx2
 import msgspec
 
+from trustweft.audit.attempts import Attempts
 from trustweft.audit.check import Inconclusive
 from trustweft.audit.chromium import visit_by_chromium
 from trustweft.audit.exchange import Exchange, Request, origin_of
@@ -21,7 +22,7 @@ from trustweft.audit.wire import Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trustweft.audit.target import LoginRecipe, User
+    from trustweft.audit.target import LoginRecipe, LoginStep, User
     from trustweft.audit.wire import Wire
 
 __all__ = ["Callback", "UserAgent", "Visit", "form_submission"]
@@ -59,7 +60,8 @@ class Visit:
     Attributes:
         exchanges: in order.
         callback: how the client was called; None where the browser stayed on a page.
-        refused: whether a form came back that the user's name or password had been sent with.
+        refused: whether a form came back that the user's name or password had been sent with, or the password was
+            asked for again and again.
     """
 
     exchanges: list[Exchange] = field(default_factory=list)
@@ -187,33 +189,36 @@ class UserAgent:
     ) -> Visit:
         """Do what the pages ask for, as ``user``, until the client is called, ``until`` holds, or nothing helps.
 
-        A password is sent once: a server counts those that are wrong, and locks the account of whoever owns it.
+        No form is sent twice with a name or a password in it, whatever token is new in it (see ``Attempts``).
         """
-        done: set[object] = set()
+        attempts, seen = Attempts(), set()
         for _ in range(MAXIMUM_PAGES):
-            action = None if visit.callback is not None or until(visit.last) else self._next(visit.last, user)
+            step = attempts.step_for(visit.last.page(), self._recipe.steps)
+            ended = visit.callback is not None or until(visit.last)
+            action = None if ended else self._next(visit.last, user, step)
             if action is None:
                 break
-            page, credentials = (
-                (visit.last.request.url, visit.last.body),
-                _credentials(visit.last, action, user),
-            )
-            if page in done or done & credentials:
-                return replace(visit, refused=bool(done & credentials))
-            done |= {page, *credentials}
+            page = (visit.last.request.url, visit.last.body)
+            secret, form = _sends_password(action, user), _form_of(visit.last, action)
+            refused = attempts.refused(form, secret=secret)
+            if not attempts.ordered(step) and (refused or page in seen):
+                return replace(visit, refused=refused)
+            seen.add(page)
+            attempts.note(step, form, secret=secret)
             visit = self._follow(visit, action)
         return visit
 
     def step(self, visit: Visit, user: User) -> Visit | None:
         """Do the one thing that the page asks for, as ``user``; return None where it asks for nothing."""
-        action = None if visit.callback is not None else self._next(visit.last, user)
+        if visit.callback is not None:
+            return None
+        action = self._next(visit.last, user, Attempts().step_for(visit.last.page(), self._recipe.steps))
         return None if action is None else self._follow(visit, action)
 
-    def _next(self, page: Exchange, user: User) -> Request | None:
+    def _next(self, page: Exchange, user: User, step: LoginStep | None) -> Request | None:
         read = read_page(page.page())
-        for step in self._recipe.steps:
-            if step.when in page.page():
-                return self._by_recipe(page, read, step.fields, step.press, user)
+        if step is not None:
+            return self._by_recipe(page, read, step.fields, step.press, user)
         action = _log_in(page, read, user) or _agree(page, read, user)
         if action is None and read.refresh:
             return Request(method="GET", url=urljoin(page.request.url, read.refresh), headers=_NAVIGATION)
@@ -306,19 +311,27 @@ def _log_in(page: Exchange, read: Page, user: User) -> Request | None:
     return None
 
 
-def _credentials(page: Exchange, action: Request, user: User) -> set[object]:
-    """Return what a server may count as an attempt to log in: the password, and a form that somebody types into.
+def _sent(action: Request) -> list[tuple[str, str]]:
+    """Return the fields of a form that is sent."""
+    query = action.url.partition("?")[2]
+    return list(action.form) if action.form is not None else parse_qsl(query, keep_blank_values=True)
 
-    Each page has a token of its own, so a form is known again by where it goes and what it asks for.
+
+def _sends_password(action: Request, user: User) -> bool:
+    return bool(user.password) and user.password in (value for _, value in _sent(action))
+
+
+def _form_of(page: Exchange, action: Request) -> object:
+    """Return what a form is known again by that somebody types into; None where the page has no such form.
+
+    Each page has a token of its own, so that is where it goes and what it asks for. Which button was pressed is neither.
     """
-    address, _, query = action.url.partition("?")
-    sent = action.form if action.form is not None else parse_qsl(query)
-    marks: set[object] = set()
-    if user.password and user.password in (value for _, value in sent):
-        marks.add("password")
-    if any(form.password or form.username for form in read_page(page.page()).forms):
-        marks.add((address, tuple(sorted(name for name, _ in sent))))
-    return marks
+    forms = read_page(page.page()).forms
+    if not any(form.password or form.username for form in forms):
+        return None
+    fields = {each.name for form in forms for each in form.fields}
+    names = sorted(name for name, _ in _sent(action) if name in fields)
+    return action.url.partition("?")[0], tuple(names)
 
 
 def _agree(page: Exchange, read: Page, user: User) -> Request | None:

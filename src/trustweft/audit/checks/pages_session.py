@@ -198,7 +198,8 @@ def session_is_renewed(trial: Trial) -> Outcome:
 
     The check copies a browser's cookies before the login, and afterwards opens what the victim sees, and a new
     request, with the copy. Then it plants a value of its own under the name of each cookie that only the login brought,
-    and does the same. No page may let it on without asking who it is.
+    and does the same. No page may let it on without asking who it is. Where a planted value spoils the victim's own
+    login, what it opens elsewhere says nothing, and does not count.
     """
     deployment = trial.deployment
     good_request(trial)
@@ -212,8 +213,11 @@ def session_is_renewed(trial: Trial) -> Outcome:
         for label, url in (addresses if early else ())
     ]
     late = [cookie for cookie in victim.cookies.jar if cookie.name not in early and cookie.value]
-    if late:
-        replies.append(("The planted cookies open a new request", _planted(trial, late)))
+    planted = _planted(trial, late) if late else None
+    if planted is not None:
+        replies.append(("The planted cookies open a new request", planted))
+    if late and not replies:
+        raise Inconclusive("nobody could be logged in with planted cookies, and none are set before a login")
     trial.need(replies, "the server sets no cookie")
     return judge_replies(
         trial,
@@ -232,8 +236,11 @@ def _logged_in(trial: Trial, browser: UserAgent, before: Callable[[], None]) -> 
     return browser.step(shown, user)
 
 
-def _planted(trial: Trial, cookies: Sequence[Cookie]) -> Reply:
-    """Log the user in with cookies that somebody planted, and return what these open elsewhere."""
+def _planted(trial: Trial, cookies: Sequence[Cookie]) -> Reply | None:
+    """Log the user in with cookies that somebody planted, and return what these open elsewhere.
+
+    None where they spoil the login, for example because the server signs its cookies: then they open nothing anyway.
+    """
     victim, thief = _browser(trial), _browser(trial)
     for cookie in cookies:
         planted = copy(cookie)
@@ -241,9 +248,18 @@ def _planted(trial: Trial, cookies: Sequence[Cookie]) -> Reply:
         planted.value = trial.deployment.entropy.octets(length).hex()[:length]  # what any session store takes
         victim.cookies.jar.set_cookie(planted)
         thief.cookies.jar.set_cookie(copy(planted))
-    _logged_in(trial, victim, lambda: None)
+    try:
+        _logged_in(trial, victim, lambda: None)
+        opened, own = (_opens(trial, each) for each in (thief, victim))
+    except (Inconclusive, NotApplicable):
+        return None
+    return opened if opened.code or own.code else None
+
+
+def _opens(trial: Trial, browser: UserAgent) -> Reply:
+    """Return what a new request comes to in a browser as it is."""
     deployment = trial.deployment
-    return reply_of(_without_credentials(thief, deployment.flow().start_url(), deployment.user()))
+    return reply_of(_without_credentials(browser, deployment.flow().start_url(), deployment.user()))
 
 
 @check(
@@ -338,7 +354,8 @@ def consent_form_changes_nothing(trial: Trial) -> Outcome:
 def consent_form_adds_no_scope(trial: Trial) -> Outcome:
     """The client asked for little and gets much: neither was registered for it nor did anybody check it.
 
-    The check asks for the smallest scope, adds the rest to the consent form, and looks at what the token has.
+    The check asks for the smallest scope, adds the rest to the consent form, and looks at what the token has; where it has more,
+    it asks again with the form as it is, whose token must have less.
     """
     deployment = trial.deployment
     widening = any(_beyond(each)[1] for each in deployment.parties)
@@ -361,10 +378,14 @@ def consent_form_adds_no_scope(trial: Trial) -> Outcome:
             success="A consent form with a wider scope was refused.",
         )
     token = trial.attack("The token", deployment.send_bound(flow.token_request(code), flow.party))
-    granted = set((token.text("scope") or " ".join(narrow)).split())
-    if token.issued and granted & set(added):
-        return failed(f"The consent form added {', '.join(sorted(granted & set(added)))} to the scope.")
-    return passed("The token has no more than the request asked for.")
+    more = set(token.text("scope").split()) & set(added) if token.issued else set()
+    if not more:
+        return passed("The token has no more than the request asked for.")
+    # Some servers grant what is registered whatever is asked, or add what was agreed to earlier.
+    more -= set(deployment.fresh_access(flow.party, asked.user, scope=" ".join(narrow)).scope.split())
+    if not more:
+        raise Inconclusive("the server grants as much where the form is left as it is")
+    return failed(f"The consent form added {', '.join(sorted(more))} to the scope.")
 
 
 def _beyond(party: Party) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trustweft.audit.asking import Reply, good_request, judge_replies, open_and_finish
-from trustweft.audit.check import NotApplicable, check, failed
+from trustweft.audit.check import Inconclusive, NotApplicable, check, failed
 from trustweft.audit.forging import forge
 from trustweft.audit.parties import assertion_parameters, basic
 from trustweft.audit.verdict import Role, Severity, Verdict
@@ -319,20 +319,28 @@ def _opened_with(trial: Trial, flow: Flow, name: str, value: str) -> Reply:
 
 
 def _scope_is_widened(trial: Trial) -> bool:
-    """Say whether a token has more than was pushed, because the address asked for it."""
-    flow = pushing_flow(trial)
-    entry = flow.party.entry
+    """Say whether a token has more than was pushed, because the address asked for it.
+
+    Some servers grant what is registered whatever is asked, or add what was agreed to earlier: what a narrow request
+    gives alone does not count. Where the server refuses one, nothing is said.
+    """
+    deployment = trial.deployment
+    entry = deployment.party().entry
     narrow, wide = entry.narrow_scope or (entry.scope.split() or [""])[0], entry.scope
     beyond = set(wide.split()) - set(narrow.split())
     if not beyond:
         return False
-    flow.with_parameters({"scope": narrow})
-    reply = _opened_with(trial, flow, "scope", wide)
+    try:
+        beyond -= set(deployment.access(scope=narrow).scope.split())
+        flow = deployment.flow(changes={"scope": narrow})
+        reply = _opened_with(trial, flow, "scope", wide)
+    except Inconclusive:
+        return False
     if not reply.code:
         return False
     answer = trial.attack(
         "The token of a narrow request that was opened with a wide scope in the address",
-        trial.deployment.send_bound(flow.token_request(reply.code), flow.party),
+        deployment.send_bound(flow.token_request(reply.code), flow.party),
     )
     return answer.issued and not beyond.isdisjoint(answer.text("scope").split())
 

@@ -9,6 +9,7 @@ from trustweft.audit.checks.token_grants import granted_scope
 from trustweft.audit.clients import client_that, has_credentials, other_client, refreshes
 from trustweft.audit.forging import read_parts, with_claims, without_signature
 from trustweft.audit.parties import unauthenticated
+from trustweft.audit.token_reading import token_claims
 from trustweft.audit.verdict import Reach, Role, Severity, Verdict
 
 if TYPE_CHECKING:
@@ -264,9 +265,9 @@ def public_refresh_tokens_are_noticed(trial: Trial) -> Outcome:
     deployment = trial.deployment
     party = _public(trial)
     access = refreshable(trial, party)
-    binding = deployment.plan(party).binding
-    if binding == "mtls" or (binding == "dpop" and access.scheme == "DPoP"):
-        return passed("Tokens of this client are bound to a key; TK-12-public-key tries whether that holds.")
+    bound = _bound_how(trial, access)
+    if bound:
+        return passed(bound)
     first = _refresh(trial, access)
     trial.control("The refresh token used once", first, good=lambda each: each.issued)
     again = trial.attack("The same refresh token again", _refresh(trial, access))
@@ -284,6 +285,25 @@ def public_refresh_tokens_are_noticed(trial: Trial) -> Outcome:
     if after.issued:
         return failed("The old refresh token was refused, but its reuse did not end the new one.")
     return passed("The old refresh token was refused, and its reuse ended the grant.")
+
+
+def _bound_how(trial: Trial, access: Access) -> str:
+    """Say to what a public client's tokens are bound; empty where they are bound to nothing.
+
+    A refresh token is bound to the certificate where the access token is (RFC 8705 section 4), which names it.
+
+    Raises:
+        Inconclusive: the client shows a certificate, and its token names none or cannot be read.
+    """
+    binding = trial.deployment.plan(access.party).binding
+    if binding == "dpop" and access.scheme == "DPoP":
+        return "Tokens of this client are bound to a key; TK-12-public-key tries whether that holds."
+    if binding != "mtls":
+        return ""
+    confirmation = token_claims(trial.deployment, access).get("cnf")
+    if not isinstance(confirmation, dict) or "x5t#S256" not in confirmation:
+        raise Inconclusive("the client has a certificate, and nothing shows that its tokens are bound to it")
+    return "Tokens of this client name the certificate that they are bound to (cnf x5t#S256)."
 
 
 @check(
