@@ -24,6 +24,7 @@ from trustweft.audit.openapi_document import Document
 from trustweft.audit.target import Api
 from trustweft.audit.trial import Trial
 from trustweft.audit.verdict import Verdict
+from trustweft.audit.wire import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -192,6 +193,21 @@ def test_what_cannot_be_put_back_is_said() -> None:
     verdict, reason = said(server_members_there_cannot_be_changed, scripted)
     assert verdict is Verdict.INCONCLUSIVE
     assert reason.endswith("Not put back: ghost of PUT /things/{id}.")
+
+
+def test_what_is_taken_before_the_connection_is_cut_is_put_back() -> None:
+    thing = {"id": IDENTIFIER, "name": "lamp", "role": "user"}
+    keep = keeping(thing)
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        told = keep(asked)
+        if asked.method == "PUT" and thing["role"] != "user":
+            raise Unreachable("cut")
+        return told
+
+    scripted = deployment(described("/things/{id}", {"schema": NAMED}, "put"), answer)
+    assert said(server_members_there_cannot_be_changed, scripted)[0] is Verdict.FAIL
+    assert thing["role"] == "user"
 
 
 @pytest.mark.parametrize("kept", [lambda _name, value: value[:10], lambda _name, value: value.upper()])

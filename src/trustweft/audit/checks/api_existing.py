@@ -7,6 +7,7 @@ just read; what is changed to see whether it can be is put back.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ from trustweft.audit.invented import invented
 from trustweft.audit.ownership import foreign_objects, need_other_works, pair
 from trustweft.audit.sacrifice import fresh_keys
 from trustweft.audit.verdict import Role, Safety, Severity, Verdict
+from trustweft.audit.wire import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -365,7 +367,9 @@ class _Attempt:
         still = {member: value for member, value in before.items() if first.get(member) == value}
         wishes = list(self._wishes(still))
         for member, value in wishes:
-            self._write("attack", f"{name} with {member}", {**body, member: value})
+            # Whoever cuts the connection may have taken it all the same: that is read, and put back, as ever.
+            with suppress(Unreachable):
+                self._write("attack", f"{name} with {member}", {**body, member: value})
             after = self._read("read again")
             if after is None or after.get(member) != before[member]:
                 self._put_back({**body, member: before[member]}, member)
@@ -411,7 +415,8 @@ class _Attempt:
 
     def _put_back(self, body: dict[str, Any], member: str) -> None:
         self.moved = True
-        self._write("observation", f"{member} is put back", body)
+        with suppress(Unreachable):
+            self._write("observation", f"{member} is put back", body)
         after = self._read("read after that")
         if after is None or after.get(member) != body[member]:
             self.left.append(f"{member} of {self.operation.name}")
@@ -422,7 +427,10 @@ class _Attempt:
 
     def _read(self, label: str) -> dict[str, Any] | None:
         access = self.trial.deployment.access()
-        answer = _send(self.trial, self.reading.request(), access)
+        try:
+            answer = _send(self.trial, self.reading.request(), access)
+        except Unreachable:
+            return None
         self.trial.observe(f"{self.reading.name}, {label}", answer)
         document = json_of(answer.body) if answer.ok else None
         return document if isinstance(document, dict) else None
