@@ -5,7 +5,7 @@ Made at the first start that has a directory, once; what an operator changes or 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -111,52 +111,33 @@ def _follow(
 
 
 def _server(data: DataDirectory) -> ServerDirectory:
-    ports = data.ports
-    directory = ports.url(ports.directory)
-    return ServerDirectory(
-        issuer=directory,
-        feed=f"{directory}/status",
-        jwks_uri=f"{directory}/jwks",
-        identifier=ports.url(ports.server),
-        state_file=_STATE,
-        trust=_AUTHORITY,
-        allowed_hosts=("localhost",),
-        names=ServerNames(brand=BRAND, apis=_by_name(BY_SCOPE), roles=_by_name(ROLES), payments=_PAYMENTS),
-    )
+    names = ServerNames(brand=BRAND, apis=_by_name(BY_SCOPE), roles=_by_name(ROLES), payments=_PAYMENTS)
+    return ServerDirectory(**_followed(data, data.ports.url(data.ports.server)), names=names)
 
 
 def _guard(data: DataDirectory) -> ResourceDirectory:
-    ports = data.ports
-    directory = ports.url(ports.directory)
-    return ResourceDirectory(
-        issuer=directory,
-        feed=f"{directory}/status",
-        jwks_uri=f"{directory}/jwks",
-        identifier=ports.url(ports.resource),
-        state_file=_STATE,
-        trust=_AUTHORITY,
-        allowed_hosts=("localhost",),
-        names=GuardNames(
-            issuer_brand=BRAND, apis=_by_name(BY_SCOPE), roles=_by_name(ROLES), payments=_PAYMENTS
-        ),
-    )
+    names = GuardNames(issuer_brand=BRAND, apis=_by_name(BY_SCOPE), roles=_by_name(ROLES), payments=_PAYMENTS)
+    return ResourceDirectory(**_followed(data, data.ports.url(data.ports.resource)), names=names)
+
+
+def _client(data: DataDirectory, client_id: str) -> ClientDirectory:
+    return ClientDirectory(**_followed(data, f"software:{client_id}"), names=ClientNames(brand=BRAND))
+
+
+def _followed(data: DataDirectory, identifier: str) -> dict[str, Any]:
+    """Return how anybody here follows the directory of the box, as ``identifier``."""
+    directory = data.ports.url(data.ports.directory)
+    return {
+        "issuer": directory,
+        "feed": f"{directory}/status",
+        "jwks_uri": f"{directory}/jwks",
+        "identifier": identifier,
+        "state_file": _STATE,
+        "trust": _AUTHORITY,
+        "allowed_hosts": ("localhost",),
+    }
 
 
 def _by_name(by_scope: Mapping[str, str]) -> dict[str, str]:
     """Return the same for types of authorization details too."""
     return {**by_scope, **{kind: by_scope[scope] for kind, scope in _TYPES.items()}}
-
-
-def _client(data: DataDirectory, client_id: str) -> ClientDirectory:
-    ports = data.ports
-    directory = ports.url(ports.directory)
-    return ClientDirectory(
-        issuer=directory,
-        feed=f"{directory}/status",
-        jwks_uri=f"{directory}/jwks",
-        identifier=f"software:{client_id}",
-        state_file=_STATE,
-        trust=_AUTHORITY,
-        allowed_hosts=("localhost",),
-        names=ClientNames(brand=BRAND),
-    )

@@ -25,7 +25,12 @@ from trustweft.crypto.x509 import certificate_thumbprint
 from trustweft.directory.commands import NoteRegistration
 from trustweft.directory.enrolment import Enrolment
 from trustweft.directory.events import Actor
-from trustweft.directory.identifiers import authorisation_subject, parse_subject, role_subject
+from trustweft.directory.identifiers import (
+    authorisation_subject,
+    customer_subject,
+    parse_subject,
+    role_subject,
+)
 from trustweft.directory.lifecycles import LIFECYCLES
 from trustweft.directory.objects import (
     Api,
@@ -36,6 +41,7 @@ from trustweft.directory.objects import (
     Organisation,
     Role,
     Software,
+    User,
     parents_of,
 )
 from trustweft.net.event_addresses import RECEIPT_KEYS_PATH
@@ -69,6 +75,8 @@ _NAMES: Final = {
 }
 # By client, the folder of an application that is served.
 _FOLDERS: Final = {"moneyview": "client", "paypilot": "second-client"}
+# By state, what led there.
+_STOPPED_BY: Final = {"suspended": "suspend", "withdrawn": "withdraw", "revoked": "revoke", "lapsed": "lapse"}
 _TERMS: Final = "box-1"
 _ADMISSION: Final = (
     ("verify", _HERE),
@@ -101,6 +109,10 @@ async def enrol_box(data: DataDirectory, keeper: Keeper, *, observer: Observer, 
         Reject: ``store.unavailable``.
     """
     enrolment = Enrolment(keeper, actor=ACTOR)
+    try:
+        await _name_customers_by_brand(enrolment)
+    except Reject as refused:
+        _tell(observer, f"brand:{BRAND}", refused)
     for wanted in _everything(data, at):
         try:
             await _bring(enrolment, wanted)
@@ -119,6 +131,29 @@ async def enrol_box(data: DataDirectory, keeper: Keeper, *, observer: Observer, 
             await keeper.carry_out(noted, actor=ACTOR)
         except Reject as refused:
             _tell(observer, str(software), refused)
+
+
+async def _name_customers_by_brand(enrolment: Enrolment) -> None:
+    """Stop under their names of now the customers who were stopped when the directory named them without a brand.
+
+    Servers know nobody by such a name any more: without this, who was stopped would go on.
+    """
+    now = await enrolment.snapshot()
+    for record in list(now.records("user")):
+        facts, action = record.facts, _STOPPED_BY.get(record.state)
+        if (
+            not isinstance(facts, User)
+            or facts.part != "customer"
+            or facts.brand is not None
+            or action is None
+        ):
+            continue
+        subject = customer_subject(brand=BRAND, identifier=record.subject.id)
+        if facts.organisation != BRAND or now.get(subject) is not None:
+            continue
+        await enrolment.enter(subject, structs.replace(facts, brand=BRAND), reason=f"was {record.subject}")
+        await enrolment.advance(subject, "activate", reason=f"was {record.subject}")
+        await enrolment.advance(subject, action, reason=f"as {record.subject} was {record.state}")
 
 
 def _tell(observer: Observer, subject: str, refused: Reject) -> None:

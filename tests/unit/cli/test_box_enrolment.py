@@ -16,9 +16,10 @@ from trustweft.cli.first_start import prepare_keys, prepare_settings
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.local_authority import load_or_create_authority
 from trustweft.directory.commands import Move
+from trustweft.directory.events import Added
 from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import Keeper
-from trustweft.directory.objects import Software
+from trustweft.directory.objects import Software, User
 from trustweft.directory.onboarding import steps_of
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.observability import SilentObserver
@@ -221,3 +222,34 @@ async def test_applications_that_were_there_before_follow_from_the_next_start_on
     path.write_text(following.partition("# Who takes part")[0], encoding="utf-8")
     prepare_directory(data)
     assert "directory" not in tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("action", "state"), [("suspend", "suspended"), ("revoke", "revoked")])
+async def test_a_customer_who_was_stopped_under_an_older_name_stays_stopped(
+    data: DataDirectory, action: str, state: str
+) -> None:
+    """Servers know customers by brand and identifier now; whoever was not stopped is not entered."""
+    store = MemoryRegisterStore()
+    now, _ = await start(data, store)
+    customers = [
+        Added(
+            sequence=now.sequence + number,
+            at=NOW,
+            by=ACTOR,
+            subject=f"user:c{number}",
+            reason="",
+            facts=User(organisation="harbour-bank", part="customer"),
+        )
+        for number in (1, 2)
+    ]
+    await store.append(customers, expected=now.sequence)
+    hand = keeper(data, store)
+    for each in ("activate", action):
+        await hand.carry_out(
+            Move(subject=parse_subject("user:c1"), action=each, reason="before"), actor=ACTOR
+        )
+    now, refused = await start(data, store)
+    assert (now.find("user:harbour-bank~c1").state, refused) == (state, [])
+    assert now.get("user:harbour-bank~c2") is None
+    again, _ = await start(data, store)
+    assert again.sequence == now.sequence
