@@ -117,6 +117,20 @@ async def test_a_later_attempt_does_not_prolong_or_restart_the_window(store: Ser
     assert await store.count_attempt(b"alice", window_ends=MUCH_LATER) == 1
 
 
+async def test_an_attempt_that_is_taken_back_leaves_the_others(store: ServerStore) -> None:
+    """After ``take_back_attempt`` there is one less of this key, and never less than none."""
+    for _ in range(3):
+        await store.count_attempt(b"network", window_ends=LATER)
+    await store.count_attempt(b"other", window_ends=LATER)
+    await store.take_back_attempt(b"network")
+    assert await store.count_attempt(b"network", window_ends=LATER) == 3
+    for _ in range(5):
+        await store.take_back_attempt(b"network")
+    await store.take_back_attempt(b"never counted")
+    assert await store.count_attempt(b"network", window_ends=LATER) == 1
+    assert await store.count_attempt(b"other", window_ends=LATER) == 2
+
+
 async def test_a_success_starts_the_count_anew(store: ServerStore) -> None:
     """After ``forget_attempts`` the next attempt is the first."""
     await store.count_attempt(b"alice", window_ends=LATER)

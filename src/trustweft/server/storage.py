@@ -244,6 +244,10 @@ class ServerStore(Protocol):
         """Count one more attempt under ``key`` and return how many there were; forgotten at ``window_ends``."""
         ...
 
+    def take_back_attempt(self, key: bytes) -> Awaitable[None]:
+        """Count one attempt less under ``key``, never less than none: one of them was a success."""
+        ...
+
     def forget_attempts(self, key: bytes) -> Awaitable[None]:
         """Start the count anew, after a success."""
         ...

@@ -328,6 +328,13 @@ class MemoryStore(MemoryOffboarding, MemoryRegistrations):
         return attempts.count
 
     @at_once
+    def take_back_attempt(self, key: bytes) -> None:
+        """Count one attempt less, never less than none."""
+        attempts = self._attempts.get(key)
+        if attempts is not None and attempts.count > 0:
+            attempts.count -= 1
+
+    @at_once
     def forget_attempts(self, key: bytes) -> None:
         """Start the count anew."""
         self._attempts.pop(key, None)

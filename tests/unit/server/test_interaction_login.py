@@ -322,6 +322,25 @@ async def test_one_address_cannot_try_many_names(site: Site, at_login: Browser) 
     assert site.last_reason == "login.too-many-attempts-from-address"
 
 
+async def test_whoever_logs_in_is_not_counted_where_they_come_from(site: Site) -> None:
+    """Many people behind one address log in all day, and a guesser among them gets no more tries by it."""
+    for _ in range(301):
+        browser = Browser(site)
+        await browser.open(await site.push())
+        assert location_of(await browser.log_in()) == ISSUER + browser.interaction
+    guesser = Browser(site)
+    await guesser.open(await site.push())
+    form = guesser.page
+    for attempt in range(300):
+        guesser.page = form
+        assert (await guesser.log_in(f"user{attempt}", "123456")).status == 303
+        if attempt % 100 == 99:
+            owner = Browser(site)
+            await owner.open(await site.push())
+            refused = await owner.log_in()
+    assert (refused.status, site.last_reason) == (429, "login.too-many-attempts-from-address")
+
+
 async def test_without_the_counting_guessing_goes_on(site: Site, at_login: Browser) -> None:
     """The check is what refuses: the mutant without it takes any number of attempts."""
     site.pipelines = without(site.pipelines, "login", "count_login_attempt")

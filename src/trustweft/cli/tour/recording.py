@@ -126,7 +126,21 @@ class Step:
         Raises:
             StepFailedError: it was not refused, or for another reason.
         """
-        capture = self._send(draft)
+        return self._refused(name, self._send(draft), reason, clauses=clauses)
+
+    def expect_refused_in_the_end(self, name: str, draft: Draft, reason: str, *, attempts: int) -> Capture:
+        """Send the same until it is refused for this very reason; it must be, after so many attempts at most.
+
+        Raises:
+            StepFailedError: it was not refused, or for another reason.
+        """
+        for _ in range(attempts):
+            capture = self._send(draft)
+            if capture.header(REASON_HEADER) == reason:
+                break
+        return self._refused(name, capture, reason)
+
+    def _refused(self, name: str, capture: Capture, reason: str, *, clauses: tuple[str, ...] = ()) -> Capture:
         refusal = Refusal(
             name=name,
             reason=reason,

@@ -1,6 +1,6 @@
 """How often somebody may try a password: per name, against guessing one; per address, against trying many names.
 
-Counted before the password is looked at, so that parallel attempts count too. Windows are fixed; the key of a count
+Counted before the password is looked at, so that parallel attempts count too; a success is taken back. Windows are fixed; the key of a count
 carries its window, so that nobody has to clear it in time.
 """
 
@@ -80,7 +80,16 @@ async def count_login_attempt(exchange: Exchange) -> None:
 
 
 async def forget_login_attempts(exchange: Exchange) -> None:
-    """Forget the count of this name: it was its owner."""
-    await exchange.deployment.store.forget_attempts(
-        PER_USERNAME.key(exchange.user.username, now=exchange.now)
+    """Forget the count of this name, for it was its owner, and take this one back from those of the address.
+
+    From there others guess, perhaps: what they tried stays counted, whoever else logs in there.
+    """
+    store, now = exchange.deployment.store, exchange.now
+    peer = network_of(exchange.request.peer)
+    # Both submitted before the first is awaited: they share one commit.
+    forgotten = (
+        store.forget_attempts(PER_USERNAME.key(exchange.user.username, now=now)),
+        store.take_back_attempt(PER_ADDRESS.key(peer, now=now)),
     )
+    for change in forgotten:
+        await change

@@ -17,6 +17,7 @@ COUNT: Final = """
     INSERT INTO attempts (key, number, window_ends) VALUES (?, 1, ?)
     ON CONFLICT (key) DO UPDATE SET number = number + 1
     RETURNING number"""
+TAKE_BACK: Final = "UPDATE attempts SET number = number - 1 WHERE key = ? AND number > 0"
 FORGET: Final = "DELETE FROM attempts WHERE key = ?"
 
 
@@ -27,6 +28,10 @@ class Attempts(Part):
         """Count one more attempt, until it is reaped: whoever counts by windows names the window in the key."""
         return self._submit(_count, key, window_ends)
 
+    def take_back_attempt(self, key: bytes) -> asyncio.Future[None]:
+        """Count one attempt less, never less than none."""
+        return self._submit(_take_back, key)
+
     def forget_attempts(self, key: bytes) -> asyncio.Future[None]:
         """Start the count anew."""
         return self._submit(_forget, key)
@@ -35,6 +40,10 @@ class Attempts(Part):
 def _count(cursor: sqlite3.Cursor, key: bytes, window_ends: float) -> int:
     (number,) = cursor.execute(COUNT, (key, window_ends)).fetchone()
     return int(number)
+
+
+def _take_back(cursor: sqlite3.Cursor, key: bytes) -> None:
+    cursor.execute(TAKE_BACK, (key,))
 
 
 def _forget(cursor: sqlite3.Cursor, key: bytes) -> None:
