@@ -6,10 +6,12 @@ import argparse
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mutants.breeding import CannotBreedError, breeding
+from mutants.crew import meet_all
 from mutants.page import FOUND, MOST_UNSEEN, Meeting, as_page, noticed, share_found
 from mutants.table import all_mutants
 from trustweft.audit.registry import all_checks
@@ -32,28 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-page", action="store_true", help="leave the page as it is")
     options = parser.parse_args(arguments)
     chosen = [each for each in all_mutants() if not options.mutants or each.id in options.mutants]
-    meetings: list[Meeting] = []
     checks = all_checks()
-    with tempfile.TemporaryDirectory(prefix="trustweft-mutants-") as folder:
-        with breeding(Path(folder, "whole")) as whole_one:
+    with tempfile.TemporaryDirectory(prefix="trustweft-mutants-") as name:
+        folder = Path(name)
+        with breeding(folder / "whole") as whole_one:
             whole_one.become({})
             whole = whole_one.audit(checks)
-        noisy = {name for name, each in whole.items() if noticed(each)}
-        with breeding(Path(folder, "mutants")) as breeder:
-            for mutant in chosen:
-                if mutant.elsewhere is not None:
-                    meetings.append(Meeting(mutant, frozenset()))
-                    continue
-                began = time.monotonic()
-                own = [each for each in checks if each.id in mutant.trips]
-                meeting = _meet(breeder, mutant, own if options.own else checks, noisy)
-                if mutant.seen and not meeting.found:
-                    # What others did to the ecosystem before, such as to guess passwords, may hide a flaw.
-                    with breeding(Path(folder, mutant.id)) as alone:
-                        again = _meet(alone, mutant, own, noisy)
-                    meeting = again._replace(tripped=again.tripped | meeting.tripped)
-                meetings.append(meeting)
-                say(f"{meeting}  ({time.monotonic() - began:.1f} s)")
+        noisy = frozenset(name for name, each in whole.items() if noticed(each))
+        encounter = _Encounter(folder, checks, noisy, own=options.own)
+        met = meet_all(folder, (each for each in chosen if each.elsewhere is None), encounter)
+    meetings = [met.get(each.id) or Meeting(each, frozenset()) for each in chosen]
     if not options.no_page:
         PAGE.write_text(as_page(meetings, checks=len(checks), own=options.own), encoding="utf-8")
     share = share_found(meetings)
@@ -64,14 +54,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if share >= 1 - MOST_UNSEEN and not alarms else 1
 
 
-def _meet(breeder: Breeder, mutant: Mutant, checks: Sequence[Check], noisy: set[str]) -> Meeting:
-    """Breed a mutant and let checks meet it; those that notice something of the whole ecosystem count for none."""
-    try:
-        breeder.become(mutant.order())
-    except CannotBreedError as cause:
-        return Meeting(mutant, frozenset(), f"it cannot be bred: {cause}")
-    noticing = {name for name, each in breeder.audit(checks).items() if noticed(each)}
-    return Meeting(mutant, frozenset(noticing - noisy))
+@dataclass(frozen=True)
+class _Encounter:
+    """Lets checks meet one mutant.
+
+    Attributes:
+        folder: for ecosystems of their own.
+        checks: all that there are.
+        noisy: those that notice something of the whole ecosystem, and count for none.
+        own: whether a mutant meets only the checks that it names.
+    """
+
+    folder: Path
+    checks: Sequence[Check]
+    noisy: frozenset[str]
+    own: bool
+
+    def __call__(self, running: Breeder, mutant: Mutant) -> Meeting:
+        """Let the mutant be met in the ecosystem that runs, and where nobody notices it, in one of its own."""
+        began = time.monotonic()
+        own = [each for each in self.checks if each.id in mutant.trips]
+        meeting = self._meet(running, mutant, own if self.own else self.checks)
+        if mutant.seen and not meeting.found:
+            # What others did to the ecosystem before, such as to guess passwords, may hide a flaw.
+            with breeding(self.folder / mutant.id) as alone:
+                again = self._meet(alone, mutant, own)
+            meeting = again._replace(tripped=again.tripped | meeting.tripped)
+        say(f"{meeting}  ({time.monotonic() - began:.1f} s)")
+        return meeting
+
+    def _meet(self, breeder: Breeder, mutant: Mutant, checks: Sequence[Check]) -> Meeting:
+        try:
+            breeder.become(mutant.order())
+        except CannotBreedError as cause:
+            return Meeting(mutant, frozenset(), f"it cannot be bred: {cause}")
+        noticing = {name for name, each in breeder.audit(checks).items() if noticed(each)}
+        return Meeting(mutant, frozenset(noticing - self.noisy))
 
 
 def say(text: str) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 import trustweft
@@ -18,8 +14,8 @@ from bad_input.test_registration_mutants import CHECKS as REGISTRATION_CASES
 from flows.test_tour_mutants import CHECKS as TOURED_CASES
 from flows.test_tour_mutants import UNSEEN
 from mutants.breeding import CannotBreedError, breeding
+from mutants.crew import meet_all
 from mutants.page import MOST_UNSEEN, noticed
-from mutants.staging import concerns_clients
 from mutants.table import Mutant, all_mutants
 from trustweft.audit.registry import all_checks
 from trustweft.audit.verdict import Verdict
@@ -57,38 +53,16 @@ def silences(
     calls = (getattr(item, "callspec", None) for item in request.session.items)
     asked = (call.params.get("mutant") for call in calls if call is not None)
     chosen = {each.id: each for each in asked if isinstance(each, Mutant)}
-    of_clients = deque(each for each in chosen.values() if _is_of_a_client(each))
-    others = deque(each for each in chosen.values() if not _is_of_a_client(each))
-    folders = [tmp_path_factory.mktemp("mutants") for _ in range(2)]
-    with ThreadPoolExecutor(2) as pool:
-        # The stage on which clients are attacked is one's alone.
-        first = pool.submit(_breed_all, folders[0], (of_clients, others))
-        second = pool.submit(_breed_all, folders[1], (others,))
-        return {**first.result(), **second.result()}
+    return meet_all(tmp_path_factory.mktemp("mutants"), chosen.values(), _silence_of)
 
 
-def _breed_all(folder: Path, queues: tuple[deque[Mutant], ...]) -> dict[str, Silence]:
-    found: dict[str, Silence] = {}
-    with breeding(folder) as running:
-        for queue in queues:
-            with contextlib.suppress(IndexError):
-                while True:
-                    mutant = queue.popleft()
-                    found[mutant.id] = _silence_of(mutant, running)
-    return found
-
-
-def _silence_of(mutant: Mutant, running: Breeder) -> Silence:
+def _silence_of(running: Breeder, mutant: Mutant) -> Silence:
     try:
         running.become(mutant.order())
     except CannotBreedError as cause:
         return {"bred": f"it cannot be made: {cause}"}
     results = running.audit([CHECKS[each] for each in mutant.trips])
     return {each.id: f"{each.verdict}: {each.reason}" for each in results.values() if not noticed(each)}
-
-
-def _is_of_a_client(mutant: Mutant) -> bool:
-    return concerns_clients([msgspec.structs.asdict(each) for each in mutant.change])
 
 
 @pytest.mark.parametrize("mutant", SEEN, ids=[each.id for each in SEEN])
