@@ -10,20 +10,16 @@ import json
 import sys
 from pathlib import Path
 
-from argon2 import PasswordHasher
-
 from laboratory import Check, Laboratory
 from mutants.hot_changes import NotChangedError, Undo, apply_changes, take_back
 from mutants.time_travel import TravellingClock
 from trustweft.cli.data_directory import DataDirectory
 from trustweft.resource.checks import PIPELINE
-from trustweft.server.login import passwords, rate_limit
+from trustweft.server.login import rate_limit
 from trustweft.server.pipelines import PIPELINES
 
 # A day of audits from one address is not what the limit is about; the mutants that take it out are told apart by it.
 MANY = 1_000_000
-# Slow enough for what time tells, and no slower: most of a machine's time would go into the hashes of its own passwords.
-HASHER = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1)
 KNOWN = {(name, each.__name__) for name, pipeline in PIPELINES.items() for each in pipeline} | {
     ("guard", each.__name__) for each in PIPELINE
 }
@@ -32,7 +28,6 @@ KNOWN = {(name, each.__name__) for name, pipeline in PIPELINES.items() for each 
 def main() -> None:
     """Serve until the input ends."""
     clock = TravellingClock()
-    passwords.PasswordHasher = lambda: HASHER  # type: ignore[misc,assignment]
     data = DataDirectory.open_or_create(Path(sys.argv[1]), base_port=int(sys.argv[2]), clock=clock)
     rate_limit.PER_ADDRESS = rate_limit.PER_ADDRESS._replace(attempts=MANY)  # type: ignore[misc]
     with Laboratory(data, clock) as laboratory:
