@@ -17,6 +17,7 @@ from trustweft.protocol.http import HttpRequest, HttpResponse
 from trustweft.protocol.security_event import MEDIA_TYPE
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.application import AuthorizationServer
+from trustweft.server.own_keys import OwnKeys
 from trustweft.server.participation import Offboarder, Participation, ParticipationConfig
 
 if TYPE_CHECKING:
@@ -159,7 +160,12 @@ async def join(authority: Authority, **names: Any) -> Member:
     names = {"brand": BRAND, **names}
     member = make_member(
         authority.clock,
-        clean_up=Offboarder(authority.store, brand=names["brand"], clock=authority.clock),
+        clean_up=Offboarder(
+            authority.store,
+            brand=names["brand"],
+            clock=authority.clock,
+            keys=OwnKeys(authority.deployment.keys, clock=authority.clock),
+        ),
         observer=authority.hearing,
     )
     member.directory.say("software:moneyview", "active", as_of=NOW)

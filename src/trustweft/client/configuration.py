@@ -9,8 +9,10 @@ from trustweft.protocol.issuer import Issuer, check_issuer_identifier
 from trustweft.runtime.enforces import enforces
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trustweft.client.publishing import SigningKeys
-    from trustweft.crypto.keys import Signer
+    from trustweft.crypto.keys import KeySet, Signer
     from trustweft.protocol.federation_chain import TrustChain
 
 __all__ = [
@@ -98,6 +100,8 @@ class ClientConfiguration:
         server_chain: the server's Trust Chain, where it is known by one: its metadata are then those of the chain.
         check_server: raises `Reject` where nothing may be sent to the server any more, as it left the ecosystem:
             `trustweft.client.participation.Participation.check`.
+        believed_keys: returns the server's keys without those that have ended, of all that it publishes:
+            `trustweft.client.participation.Participation.believed`.
     """
 
     issuer: str
@@ -113,6 +117,7 @@ class ClientConfiguration:
     future_tolerance: float = 30.0
     server_chain: TrustChain | None = None
     check_server: ServerCheck | None = None
+    believed_keys: Callable[[KeySet], KeySet] | None = None
 
     @enforces("FAPI2-SP-5.3.3.1-10")
     def __post_init__(self) -> None:

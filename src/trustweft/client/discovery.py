@@ -104,7 +104,9 @@ class Discovery:
         return url
 
     def keys_for(self, token: str) -> Flow[KeySet]:
-        """Return the server's keys; fetched anew, within a cool-down, where the token names an unknown one.
+        """Return the server's keys, but for those that have ended; fetched anew where the token names an unknown one.
+
+        Between two fetches lies a cool-down, whatever tokens say.
 
         Raises:
             Reject: as for ``metadata``; ``jwks.malformed``, ``jwk.*``.
@@ -118,7 +120,8 @@ class Discovery:
             document = yield from self._fetch((yield from self.endpoint("jwks_uri")))
             self._keys = KeySet.read(document or {})
             self._keys_fetched_at = self._clock.now()
-        return self._keys
+        believed = self._configuration.believed_keys
+        return self._keys if believed is None else believed(self._keys)
 
     def _since(self, time: float) -> float:
         """Return how long ago that was; less than nothing where the clock was set back, and then nobody knows."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from trustweft.net.believed_keys import BelievedKeys
 from trustweft.protocol.ecosystem_status import subject_of
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trustweft.crypto.keys import KeySet
     from trustweft.net.status_reader import StatusReader
     from trustweft.protocol.offboarding import Order
 
@@ -32,7 +34,7 @@ ENDED = reason(
 
 
 class Participation:
-    """Says which servers may be trusted.
+    """Says which servers may be trusted, and which of their keys.
 
     Args:
         reader: knows what the directory says.
@@ -42,6 +44,11 @@ class Participation:
     def __init__(self, reader: StatusReader, brands: Mapping[str, str]) -> None:
         self._reader = reader
         self._brands = dict(brands)
+        self._keys = BelievedKeys(reader)
+
+    def believed(self, keys: KeySet, /) -> KeySet:
+        """Return a server's keys without those that have ended: what one of them signed says nothing of anybody."""
+        return self._keys.among(keys)
 
     def check(self, issuer: str, /, *, revoking: bool = False) -> None:
         """Refuse to send anything to a server that does not take part.

@@ -106,13 +106,16 @@ def rotate(directory: KeyDirectory, *, algorithm: str, now: float) -> KeyRecord:
     return record
 
 
-def retire(directory: KeyDirectory, key_id: str, *, compromised: bool = False, now: float) -> Retirement:
+def retire(
+    directory: KeyDirectory, key_id: str, *, compromised: bool = False, at_once: bool = False, now: float
+) -> Retirement:
     """Take a key out of publication; where it is the one that signs, a new key takes its place.
 
     Args:
         directory: where the keys are.
         key_id: which key.
-        compromised: somebody else may know the secret. Without it the key that signs stays.
+        compromised: somebody else may know the secret.
+        at_once: nobody believes it any more. With neither of the two the key that signs stays.
         now: seconds since the epoch.
 
     Raises:
@@ -124,7 +127,7 @@ def retire(directory: KeyDirectory, key_id: str, *, compromised: bool = False, n
         status = next((each for each in statuses if each.record.key_id == key_id), None)
         if status is None:
             raise KeyStateError("keys.unknown", f"there is no key {key_id}")
-        _check_may_retire(status, compromised=compromised, now=now)
+        _check_may_retire(status, although_it_signs=compromised or at_once, now=now)
         successor, retired_at = None, now
         if status.state is KeyState.ACTIVE:
             successor = _new_record(status.record.algorithm, now=now, wait=HANDOVER)
@@ -149,11 +152,11 @@ def erase_spent(directory: KeyDirectory, *, now: float) -> None:
         _erase(directory, states_at(directory.read(), now))
 
 
-def _check_may_retire(status: KeyStatus, *, compromised: bool, now: float) -> None:
+def _check_may_retire(status: KeyStatus, *, although_it_signs: bool, now: float) -> None:
     record, key_id = status.record, status.record.key_id
     if status.state is KeyState.RETIRED or record.retired_at is not None:
         raise KeyStateError("keys.retired", f"{key_id} is retired already", key_id=key_id)
-    if status.state is KeyState.ACTIVE and not compromised:
+    if status.state is KeyState.ACTIVE and not although_it_signs:
         raise KeyStateError("keys.signs", f"{key_id} is the key that signs", key_id=key_id)
     if status.state is KeyState.PENDING and record.active_from - now < MINIMUM_NOTICE:
         raise KeyStateError("keys.about-to-sign", f"{key_id} begins to sign in a moment", key_id=key_id)

@@ -45,7 +45,7 @@ TRANSITIONS: Final[dict[tuple[KeyState, KeyState], str]] = {
     (KeyState.PENDING, KeyState.ACTIVE): "time",
     (KeyState.PENDING, KeyState.RETIRED): "retire",
     (KeyState.ACTIVE, KeyState.RETIRING): "time",  # when its successor begins to sign
-    (KeyState.ACTIVE, KeyState.RETIRED): "retire",  # only as compromised, and with a successor
+    (KeyState.ACTIVE, KeyState.RETIRED): "retire",  # only as compromised or at once, with a successor
     (KeyState.RETIRING, KeyState.RETIRED): "time",  # or retire, sooner
 }
 PUBLISHED: Final = frozenset({KeyState.PENDING, KeyState.ACTIVE, KeyState.RETIRING})

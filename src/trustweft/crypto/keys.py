@@ -13,7 +13,7 @@ from trustweft.runtime.enforces import enforces
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
 __all__ = [
     "KeySet",
@@ -144,6 +144,11 @@ class KeySet:
                 kid = member.get("kid")
                 keys.append(VerificationKey(key, _algorithm_of(key), kid if isinstance(kid, str) else None))
         return cls(keys)
+
+    def without(self, thumbprints: Container[str]) -> KeySet:
+        """Return the set without the keys that have these RFC 7638 thumbprints; the same object where it has none."""
+        left = [each for each in self.keys if thumbprint(each.key) not in thumbprints]
+        return self if len(left) == len(self.keys) else KeySet(left)
 
     @enforces("FAPI2-SP-5.4.3-1", "FAPI2-SP-5.4.3-2", "FAPI2-SP-5.4.3-3")
     def find(self, *, key_id: str | None, algorithm: str) -> VerificationKey:

@@ -280,7 +280,8 @@ class Directory:
         """Return an order as a participant reads it: an application learns no names but those of servers and APIs."""
         if not is_application(participant):
             return self.ledger.order_token(order)
-        shown = tuple(subject for subject in order.subjects if is_shown_to_applications(subject))
+        snapshot = self.snapshot()
+        shown = tuple(each for each in order.subjects if is_shown_to_applications(snapshot, each))
         return self._sign(structs.replace(order, subjects=shown))
 
     def _verifies(self, token: str) -> bool:

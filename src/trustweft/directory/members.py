@@ -78,7 +78,7 @@ def find_participants(snapshot: Snapshot) -> Mapping[str, Participant]:
 
 
 def concerns(snapshot: Snapshot, participant: str, subject: str) -> bool:
-    """Say whether a participant has to hear of a subject: a server of everybody, an application of servers and APIs.
+    """Say whether a participant has to hear of a subject: a server of everybody, an application of servers, their keys and APIs.
 
     Which other applications and people were stopped is nothing to an application.
 
@@ -91,7 +91,7 @@ def concerns(snapshot: Snapshot, participant: str, subject: str) -> bool:
         return True
     if subject.startswith("organisation:"):
         return any(child.startswith("brand:") for child in snapshot.children(subject))
-    return is_shown_to_applications(subject)
+    return is_shown_to_applications(snapshot, subject)
 
 
 def is_application(participant: str) -> bool:
@@ -99,9 +99,16 @@ def is_application(participant: str) -> bool:
     return participant.startswith("software:")
 
 
-def is_shown_to_applications(subject: str) -> bool:
-    """Say whether an application is told the name of a subject: those of people and of other applications it is not."""
-    return species_of(parse_subject(subject)) in {"organisation", "brand", "api"}
+def is_shown_to_applications(snapshot: Snapshot, subject: str) -> bool:
+    """Say whether an application is told the name of a subject: those of people and of other applications it is not.
+
+    The keys of a server are: whatever one of them signed it must cease to believe.
+    """
+    species = species_of(parse_subject(subject))
+    if species == "key":
+        facts = snapshot.find(subject).facts
+        return isinstance(facts, Key) and facts.owner.startswith("brand:")
+    return species in {"organisation", "brand", "api"}
 
 
 def identifier_of(record: Record) -> str:

@@ -64,7 +64,7 @@ ALGORITHM = reason(
 UNKNOWN_KEY = reason(
     "access-token.unknown-key",
     error=INVALID_TOKEN,
-    public="The access token is signed with a key that its issuer does not publish.",
+    public="The access token is signed with a key that its issuer does not publish, or that has ended.",
     status=401,
 )
 BAD_SIGNATURE = reason(

@@ -52,9 +52,12 @@ def read_token(inspection: Inspection) -> None:
 async def verify_token(inspection: Inspection) -> None:
     """The token is the issuer's, for this resource server, and has not expired."""
     protection, presented = inspection.protection, inspection.presented.token
+    keys = await protection.keys.key_set(presented)
+    if protection.participation is not None:
+        keys = protection.participation.believed(keys)
     inspection.token = protection.tokens.verify(
         presented,
-        keys=await protection.keys.key_set(presented),
+        keys=keys,
         issuer=protection.issuer,
         audience=protection.audience,
         now=inspection.now,

@@ -1,6 +1,7 @@
 """Who may take part at a resource server, as the directory says, even while a token is still valid.
 
-A token names its client, its person and the key that it is bound to; one dictionary says who of all these is refused.
+A token names its client, its person and the key that it is bound to; one dictionary says who of all these is refused. A
+key of the issuer that has ended signs nothing that is believed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trustweft.net.believed_keys import BelievedKeys
 from trustweft.net.status_reader import DATA, PAYMENTS
 from trustweft.protocol.ecosystem_status import customer_of, subject_of
 from trustweft.runtime.errors import reason
@@ -16,6 +18,7 @@ from trustweft.runtime.errors import reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from trustweft.crypto.keys import KeySet
     from trustweft.net.status_reader import StatusReader
     from trustweft.protocol.access_token import AccessToken
     from trustweft.protocol.offboarding import Order
@@ -62,7 +65,12 @@ class Participation:
     def __init__(self, reader: StatusReader, config: ParticipationConfig) -> None:
         self._reader = reader
         self._config = config
+        self._keys = BelievedKeys(reader)
         self._own = (subject_of("brand", config.issuer_brand), subject_of("api", config.api))
+
+    def believed(self, keys: KeySet) -> KeySet:
+        """Return the issuer's keys without those that have ended: a token that one of them signed is nobody's."""
+        return self._keys.among(keys)
 
     def check(self, token: AccessToken, *, scope: Sequence[str], kinds: Sequence[str]) -> None:
         """Refuse a token of somebody who does not take part, or whose key was ended.

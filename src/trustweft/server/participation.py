@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trustweft.protocol.offboarding import Order
     from trustweft.protocol.registration import ClientMetadata
     from trustweft.runtime.clock import Clock
+    from trustweft.server.own_keys import OwnKeys
     from trustweft.server.records import Ended
     from trustweft.server.storage import ServerStore
 
@@ -105,15 +106,18 @@ class Offboarder:
         store: where it is.
         brand: the directory's name for this server; whose customers are ended here, and with which everything is.
         clock: tells the time.
+        keys: that this server signs with.
     """
 
-    def __init__(self, store: ServerStore, *, brand: str | None, clock: Clock) -> None:
+    def __init__(self, store: ServerStore, *, brand: str | None, clock: Clock, keys: OwnKeys) -> None:
         self._store = store
         self._brand = brand
         self._clock = clock
+        self._keys = keys
 
     async def __call__(self, order: Order) -> dict[str, int]:
         """Clean up, and say how much of what there was."""
+        await self._keys.give_up(order)
         now, concerned = self._clock.now(), set(order.concerned)
         endings = [
             await self._store.end_client(client_id, now=now) for client_id in await self._clients(concerned)

@@ -13,6 +13,7 @@ from support.participants import Member, make_member
 from trustweft.client.discovery import METADATA_LIFETIME
 from trustweft.client.participation import ENDED, Offboarder, Participation
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
+from trustweft.crypto.keys import thumbprint
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.errors import Reject
 
@@ -87,6 +88,29 @@ async def test_nothing_is_sent_to_a_server_that_does_not_take_part(effect: Effec
         with pytest.raises(Reject, match=r"client\.server-ended"):
             client.revoke("alice")
         assert len(server.requests) == before
+
+
+async def test_a_key_of_the_server_that_has_ended_says_who_nobody_is() -> None:
+    """Whoever stole it writes ID tokens for anybody: none is believed, though the server publishes the key still."""
+    member, server = make_member(ManualClock()), ScriptedServer()
+    assert await member.reader.poll()
+    participation = Participation(member.reader, {server.issuer: "harbour-bank"})
+    server.configuration = replace(
+        server.configuration, check_server=participation.check, believed_keys=participation.believed
+    )
+    client = server.client()
+    for name in ("alice", "bob"):
+        started = client.begin()
+        client.finish(started.pending, server.query(started), name=name)
+        member.directory.say("software:somebody-else", "ended", cause="revoked")
+        await member.hear("software:somebody-else")
+    key = f"key:{thumbprint(server.signer.public_key)}"
+    member.directory.say(key, "ended", cause="compromised")
+    await member.hear(key)
+    started = client.begin()
+    with pytest.raises(Reject) as refused:
+        client.finish(started.pending, server.query(started), name="mallory")
+    assert refused.value.reason.id == "id-token.unknown-key"
 
 
 async def test_with_a_server_ends_what_the_client_has_of_it() -> None:

@@ -12,7 +12,13 @@ from msgspec import structs
 from support.anchor import BANK, HARBOUR, ISSUER, Anchor, Listener, make_anchor
 from support.authority import Hearing
 from support.town import KEY, MINE, OPERATOR, make_town
-from trustweft.crypto.keys import KeySet
+from trustweft.crypto.keys import (
+    KeySet,
+    generate_private_key,
+    public_jwk,
+    read_public_jwk,
+    thumbprint,
+)
 from trustweft.directory.case_files import find_order
 from trustweft.directory.cases import expected_participants
 from trustweft.directory.commands import Add, Amend, Move
@@ -20,7 +26,7 @@ from trustweft.directory.events import Added, Moved
 from trustweft.directory.identifiers import parse_subject
 from trustweft.directory.keeper import Keeper
 from trustweft.directory.ledger import Ledger
-from trustweft.directory.objects import Organisation, User
+from trustweft.directory.objects import Key, Organisation, User
 from trustweft.directory.progress import FileProgress, MemoryProgress
 from trustweft.evidence.export import export_lines
 from trustweft.evidence.reader import LogReader
@@ -361,13 +367,19 @@ async def test_who_is_stopped_is_told_of_that_alone(anchor: Anchor) -> None:
     assert sorted(subjects) == ["api:accounts", "api:accounts", SOFTWARE]
 
 
-async def test_an_application_hears_of_servers_and_apis_and_of_nobody_else(anchor: Anchor) -> None:
-    """Which people and roles were stopped is nothing to it, and it owes no receipt for such an order."""
+async def test_an_application_hears_of_servers_their_keys_and_apis_and_of_nobody_else(anchor: Anchor) -> None:
+    """Which people, roles and keys of others were stopped is nothing to it, and it owes no receipt for such an order."""
     home = "https://moneyview.example"
     application = Listener(SOFTWARE)
     anchor.posted[f"{home}/events"] = application
     anchor.web[f"{home}/jwks"] = json_response(application.jwks())
     facts = anchor.directory.snapshot().find(SOFTWARE).facts
+    keys = {}
+    for owner in ("brand:harbour-bank", SOFTWARE):
+        jwk = public_jwk(generate_private_key("ES256").public_key())
+        keys[owner] = f"key:{thumbprint(read_public_jwk(jwk))}"
+        await anchor.do(Add(subject=parse_subject(keys[owner]), facts=Key(owner=owner, jwk=jwk)))
+        await anchor.move(keys[owner], "activate")
     follows = structs.replace(facts, events_endpoint=f"{home}/events", jwks_uri=f"{home}/jwks")
     await anchor.do(Amend(subject=parse_subject(SOFTWARE), facts=follows))
     customer = "user:harbour-bank~c1"
@@ -376,11 +388,13 @@ async def test_an_application_hears_of_servers_and_apis_and_of_nobody_else(ancho
     await anchor.move(customer, "activate")
     others = await anchor.move("user:mia", "suspend")
     await anchor.move("role:moneyview~payer", "suspend")
+    await anchor.move(keys[SOFTWARE], "compromise")
+    await anchor.move(keys["brand:harbour-bank"], "compromise")
     own = await anchor.move("api:accounts", "suspend")
     await anchor.move("organisation:harbour-bank", "suspend")
     assert others is not None
     assert own is not None
-    await application.heard(2)
+    await application.heard(3)
     changes = [event.event for event in anchor.events(application)]
     orders = [
         verify_order(
@@ -390,10 +404,11 @@ async def test_an_application_hears_of_servers_and_apis_and_of_nobody_else(ancho
         if isinstance(change, StatusChange)
     ]
     # The bank's customer, who was not stopped by name, is not named either.
-    assert [order.subjects for order in orders] == [(), ("brand:harbour-bank",)]
-    bank = (await anchor.directory.keeper.read()).now.orders[orders[1].jti]
+    assert [order.subjects for order in orders] == [(), (), ("brand:harbour-bank",)]
+    bank = (await anchor.directory.keeper.read()).now.orders[orders[2].jti]
     assert customer in bank.subjects
     assert [change.subject for change in changes if isinstance(change, StatusChange)] == [
+        keys["brand:harbour-bank"],
         "api:accounts",
         "organisation:harbour-bank",
     ]

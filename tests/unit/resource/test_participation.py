@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, cast
 import httpx2
 import pytest
 
-from guarding import CLIENT, Stage
+from guarding import CLIENT, ISSUER_KEY, Stage, key_set
+from support.directory import new_signer
 from support.participants import Member, make_member
 from trustweft.crypto.keys import thumbprint
 from trustweft.net.event_addresses import RECEIPT_KEYS_PATH, with_events
 from trustweft.protocol.access_token import AccessToken, Confirmation
 from trustweft.resource.checks import PIPELINE, check_participation
 from trustweft.resource.guard import Guard
+from trustweft.resource.issuer_keys import StaticKeys
 from trustweft.resource.participation import (
     Participation,
     ParticipationConfig,
@@ -76,6 +78,61 @@ async def test_a_valid_token_of_who_does_not_take_part_is_refused(subject: str) 
     member.directory.say(subject, "active")
     await member.hear(subject)
     assert (await stage.guard.verify(stage.request(token), scope=("accounts",))).client_id == "moneyview"
+
+
+async def test_a_key_of_the_issuer_that_has_ended_signs_nothing_that_is_believed() -> None:
+    """Whoever stole it writes tokens for anybody: none is taken, not even one that was verified before."""
+    stage, member = await guarded()
+    other = new_signer("issuer-2")
+    stage.guard.protection = replace(stage.guard.protection, keys=StaticKeys(key_set(ISSUER_KEY, other)))
+    stolen, good = stage.token(), stage.token(signer=other)
+    key = f"key:{thumbprint(ISSUER_KEY.public_key)}"
+    member.directory.say("software:somebody-else", "ended", cause="revoked")
+    await member.hear("software:somebody-else")
+    for token in (stolen, good):
+        await stage.guard.verify(stage.request(token), scope=("accounts",))
+    member.directory.say(key, "ended", cause="compromised")
+    await member.hear(key)
+    for token in (stolen, stage.token(subject="sub.bob")):
+        with pytest.raises(Reject, match=r"access-token\.unknown-key"):
+            await stage.guard.verify(stage.request(token), scope=("accounts",))
+    await stage.guard.verify(stage.request(good), scope=("accounts",))
+    member.directory.say(key, "active")
+    await member.hear(key)
+    await stage.guard.verify(stage.request(stolen), scope=("accounts",))
+
+
+async def test_what_was_verified_stays_remembered_while_other_keys_and_people_end() -> None:
+    """The set of keys is the same object until one of its own ends: nothing is verified anew for what others did."""
+    stage, member = await guarded()
+    participation = stage.guard.protection.participation
+    assert participation is not None
+    keys = key_set(ISSUER_KEY, new_signer("issuer-2"))
+    assert participation.believed(keys) is keys
+    for subject in ("software:somebody-else", f"key:{'k' * 43}"):
+        member.directory.say(subject, "ended", cause="revoked")
+        await member.hear(subject)
+        assert participation.believed(keys) is keys
+    ended = f"key:{thumbprint(ISSUER_KEY.public_key)}"
+    member.directory.say(ended, "ended", cause="compromised")
+    await member.hear(ended)
+    left = participation.believed(keys)
+    assert [each.key_id for each in left.keys] == ["issuer-2"]
+    member.directory.say("user:harbour-bank~sub.bob", "ended", cause="revoked")
+    await member.hear("user:harbour-bank~sub.bob")
+    assert participation.believed(keys) is left
+
+
+async def test_a_key_whose_owner_is_stopped_is_refused_as_its_owner() -> None:
+    """The reason names who does not take part, and not a key that nobody knows."""
+    stage, member = await guarded()
+    key = f"key:{thumbprint(ISSUER_KEY.public_key)}"
+    member.directory.say("brand:harbour-bank", "ended", cause="revoked")
+    member.directory.say(key, "active", parents=("brand:harbour-bank",))
+    assert await member.reader.poll()
+    assert key in member.reader.known.refused
+    with pytest.raises(Reject, match=r"guard\.participant-ended"):
+        await stage.guard.verify(stage.request(stage.token()), scope=("accounts",))
 
 
 @pytest.mark.parametrize(

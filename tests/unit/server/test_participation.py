@@ -22,11 +22,16 @@ from support.requests import (
 )
 from support.visits import begin_visit, push
 from trustweft.crypto import jws
+from trustweft.crypto.key_rotation import HANDOVER, MINIMUM_NOTICE, rotate
+from trustweft.crypto.key_states import PUBLISHED_BEFORE_USE
+from trustweft.crypto.keys import thumbprint
 from trustweft.runtime.encoding import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from trustweft.protocol.offboarding import Action
 
 pytestmark = pytest.mark.anyio
 SOFTWARE = "software:moneyview"
@@ -90,6 +95,49 @@ async def test_what_ended_is_refused_at_once_and_then_gone(authority: Authority)
     assert await authority.store.find_refresh_token(digest_of(token), now=authority.clock.now()) is None
     assert (await authority.send(pushed_request(authority))).reason == "client.unknown"
     assert (await authority.send(refresh_request(authority, kept, authority.otherapp))).status == 200
+
+
+@pytest.mark.parametrize(("action", "compromised"), [("compromise", True), ("retire", False)])
+async def test_a_key_of_its_own_that_has_ended_signs_no_more(
+    authority: Authority, action: Action, *, compromised: bool
+) -> None:
+    """Nobody believes it any more: another one takes its place at once, and only one however often it is told."""
+    member, keys, clock = await join(authority), authority.deployment.keys, authority.clock
+    before = keys.signer()
+    key = f"key:{thumbprint(before.public_key)}"
+    others = {each.record.key_id for each in keys.statuses} - {before.key_id}
+    for _ in range(2):
+        member.directory.say(key, "ended", cause="compromised" if compromised else "retired")
+        await member.hear(key, order=member.directory.order(key, action))
+        assert await member.receiver.carry_out() == 0
+    clock.advance(HANDOVER)
+    keys.reload(clock.now())
+    assert keys.signer().key_id not in {before.key_id, *others}
+    assert before.key_id not in {each.key_id for each in keys.key_set().keys}
+    (retired,) = [each.record for each in keys.statuses if each.record.key_id == before.key_id]
+    assert retired.compromised is compromised
+    assert len(keys.statuses) == len(others) + 2
+
+
+async def test_a_key_that_begins_to_sign_in_a_moment_is_given_up_after_that(authority: Authority) -> None:
+    """The order stays open meanwhile; a suspension, and an order about somebody else's key, change no key."""
+    member, keys, clock = await join(authority), authority.deployment.keys, authority.clock
+    algorithm = keys.signer().algorithm
+    successor = rotate(keys.directory, algorithm=algorithm, now=clock.now())
+    keys.reload(clock.now())
+    clock.advance(PUBLISHED_BEFORE_USE - MINIMUM_NOTICE / 2)
+    keys.reload(clock.now())
+    key = f"key:{thumbprint(successor.public_key)}"
+    for subject in (f"key:{'k' * 43}", key):
+        member.directory.say(subject, "ended", cause="compromised")
+        await member.hear(subject, order=member.directory.order(subject, "compromise"))
+    assert await member.receiver.carry_out() == 1
+    clock.advance(MINIMUM_NOTICE)
+    keys.reload(clock.now())
+    assert await member.receiver.carry_out() == 0
+    clock.advance(HANDOVER)
+    keys.reload(clock.now())
+    assert successor.key_id not in {each.key_id for each in keys.key_set().keys}
 
 
 async def test_an_order_about_an_organisation_ends_its_software(authority: Authority) -> None:

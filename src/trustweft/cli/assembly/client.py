@@ -78,13 +78,14 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     trust = policy.narrow(tls_context(authorities=resolve(base, moneyview.trust)))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
     tokens = MemoryTokenStore()
+    configuration = client_configuration(moneyview, profile, keys=keys, base=base)
+    if receiver is not None:
+        participation = Participation(receiver.reader, _brands(settings))
+        configuration = replace(
+            configuration, check_server=participation.check, believed_keys=participation.believed
+        )
     client = AsyncClient(
-        replace(
-            client_configuration(moneyview, profile, keys=keys, base=base),
-            check_server=None
-            if receiver is None
-            else Participation(receiver.reader, _brands(settings)).check,
-        ),
+        configuration,
         http,
         clock=surroundings.clock,
         entropy=surroundings.entropy,

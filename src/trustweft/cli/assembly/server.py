@@ -31,6 +31,7 @@ from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.client_keys import ClientKeys
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
+from trustweft.server.own_keys import OwnKeys
 from trustweft.server.participation import Offboarder, Participation
 from trustweft.server.pipelines import PIPELINES
 from trustweft.store.sqlite.store import SqliteStore
@@ -152,7 +153,12 @@ def _taking_part(
         surroundings=surroundings,
         participant="server",
         signer=deployment.keys.signer,
-        clean_up=Offboarder(deployment.store, brand=settings.names.brand, clock=deployment.clock),
+        clean_up=Offboarder(
+            deployment.store,
+            brand=settings.names.brand,
+            clock=deployment.clock,
+            keys=OwnKeys(deployment.keys, clock=deployment.clock),
+        ),
     )
     participation = Participation(receiver.reader, settings.names, receiver=receiver)
     return replace(deployment, participation=participation)

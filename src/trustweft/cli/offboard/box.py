@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from trustweft.audit.deployment import Deployment
     from trustweft.cli.data_directory import DataDirectory
+    from trustweft.crypto.algorithms import PublicKey
     from trustweft.directory.identifiers import Subject
     from trustweft.directory.snapshot import Snapshot
     from trustweft.protocol.offboarding_probe import Credential
@@ -102,6 +103,13 @@ class Box:
     def issuer(self) -> str:
         """The authorization server, which is its name in the directory too."""
         return self.data.ports.url(self.data.ports.server)
+
+    @property
+    def token_key(self) -> PublicKey:
+        """What the authorization server's access tokens are verified with now."""
+        folder = resolve(self.data.path / "server", self.server.keys.directory)
+        algorithms = self.server.keys.algorithms
+        return KeyRing.load_or_create(folder, algorithms=algorithms, now=self.clock.now()).signer().public_key
 
     @property
     def bank(self) -> str:

@@ -57,7 +57,7 @@ def plan_probe(box: Box, snapshot: Snapshot, record: Record, *, suspends: bool) 
     if not suspects:
         raise NothingToProbe(f"no credential of {record.subject} is in {box.data.path}")
     affected = {each.holder.party.client_id for each in suspects}
-    everybody = any(
+    everybody = record.subject.id == thumbprint(box.token_key) or any(
         isinstance(snapshot.find(each).facts, Brand)
         for each in (str(record.subject), *_below(snapshot, record))
     )
@@ -220,9 +220,13 @@ def _scopes(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
 
 
 def _key(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
-    """Yield the clients that have this key: the one that they authenticate with, or the one that binds tokens."""
+    """Yield the clients that have this key: the one that they authenticate with, or the one that binds or signs tokens."""
     wanted, facts = record.subject.id, record.facts
     if not isinstance(facts, Key):
+        return
+    if wanted == thumbprint(box.token_key):
+        for each in _everybody(box, snapshot):  # whoever has a token has one that this key signed
+            yield each._replace(credentials=each.credentials & {"access_token"})
         return
     for party in _parties(box, snapshot, facts.owner):
         if party.key is not None and thumbprint(party.key.public_key()) == wanted:
