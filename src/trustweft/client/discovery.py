@@ -28,6 +28,7 @@ MAXIMUM_DOCUMENT: Final = 262_144
 METADATA_LIFETIME: Final = 3_600.0  # our choice
 KEYS_LIFETIME: Final = 300.0  # our choice: a removed key is gone soon
 KEYS_COOL_DOWN: Final = 30.0  # our choice: tokens with unknown keys do not make us hammer the server
+SUCCESSOR_COOL_DOWN: Final = 5.0  # our choice: where a key has ended the server publishes another one soon
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404
@@ -111,17 +112,20 @@ class Discovery:
         Raises:
             Reject: as for ``metadata``; ``jwks.malformed``, ``jwk.*``.
         """
-        age = self._since(self._keys_fetched_at)
-        if (
-            self._keys is None
-            or not 0 <= age < KEYS_LIFETIME
-            or (age >= KEYS_COOL_DOWN and not _knows(self._keys, token))
-        ):
+        if self._keys is None or self._are_due(self._keys, token):
             document = yield from self._fetch((yield from self.endpoint("jwks_uri")))
             self._keys = KeySet.read(document or {})
             self._keys_fetched_at = self._clock.now()
+        return self._believed(self._keys)
+
+    def _are_due(self, keys: KeySet, token: str) -> bool:
+        age = self._since(self._keys_fetched_at)
+        cool_down = KEYS_COOL_DOWN if self._believed(keys) is keys else SUCCESSOR_COOL_DOWN
+        return not 0 <= age < KEYS_LIFETIME or (age >= cool_down and not _knows(keys, token))
+
+    def _believed(self, keys: KeySet) -> KeySet:
         believed = self._configuration.believed_keys
-        return self._keys if believed is None else believed(self._keys)
+        return keys if believed is None else believed(keys)
 
     def _since(self, time: float) -> float:
         """Return how long ago that was; less than nothing where the clock was set back, and then nobody knows."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trustweft.net.status_reader import StatusReader
     from trustweft.protocol.offboarding import Order
 
-__all__ = ["Forgetting", "Offboarder", "Participation"]
+__all__ = ["Forgetting", "Offboarder", "Participation", "Renewing"]
 
 SUSPENDED = reason(
     "client.server-suspended",
@@ -76,8 +76,19 @@ class Forgetting(Protocol):
         ...
 
 
+class Renewing(Protocol):
+    """Keeps access tokens that new ones can take the place of."""
+
+    def forget_access_tokens(self) -> int:
+        """Forget them; return how many there were."""
+        ...
+
+
 class Offboarder:
     """Forgets what is left of a server that an order ends. Doing it again finds nothing.
+
+    With a key of a server what it signed ends: access tokens, which name no key that a client could read, are all fetched
+    anew, and their APIs would refuse them.
 
     Args:
         brands: the directory's name for each authorization server, by issuer.
@@ -87,6 +98,11 @@ class Offboarder:
     def __init__(self, brands: Mapping[str, str], *forgetting: Forgetting) -> None:
         self._brands = dict(brands)
         self._forgetting = forgetting
+        self._renewing: tuple[Renewing, ...] = ()
+
+    def renew_also(self, *renewing: Renewing) -> None:
+        """Have these forget access tokens with a server's key."""
+        self._renewing += renewing
 
     def clear_also(self, *forgetting: Forgetting) -> None:
         """Have these forget too: an application is made after what listens to the directory for it."""
@@ -100,4 +116,8 @@ class Offboarder:
             for forgetting in self._forgetting:
                 for name, number in forgetting.forget_issuer(issuer).items():
                     counts[name] = counts.get(name, 0) + number
+        if order.subject.startswith("key:"):
+            for renewing in self._renewing:
+                number = renewing.forget_access_tokens()
+                counts["access_tokens"] = counts.get("access_tokens", 0) + number
         return counts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from trustweft.protocol.oauth import parse_scope
 from trustweft.runtime.enforces import enforces
@@ -113,6 +114,16 @@ class MemoryTokenStore:
             del self._tokens[name]
         refreshing = sum(tokens.refresh_token is not None for tokens in theirs.values())
         return {"access_tokens": len(theirs), "refresh_tokens": refreshing}
+
+    def forget_access_tokens(self) -> int:
+        """Have each access token refreshed before its next use, or forgotten where it cannot be; return how many there were."""
+        before = dict(self._tokens)
+        for name, tokens in before.items():
+            if tokens.refresh_token is None:
+                self.forget(name)
+            else:
+                self._tokens[name] = replace(tokens, expires_at=0.0)
+        return len(before)
 
 
 @enforces("RFC9068-6-p2")

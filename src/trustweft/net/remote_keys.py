@@ -79,9 +79,11 @@ class RefreshedKeys(Generic[Keys, Wanted]):
         unavailable: makes the refusal while there are no keys, from the headers that say when to ask again.
         failed: the reason to report for a failure that is no refusal.
         tell: hears why a fetch failed.
+        awaits_successor: says whether one of the keys has ended, so that the party will publish another one soon: until
+            it did, it is asked again as soon as after a failure.
     """
 
-    def __init__(  # each is another collaborator, by keyword
+    def __init__(  # noqa: PLR0913  # each is another collaborator, by keyword
         self,
         *,
         load: Callable[[], Awaitable[bytes]],
@@ -92,6 +94,7 @@ class RefreshedKeys(Generic[Keys, Wanted]):
         unavailable: Callable[[Headers], Reject],
         failed: Reason,
         tell: Callable[[Reject], None],
+        awaits_successor: Callable[[Keys], bool] = lambda _: False,
     ) -> None:
         self._load = load
         self._read = read
@@ -101,6 +104,7 @@ class RefreshedKeys(Generic[Keys, Wanted]):
         self._unavailable = unavailable
         self._failed = failed
         self._tell = tell
+        self._awaits_successor = awaits_successor
         self._document: bytes | None = None
         self._keys: Keys | None = None
         self._fetched_at = -math.inf
@@ -124,7 +128,7 @@ class RefreshedKeys(Generic[Keys, Wanted]):
         if keys is not None and known and now < self._fetched_at + self._rules.time_to_live:
             return keys
         # Only the first pays for a refresh: while one is under way, keys that may still be used are used.
-        if self._flight is None and now >= self._next_attempt:
+        if self._flight is None and now >= self._earliest(keys):
             self._flight = asyncio.create_task(self._refresh(now))
         elif self._flight is None or known:
             return self._or_refuse(keys)
@@ -139,6 +143,12 @@ class RefreshedKeys(Generic[Keys, Wanted]):
             self._attempted_at = self._next_attempt = now
             self._fetched_at = min(self._fetched_at, now - self._rules.time_to_live)
         return now
+
+    def _earliest(self, keys: Keys | None) -> float:
+        """Return when the next fetch may begin."""
+        if keys is None or not self._awaits_successor(keys):
+            return self._next_attempt
+        return min(self._next_attempt, self._attempted_at + self._rules.retry_after)
 
     def _usable(self, now: float) -> Keys | None:
         return self._keys if now < self._fetched_at + self._rules.stale_cap else None

@@ -78,6 +78,8 @@ class RemoteKeys:
         jwks_uri: where the keys are, if configuration says so; the metadata is not asked then.
         refresh: how often to fetch.
         observer: hears why a fetch failed.
+        believed: returns a key set without the keys that have ended (``Participation.believed``): while the issuer
+            publishes one of those, its next one is asked for sooner.
     """
 
     def __init__(  # each is another collaborator, by keyword
@@ -89,6 +91,7 @@ class RemoteKeys:
         jwks_uri: str | None = None,
         refresh: KeyRefresh | None = None,
         observer: Observer | None = None,
+        believed: Callable[[KeySet], KeySet] | None = None,
     ) -> None:
         self._issuer = issuer
         self._fetch = fetch
@@ -105,6 +108,7 @@ class RemoteKeys:
             unavailable=lambda headers: UNAVAILABLE.reject(f"issuer={issuer}", headers=headers),
             failed=FETCH_FAILED,
             tell=lambda refusal: self._observer.refused("resource", "issuer-keys", refusal),
+            awaits_successor=lambda keys: believed is not None and believed(keys) is not keys,
         )
 
     def key_set(self, token: str) -> Awaitable[KeySet]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripted_server import RESOURCE, ScriptedServer
+from support.directory import new_signer
 from support.participants import Member, make_member
-from trustweft.client.discovery import METADATA_LIFETIME
+from trustweft.client.discovery import METADATA_LIFETIME, SUCCESSOR_COOL_DOWN
 from trustweft.client.participation import ENDED, Offboarder, Participation
 from trustweft.client.tokens import MemoryTokenStore, TokenSet
-from trustweft.crypto.keys import thumbprint
+from trustweft.crypto.keys import public_jwk, thumbprint
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.errors import Reject
 
@@ -111,6 +112,14 @@ async def test_a_key_of_the_server_that_has_ended_says_who_nobody_is() -> None:
     with pytest.raises(Reject) as refused:
         client.finish(started.pending, server.query(started), name="mallory")
     assert refused.value.reason.id == "id-token.unknown-key"
+    # Another one takes its place soon: it is not waited for as long as after a token that names any key.
+    before = server.calls.count("/jwks")
+    server.signer = new_signer("as-2")
+    server.keys.append({**public_jwk(server.signer.public_key), "kid": "as-2", "alg": "ES256", "use": "sig"})
+    server.clock.advance(SUCCESSOR_COOL_DOWN)
+    started = client.begin()
+    client.finish(started.pending, server.query(started), name="carol")
+    assert server.calls.count("/jwks") == before + 1
 
 
 async def test_with_a_server_ends_what_the_client_has_of_it() -> None:
@@ -131,6 +140,27 @@ async def test_with_a_server_ends_what_the_client_has_of_it() -> None:
     assert tokens.load("alice elsewhere") is not None
     assert await offboarder(order) == {"access_tokens": 0, "refresh_tokens": 0}
     assert await offboarder(member.directory.order("software:x", "revoke")) == {}
+
+
+async def test_with_a_key_of_a_server_access_tokens_are_fetched_anew() -> None:
+    """What the key signed is refused everywhere; the permission stays, and nobody is asked for it again."""
+    member, server = make_member(ManualClock()), ScriptedServer()
+    assert await member.reader.poll()
+    client = server.client()
+    started = client.begin()
+    client.finish(started.pending, server.query(started), name="alice")
+    assert isinstance(client.store, MemoryTokenStore)
+    client.store.save("itself", TokenSet(issuer=server.issuer, access_token="a", expires_at=9e9, scope=()))
+    offboarder = Offboarder({server.issuer: "harbour-bank"}, client.store)
+    offboarder.renew_also(client.store)
+    assert await offboarder(member.directory.order("brand:other-bank", "revoke", subjects=("key:k",))) == {}
+    client.tokens("alice")
+    assert server.calls.count("/token") == 1
+    assert await offboarder(member.directory.order("key:k", "compromise")) == {"access_tokens": 2}
+    assert client.store.load("itself") is None
+    client.tokens("alice")
+    client.tokens("alice")
+    assert server.calls.count("/token") == 2
 
 
 def leaving() -> tuple[ScriptedServer, list[str]]:

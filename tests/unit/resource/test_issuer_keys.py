@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from guarding import ISSUER, ISSUER_KEY, OTHER, Stage
-from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk
+from trustweft.crypto.keys import LocalSigner, generate_private_key, public_jwk, thumbprint
 from trustweft.protocol.http import HttpResponse
 from trustweft.resource.issuer_keys import MAXIMUM_KNOWN_HEADERS, KeyRefresh, RemoteKeys
 from trustweft.runtime.clock import ManualClock
@@ -76,12 +76,14 @@ class World:
         self.issuer = Issuer(*(signers or (ISSUER_KEY,)))
         self.clock = ManualClock()
         self.observer = Remembering()
+        self.ended: set[str] = set()
         self.keys = RemoteKeys(
             issuer=ISSUER,
             fetch=self.issuer.fetch,
             clock=self.clock,
             jwks_uri=jwks_uri,
             observer=self.observer,
+            believed=lambda keys: keys.without(self.ended),
         )
         self.stage = Stage(keys=self.keys, clock=self.clock)
 
@@ -224,6 +226,28 @@ async def test_made_up_kids_do_not_make_the_guard_fetch() -> None:
         assert await world.knows(ISSUER_KEY)
         world.clock.advance(1)
     assert not await world.knows(stranger)
+    assert world.issuer.asked.count(JWKS) == 3
+
+
+async def test_while_a_key_that_has_ended_is_published_its_successor_is_asked_for_sooner() -> None:
+    """Every five seconds at most, until the issuer publishes another; then the cool-down is what it was."""
+    world = World()
+    assert await world.knows(ISSUER_KEY)
+    world.clock.advance(4)
+    assert not await world.knows(SECOND)
+    world.ended.add(thumbprint(ISSUER_KEY.public_key))
+    assert not await world.knows(SECOND)
+    assert world.issuer.asked.count(JWKS) == 1
+    world.clock.advance(1)
+    assert not await world.knows(SECOND)
+    assert world.issuer.asked.count(JWKS) == 2
+    world.issuer.publish(SECOND)
+    assert not await world.knows(SECOND)
+    assert world.issuer.asked.count(JWKS) == 2
+    world.clock.advance(5)
+    assert await world.knows(SECOND)
+    world.clock.advance(29)
+    assert not await world.knows(LocalSigner("ES256", OTHER.private_key, "made-up"))
     assert world.issuer.asked.count(JWKS) == 3
 
 

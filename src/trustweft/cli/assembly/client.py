@@ -115,6 +115,7 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     )
     if receiver is not None:
         ending.clear_also(tokens, client, sessions)
+        ending.renew_also(tokens)
         application = with_events(
             application, receiver, observer=surroundings.observer, participant=participant
         )

@@ -81,15 +81,21 @@ def assemble_resource(
     trust = policy.narrow(trust_context(resolve(base, resource.trust)))
     fetcher = Fetcher(trust=trust, allowed_hosts=named)
     receiver = _receiver(settings, profiles.current, policy=policy, base=base, surroundings=surroundings)
+    participation = _participation(settings, receiver)
+    keys = RemoteKeys(
+        issuer=resource.issuer,
+        fetch=fetcher.get,
+        clock=clock,
+        observer=surroundings.observer,
+        believed=None if participation is None else participation.believed,
+    )
     guard = Guard(
         Protection(
             issuer=resource.issuer,
             audience=resource.audience,
             base_urls=resource.base_urls,
             resource_metadata=resource_well_known_url(resource.audience),
-            keys=RemoteKeys(
-                issuer=resource.issuer, fetch=fetcher.get, clock=clock, observer=surroundings.observer
-            ),
+            keys=keys,
             replays=StoreReplayMemory(replays, space=resource.audience),
             revocations=(
                 _revocations(settings, base=base, surroundings=surroundings, fetcher=fetcher)
@@ -102,7 +108,7 @@ def assemble_resource(
             proof_maximum_age=limits.dpop_proof_max_age,
             require_nonce=profiles.current.duties.require_dpop_nonce,
             signing_algorithms=limits.signing_algorithms,
-            participation=_participation(settings, receiver),
+            participation=participation,
             detail_types={each.type: each for each in detail_types(resource.audience)},
         ),
         pipeline=pipeline,
