@@ -82,6 +82,19 @@ def test_the_whole_ecosystem_raises_no_alarm(breeder: Breeder) -> None:
     assert found == {}
 
 
+def test_where_no_token_is_taken_nothing_is_said_of_what_lies_behind(breeder: Breeder) -> None:
+    """A refusal of everything shows neither a bound of bodies, nor how scopes and proofs are compared."""
+    (without_jti,) = (each for each in all_mutants() if each.id == "token-without-jti")
+    behind = ("API4-01-body", "DP-05-normal-forms", "RS-08-error")
+    for order, verdict in (
+        ({}, Verdict.PASS),
+        (without_jti.order(), Verdict.INCONCLUSIVE),
+    ):
+        breeder.become(order)
+        results = breeder.audit([CHECKS[each] for each in behind])
+        assert {name: each.verdict for name, each in results.items()} == dict.fromkeys(behind, verdict)
+
+
 def test_every_check_of_a_pipeline_has_a_mutant_without_it() -> None:
     checks = {(name, each.__name__) for name, pipeline in PIPELINES.items() for each in pipeline}
     checks |= {("guard", each.__name__) for each in PIPELINE}

@@ -23,6 +23,7 @@ NESTED: Final = 3_500  # levels: more than a recursive reader survives, in 7 kil
 LARGE: Final = 1_048_576
 BURST: Final = 20
 MANY: Final = 1_000  # records in one answer
+_NO_ACCESS: Final = frozenset({401, 403})
 _LIMITS: Final = frozenset(
     {
         "limit",
@@ -155,10 +156,13 @@ def bodies_have_a_bound(trial: Trial) -> Outcome:
 
     A refusal must be another than that of a small body of the same kind, or the large one was read as well.
     """
-    operations = writing_operations(trial)
-    for operation in operations:
+    reached = []
+    for operation in writing_operations(trial):
         small = replace(operation.request(), body=b"{}").with_header("content-type", "application/json")
         control = trial.observe(f"{operation.name} with a small body", call(trial, operation, small))
+        if control.status in _NO_ACCESS:  # before the body is looked at
+            continue
+        reached.append(operation)
         try:
             large = replace(small, body=b"{" + b" " * LARGE + b"}")
             answer = trial.attack(f"{operation.name} with a megabyte", call(trial, operation, large))
@@ -168,7 +172,9 @@ def bodies_have_a_bound(trial: Trial) -> Outcome:
             return failed(
                 f"{operation.name} reads a megabyte and answers as to a small body: {answer.status}."
             )
-    return passed(f"{len(operations)} operations refuse a body of a megabyte as too large.")
+    if not reached:
+        raise Inconclusive("no operation that takes a body lets the user in")
+    return passed(f"{len(reached)} operations refuse a body of a megabyte as too large.")
 
 
 @check(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from trustweft.audit.check import check, failed, passed
-from trustweft.audit.proving import attack_proofs, good_parts, places, resource_places, send_proofs
+from trustweft.audit.proving import attack_proofs, good, good_parts, places, resource_places, send_proofs
 from trustweft.audit.verdict import Reach, Role, Severity
 from trustweft.runtime.encoding import sha256_base64url
 
@@ -253,6 +253,9 @@ def addresses_are_normalised(trial: Trial) -> Outcome:
 
     found = resource_places(trial)
     for place in found:
+        trial.control(
+            f"{place.name}, with a good proof", send_proofs(trial.deployment, place, good), good=place.taken
+        )
         answer = trial.observe(
             f"{place.name}, a proof with the host in capitals", send_proofs(trial.deployment, place, capitals)
         )

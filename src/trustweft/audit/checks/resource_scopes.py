@@ -259,6 +259,9 @@ def _all_told(outcome: Outcome, untold: Sequence[tuple[Operation, bool]], at_onc
 def scope_errors_are_told(trial: Trial) -> Outcome:
     """A client that is told so can ask for more, or for a step-up; 401 sends it round in circles (RFC 6750 section 3.1)."""
     operation = _scoped(trial)[0]
+    trial.control(
+        f"{operation.name}, with {operation.scope}", call_with(trial, operation, trial.deployment.access())
+    )
     answer = trial.observe(
         f"{operation.name}, without {operation.scope}",
         call_with(trial, operation, _without(trial, operation.scope or "")),
