@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from support.directory import DIRECTORY, NOW, TestDirectory, new_signer
+from trustweft.crypto.key_watch import KeyWatch
 from trustweft.net.event_receiver import EventReceiver
 from trustweft.net.status_reader import StatusReader
 from trustweft.net.status_state import MemoryState
@@ -17,7 +18,6 @@ from trustweft.protocol.http import HttpRequest, HttpResponse
 from trustweft.protocol.security_event import MEDIA_TYPE
 from trustweft.runtime.observability import SilentObserver
 from trustweft.server.application import AuthorizationServer
-from trustweft.server.own_keys import OwnKeys
 from trustweft.server.participation import Offboarder, Participation, ParticipationConfig
 
 if TYPE_CHECKING:
@@ -158,19 +158,18 @@ def make_member(
 async def join(authority: Authority, **names: Any) -> Member:
     """Let a server take part in an ecosystem in which nobody has ended; ``names`` are of its configuration."""
     names = {"brand": BRAND, **names}
-    member = make_member(
-        authority.clock,
-        clean_up=Offboarder(
-            authority.store,
-            brand=names["brand"],
-            clock=authority.clock,
-            keys=OwnKeys(authority.deployment.keys, clock=authority.clock),
-        ),
-        observer=authority.hearing,
-    )
+    ending = Offboarder(authority.store, brand=names["brand"], clock=authority.clock)
+    member = make_member(authority.clock, clean_up=ending, observer=authority.hearing)
     member.directory.say("software:moneyview", "active", as_of=NOW)
     assert await member.reader.poll()
     participation = Participation(member.reader, ParticipationConfig(**names), receiver=member.receiver)
     authority.deployment = replace(authority.deployment, participation=participation)
+    watch = KeyWatch(
+        authority.deployment.keys,
+        clock=authority.clock,
+        observer=authority.hearing,
+        ended=participation.keys.ended,
+    )
+    ending.do_also(watch.give_up_ended)
     authority.server = AuthorizationServer(authority.deployment, pipelines=authority.server.pipelines)
     return member

@@ -13,7 +13,7 @@ from trustweft.protocol.ecosystem_status import subject_of
 from trustweft.runtime.errors import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from trustweft.crypto.keys import KeySet
     from trustweft.net.status_reader import StatusReader
@@ -50,6 +50,12 @@ class Participation:
         """Return a server's keys without those that have ended: what one of them signed says nothing of anybody."""
         return self._keys.among(keys)
 
+    def issuers_of(self, key: str) -> tuple[str, ...]:
+        """Return the servers whose key (``key:THUMBPRINT``) this is in the directory."""
+        status = self._reader.known.subjects.get(key)
+        owners = () if status is None else status.parents
+        return tuple(issuer for issuer, brand in self._brands.items() if f"brand:{brand}" in owners)
+
     def check(self, issuer: str, /, *, revoking: bool = False) -> None:
         """Refuse to send anything to a server that does not take part.
 
@@ -79,16 +85,16 @@ class Forgetting(Protocol):
 class Renewing(Protocol):
     """Keeps access tokens that new ones can take the place of."""
 
-    def forget_access_tokens(self) -> int:
-        """Forget them; return how many there were."""
+    def forget_access_tokens(self, issuer: str) -> int:
+        """Forget those of this server; return how many there were."""
         ...
 
 
 class Offboarder:
     """Forgets what is left of a server that an order ends. Doing it again finds nothing.
 
-    With a key of a server what it signed ends: access tokens, which name no key that a client could read, are all fetched
-    anew, and their APIs would refuse them.
+    With a key of a server ends what it signed: its access tokens, which their APIs refuse from now on. Which key signed
+    one a client cannot know, so that all of the server's are fetched anew.
 
     Args:
         brands: the directory's name for each authorization server, by issuer.
@@ -98,11 +104,17 @@ class Offboarder:
     def __init__(self, brands: Mapping[str, str], *forgetting: Forgetting) -> None:
         self._brands = dict(brands)
         self._forgetting = forgetting
-        self._renewing: tuple[Renewing, ...] = ()
+        self._renewing: Renewing | None = None
+        self._issuers_of: Callable[[str], Iterable[str]] = lambda _key: ()
 
-    def renew_also(self, *renewing: Renewing) -> None:
-        """Have these forget access tokens with a server's key."""
-        self._renewing += renewing
+    def renew_also(self, renewing: Renewing, *, issuers_of: Callable[[str], Iterable[str]]) -> None:
+        """Have access tokens forgotten with a server's key.
+
+        Args:
+            renewing: keeps them.
+            issuers_of: says whose key it is: `Participation.issuers_of`.
+        """
+        self._renewing, self._issuers_of = renewing, issuers_of
 
     def clear_also(self, *forgetting: Forgetting) -> None:
         """Have these forget too: an application is made after what listens to the directory for it."""
@@ -116,8 +128,8 @@ class Offboarder:
             for forgetting in self._forgetting:
                 for name, number in forgetting.forget_issuer(issuer).items():
                     counts[name] = counts.get(name, 0) + number
-        if order.subject.startswith("key:"):
-            for renewing in self._renewing:
-                number = renewing.forget_access_tokens()
+        if order.subject.startswith("key:") and self._renewing is not None:
+            for issuer in self._issuers_of(order.subject):
+                number = self._renewing.forget_access_tokens(issuer)
                 counts["access_tokens"] = counts.get("access_tokens", 0) + number
         return counts

@@ -115,9 +115,13 @@ class MemoryTokenStore:
         refreshing = sum(tokens.refresh_token is not None for tokens in theirs.values())
         return {"access_tokens": len(theirs), "refresh_tokens": refreshing}
 
-    def forget_access_tokens(self) -> int:
-        """Have each access token refreshed before its next use, or forgotten where it cannot be; return how many there were."""
-        before = dict(self._tokens)
+    def forget_access_tokens(self, issuer: str) -> int:
+        """Have a server's access tokens refreshed before they are used again, or forgotten where they cannot be.
+
+        Returns:
+            How many there were.
+        """
+        before = {name: tokens for name, tokens in self._tokens.items() if tokens.issuer == issuer}
         for name, tokens in before.items():
             if tokens.refresh_token is None:
                 self.forget(name)

@@ -115,14 +115,16 @@ def retire(
         directory: where the keys are.
         key_id: which key.
         compromised: somebody else may know the secret.
-        at_once: nobody believes it any more. With neither of the two the key that signs stays.
+        at_once: nobody believes it any more, and one process alone signs: another key signs from now on, and a command
+            that is writing is not waited for. With neither of the two the key that signs stays.
         now: seconds since the epoch.
 
     Raises:
         KeyStateError: ``keys.unknown``, ``keys.retired``, ``keys.signs``, or ``keys.about-to-sign``.
         KeyFileError: the directory or a file cannot be used.
+        BlockingIOError: somebody else is writing, and is not waited for.
     """
-    with directory.writing():
+    with directory.writing(wait=not at_once):
         statuses = states_at(directory.read(), now)
         status = next((each for each in statuses if each.record.key_id == key_id), None)
         if status is None:
@@ -130,7 +132,8 @@ def retire(
         _check_may_retire(status, although_it_signs=compromised or at_once, now=now)
         successor, retired_at = None, now
         if status.state is KeyState.ACTIVE:
-            successor = _new_record(status.record.algorithm, now=now, wait=HANDOVER)
+            wait = 0.0 if at_once else HANDOVER
+            successor = _new_record(status.record.algorithm, now=now, wait=wait)
             retired_at = successor.active_from
             directory.save(successor)
         retired = replace(status.record, retired_at=retired_at, compromised=compromised)

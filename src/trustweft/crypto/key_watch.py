@@ -6,13 +6,15 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Final
 
-from trustweft.crypto.key_rotation import KeyStateError, rotate
+from trustweft.crypto.key_rotation import KeyStateError, retire, rotate
 from trustweft.crypto.key_states import KeyState
+from trustweft.crypto.keys import thumbprint
 from trustweft.runtime.files import KeyFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from trustweft.crypto.key_states import KeyRecord
     from trustweft.crypto.keyring import KeyRing
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.observability import Observer
@@ -32,6 +34,8 @@ class KeyWatch:
         observer: hears of each key that became something else, and of files that cannot be used.
         participant: whose keys they are, for the observer.
         rotate_after: seconds after which a key that signs gets a successor; with several processes one of them makes it.
+        ended: says which keys nobody believes any more, by their thumbprints, and whether they are compromised. They are
+            given up as soon as this process, which alone signs then, hears of it.
         pause: waits for so many seconds.
     """
 
@@ -43,6 +47,7 @@ class KeyWatch:
         observer: Observer,
         participant: str = "server",
         rotate_after: float = math.inf,
+        ended: Callable[[], Mapping[str, bool]] = dict,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._keys = keys
@@ -50,12 +55,15 @@ class KeyWatch:
         self._observer = observer
         self._participant = participant
         self._rotate_after = rotate_after
+        self._ended = ended
         self._pause = pause
         self._problem = ""
+        self._problem_with_ended = ""
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
+            await self.give_up_ended()
             self.look()
             await self._rotate_old()
             await self._pause(self._until_next_look())
@@ -76,6 +84,37 @@ class KeyWatch:
             self._problem = ""
         else:
             self._tell(problem)
+
+    async def give_up_ended(self) -> None:
+        """Give up the keys that have ended, and sign with others from now on. What cannot be done is told, and tried again."""
+        found, problem = self._still_kept(), ""
+        for record, compromised in found:
+            try:
+                # In a thread: an RSA key takes a while.
+                await asyncio.to_thread(
+                    retire,
+                    self._keys.directory,
+                    record.key_id,
+                    compromised=compromised,
+                    at_once=True,
+                    now=self._clock.now(),
+                )
+            except KeyStateError:
+                continue  # it was retired by somebody else, or begins to sign in a moment and goes after that
+            except (KeyFileError, OSError) as cause:
+                problem = str(cause)
+                if problem != self._problem_with_ended:
+                    self._observer.failed(self._participant, "ended-keys", cause)
+        self._problem_with_ended = problem
+        if found:
+            self.look()
+
+    def _still_kept(self) -> list[tuple[KeyRecord, bool]]:
+        ended = self._ended()
+        if not ended:  # nearly always
+            return []
+        kept = [(each.record, thumbprint(each.record.public_key)) for each in self._keys.statuses]
+        return [(record, ended[name]) for record, name in kept if name in ended and record.retired_at is None]
 
     async def _rotate_old(self) -> None:
         """Publish a successor for each key that has signed for long enough (FAPI 2.0 SP section 6.8)."""

@@ -6,9 +6,11 @@ or publish it still. So a key that the directory has ended is left out of the se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trustweft.crypto.keys import KeySet
     from trustweft.net.status_reader import StatusReader
     from trustweft.protocol.known_status import KnownStatus
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["BelievedKeys"]
 
 _PREFIX: Final = "key:"
+
+
+class _Answer(NamedTuple):
+    """What was asked last, and what was answered: kept as one, so that threads do not mix two of them."""
+
+    keys: KeySet
+    known: KnownStatus
+    believed: KeySet
 
 
 class BelievedKeys:
@@ -27,29 +37,28 @@ class BelievedKeys:
 
     def __init__(self, reader: StatusReader) -> None:
         self._reader = reader
-        self._known: KnownStatus | None = None
-        self._keys: KeySet | None = None
-        self._believed: KeySet | None = None
+        self._last: _Answer | None = None
+
+    def ended(self) -> Mapping[str, bool]:
+        """Return the thumbprints of all keys that have ended, each with whether others may have it."""
+        known = self._reader.known
+        names = [name for name in known.refused if name.startswith(_PREFIX)]
+        statuses = {name: known.subjects[name] for name in names if name in known.subjects}
+        return {
+            name.removeprefix(_PREFIX): status.cause == "compromised"
+            for name, status in statuses.items()
+            if status.effect == "ended"
+        }
 
     def among(self, keys: KeySet) -> KeySet:
         """Return the keys that are believed; the same object for as long as ``keys`` is the same and none of it ends."""
-        known = self._reader.known
+        known, last = self._reader.known, self._last
         if not known.refused:  # nearly always: then this costs nothing
             return keys
-        if self._believed is None or keys is not self._keys:
-            self._believed = keys.without(_ended(known))
-        elif known is not self._known:
-            believed = keys.without(_ended(known))
-            if believed.keys != self._believed.keys:
-                self._believed = believed
-        self._keys, self._known = keys, known
-        return self._believed
-
-
-def _ended(known: KnownStatus) -> frozenset[str]:
-    """Return the thumbprints of the keys that ended by themselves, and not with their owner."""
-    return frozenset(
-        name.removeprefix(_PREFIX)
-        for name, refusal in known.refused.items()
-        if name.startswith(_PREFIX) and refusal.effect == "ended" and refusal.source == name
-    )
+        if last is not None and last.keys is keys and last.known is known:
+            return last.believed
+        believed = keys.without(self.ended())
+        if last is not None and last.keys is keys and last.believed.keys == believed.keys:
+            believed = last.believed
+        self._last = _Answer(keys, known, believed)
+        return believed

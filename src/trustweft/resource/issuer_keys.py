@@ -5,6 +5,7 @@ Keys of a remote issuer are kept by the rules of ``trustweft.net.remote_keys``; 
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from trustweft.crypto import jws
@@ -18,7 +19,7 @@ from trustweft.runtime.observability import SilentObserver
 from trustweft.runtime.strict_json import load_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from trustweft.runtime.clock import Clock
     from trustweft.runtime.observability import Observer
@@ -94,6 +95,8 @@ class RemoteKeys:
         believed: Callable[[KeySet], KeySet] | None = None,
     ) -> None:
         self._issuer = issuer
+        self._believed = believed
+        self._refresh = KeyRefresh() if refresh is None else refresh
         self._fetch = fetch
         self._jwks_uri = jwks_uri
         self._observer = SilentObserver() if observer is None else observer
@@ -104,20 +107,30 @@ class RemoteKeys:
             read=KeySet.read,
             serves=self._serves,
             clock=clock,
-            rules=KeyRefresh() if refresh is None else refresh,
-            unavailable=lambda headers: UNAVAILABLE.reject(f"issuer={issuer}", headers=headers),
+            rules=self._refresh,
+            unavailable=self._unavailable,
             failed=FETCH_FAILED,
             tell=lambda refusal: self._observer.refused("resource", "issuer-keys", refusal),
-            awaits_successor=lambda keys: believed is not None and believed(keys) is not keys,
+            awaits_successor=self._awaits_successor,
         )
 
-    def key_set(self, token: str) -> Awaitable[KeySet]:
+    async def key_set(self, token: str) -> KeySet:
         """Return the keys for this token.
 
         Raises:
-            Reject: ``issuer-keys.unavailable``, with the seconds after which to ask again.
+            Reject: ``issuer-keys.unavailable``, with the seconds after which to ask again; also for a key that may be the
+                successor, not fetched yet, of one that has ended: its client would take a refusal for the end of all.
         """
-        return self._keys.get(token)
+        keys = await self._keys.get(token)
+        if self._awaits_successor(keys) and not self._serves(keys, token):
+            raise self._unavailable((("retry-after", str(ceil(self._refresh.retry_after))),))
+        return keys
+
+    def _unavailable(self, headers: tuple[tuple[str, str], ...]) -> Reject:
+        return UNAVAILABLE.reject(f"issuer={self._issuer}", headers=headers)
+
+    def _awaits_successor(self, keys: KeySet) -> bool:
+        return self._believed is not None and self._believed(keys) is not keys
 
     def _serves(self, keys: KeySet, token: str) -> bool:
         """Say whether there is a key for the token, or none can help: what is malformed is refused later."""

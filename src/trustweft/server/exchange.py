@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from trustweft.crypto.keyring import KeyRing
+    from trustweft.crypto.keys import KeySet
     from trustweft.profile import Profile
     from trustweft.protocol.access_token import AccessToken, Confirmation
     from trustweft.protocol.bearer import PresentedToken
@@ -83,6 +84,11 @@ class Deployment:
     participation: Participation | None = None  # None where no directory says who takes part
     registrations: Registrations | None = None  # None where clients cannot register themselves
     federation: Federation | None = None
+
+    def token_keys(self) -> KeySet:
+        """Return what this server's own tokens are verified with: its published keys that have not ended."""
+        published = self.keys.key_set()
+        return published if self.participation is None else self.participation.keys.among(published)
 
     def with_profile(self, profile: Profile) -> Deployment:
         """Return the same with another profile, and with nonces that change as often as it says."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from trustweft.net.believed_keys import BelievedKeys
 from trustweft.protocol.ecosystem_status import customer_of, subject_of
 from trustweft.server import clients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from trustweft.net.event_receiver import EventReceiver
     from trustweft.net.status_reader import StatusReader
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from trustweft.protocol.offboarding import Order
     from trustweft.protocol.registration import ClientMetadata
     from trustweft.runtime.clock import Clock
-    from trustweft.server.own_keys import OwnKeys
     from trustweft.server.records import Ended
     from trustweft.server.storage import ServerStore
 
@@ -54,6 +54,7 @@ class Participation:
         self.reader = reader
         self.config = config
         self.receiver = receiver
+        self.keys = BelievedKeys(reader)
 
     def own(self) -> tuple[str | None, ...]:
         """Return what this server takes part as."""
@@ -106,18 +107,20 @@ class Offboarder:
         store: where it is.
         brand: the directory's name for this server; whose customers are ended here, and with which everything is.
         clock: tells the time.
-        keys: that this server signs with.
     """
 
-    def __init__(self, store: ServerStore, *, brand: str | None, clock: Clock, keys: OwnKeys) -> None:
+    def __init__(self, store: ServerStore, *, brand: str | None, clock: Clock) -> None:
         self._store = store
         self._brand = brand
         self._clock = clock
-        self._keys = keys
+        self._also: tuple[Callable[[], Awaitable[None]], ...] = ()
+
+    def do_also(self, *steps: Callable[[], Awaitable[None]]) -> None:
+        """Have these done before an order counts as carried out."""
+        self._also += steps
 
     async def __call__(self, order: Order) -> dict[str, int]:
         """Clean up, and say how much of what there was."""
-        await self._keys.give_up(order)
         now, concerned = self._clock.now(), set(order.concerned)
         endings = [
             await self._store.end_client(client_id, now=now) for client_id in await self._clients(concerned)
@@ -131,6 +134,8 @@ class Offboarder:
             ]
             if f"brand:{self._brand}" in concerned:
                 endings.append(await self._store.end_server(now=now))
+        for step in self._also:
+            await step()
         return _added(endings)
 
     async def _clients(self, concerned: set[str]) -> list[str]:

@@ -151,12 +151,17 @@ async def test_with_a_key_of_a_server_access_tokens_are_fetched_anew() -> None:
     client.finish(started.pending, server.query(started), name="alice")
     assert isinstance(client.store, MemoryTokenStore)
     client.store.save("itself", TokenSet(issuer=server.issuer, access_token="a", expires_at=9e9, scope=()))
+    participation = Participation(member.reader, {server.issuer: "harbour-bank", OTHER: "other-bank"})
     offboarder = Offboarder({server.issuer: "harbour-bank"}, client.store)
-    offboarder.renew_also(client.store)
-    assert await offboarder(member.directory.order("brand:other-bank", "revoke", subjects=("key:k",))) == {}
+    offboarder.renew_also(client.store, issuers_of=participation.issuers_of)
+    member.directory.say("key:ours", "active", parents=(BRAND,))
+    member.directory.say("key:theirs", "active", parents=("brand:other-bank",))
+    assert await member.reader.poll()
+    for other in ("key:theirs", "key:unknown"):
+        assert (await offboarder(member.directory.order(other, "compromise"))).get("access_tokens", 0) == 0
     client.tokens("alice")
     assert server.calls.count("/token") == 1
-    assert await offboarder(member.directory.order("key:k", "compromise")) == {"access_tokens": 2}
+    assert await offboarder(member.directory.order("key:ours", "compromise")) == {"access_tokens": 2}
     assert client.store.load("itself") is None
     client.tokens("alice")
     client.tokens("alice")

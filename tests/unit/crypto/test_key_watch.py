@@ -12,10 +12,11 @@ import pytest
 from support.authority import BANK, make_authority
 from support.requests import access_token, code_request, introspection_request, userinfo_request
 from trustweft.crypto import jws
-from trustweft.crypto.key_rotation import HANDOVER, make_missing, retire, rotate
+from trustweft.crypto.key_rotation import HANDOVER, MINIMUM_NOTICE, make_missing, retire, rotate
 from trustweft.crypto.key_states import PUBLISHED_AFTER_USE, PUBLISHED_BEFORE_USE
 from trustweft.crypto.key_watch import INTERVAL, KeyWatch
 from trustweft.crypto.keyring import KeyRing
+from trustweft.crypto.keys import thumbprint
 from trustweft.runtime.clock import ManualClock
 from trustweft.runtime.observability import SilentObserver
 
@@ -166,6 +167,56 @@ async def test_a_rotation_that_cannot_be_written_is_told_once(watched: Watched) 
     watched.ring.directory.path.chmod(0o700)
     await watch._rotate_old()
     assert len(watched.ring.directory.read()) == 2
+
+
+async def test_a_key_that_nobody_believes_is_given_up_and_another_signs_at_once(watched: Watched) -> None:
+    """Also one that has not signed yet; what is not ours, and what was given up before, changes nothing."""
+    first, ended = watched.ring.signer(), dict[str, bool]()
+    second = rotate(watched.ring.directory, algorithm="ES256", now=watched.clock.now())
+    watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, ended=lambda: ended)
+    watch.look()
+    watched.clock.advance(1.0)
+    ended |= {"k" * 43: True, thumbprint(first.public_key): True, thumbprint(second.public_key): False}
+    for _ in range(3):
+        await watch.give_up_ended()
+    (signing,) = watched.ring.key_set().keys
+    assert signing.key_id == watched.ring.signer().key_id not in {first.key_id, second.key_id}
+    retired = {each.key_id: each.compromised for each in watched.ring.directory.read() if each.retired_at}
+    assert retired == {first.key_id: True, second.key_id: False}
+    assert watched.hearing.failures == []
+
+
+async def test_a_key_that_begins_to_sign_in_a_moment_is_given_up_once_it_signs(watched: Watched) -> None:
+    """Between the two nobody can tell which of them signs."""
+    second = rotate(watched.ring.directory, algorithm="ES256", now=watched.clock.now())
+    ended = {thumbprint(second.public_key): True}
+    watched.clock.advance(PUBLISHED_BEFORE_USE - MINIMUM_NOTICE / 2)
+    watched.watch.look()
+    watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, ended=lambda: ended)
+    await watch.give_up_ended()
+    assert second.key_id in {each.key_id for each in watched.ring.key_set().keys}
+    watched.clock.advance(MINIMUM_NOTICE)
+    watch.look()
+    await watch.give_up_ended()
+    assert watched.ring.signer().key_id != second.key_id
+    assert second.key_id not in {each.key_id for each in watched.ring.key_set().keys}
+
+
+async def test_a_key_that_cannot_be_given_up_is_told_once_and_tried_again(watched: Watched) -> None:
+    """Others can reach the folder, or a command holds it: nothing waits for that, and nothing else breaks."""
+    ended = {thumbprint(watched.ring.signer().public_key): True}
+    watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, ended=lambda: ended)
+    watched.ring.directory.path.chmod(0o755)
+    for _ in range(3):
+        await watch.give_up_ended()
+    assert len(watched.hearing.failures) == 1
+    watched.ring.directory.path.chmod(0o700)
+    with watched.ring.directory.writing():
+        await watch.give_up_ended()
+    assert len(watched.hearing.failures) == 2
+    before = watched.ring.signer().key_id
+    await watch.give_up_ended()
+    assert watched.ring.signer().key_id != before
 
 
 async def test_a_directory_without_keys_is_not_looked_at_without_pause(watched: Watched) -> None:

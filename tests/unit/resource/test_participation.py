@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING, cast
 
 import httpx2
@@ -121,6 +122,27 @@ async def test_what_was_verified_stays_remembered_while_other_keys_and_people_en
     member.directory.say("user:harbour-bank~sub.bob", "ended", cause="revoked")
     await member.hear("user:harbour-bank~sub.bob")
     assert participation.believed(keys) is left
+
+
+@pytest.mark.parametrize("order", list(permutations(("key", "brand", "organisation"))), ids="-".join)
+async def test_a_stolen_key_is_not_believed_again_because_its_owner_ended_too(order: tuple[str, ...]) -> None:
+    """Whatever ended first: a guard that knows no name for its issuer would take the thief's tokens."""
+    stage, member = await guarded()
+    stage.guard.protection = replace(
+        stage.protection, participation=Participation(member.reader, ParticipationConfig())
+    )
+    key = f"key:{thumbprint(ISSUER_KEY.public_key)}"
+    for kind in order:
+        match kind:
+            case "key":
+                member.directory.say(key, "ended", cause="compromised", parents=("brand:b",))
+            case "brand":
+                member.directory.say("brand:b", "active", parents=("organisation:o",))
+            case _:
+                member.directory.say("organisation:o", "ended", cause="revoked")
+    assert await member.reader.poll()
+    with pytest.raises(Reject, match=r"access-token\.unknown-key"):
+        await stage.guard.verify(stage.request(stage.token()), scope=("accounts",))
 
 
 async def test_a_key_whose_owner_is_stopped_is_refused_as_its_owner() -> None:

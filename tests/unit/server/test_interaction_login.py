@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 
 from browsing import ISSUER, PASSWORD, Browser, Site, header_of, location_of
 from trustweft.net.networks import network_of
+from trustweft.server.login import rate_limit
 from trustweft.server.login.passwords import PasswordMismatchError, Passwords
 from trustweft.server.pipeline import without
 
@@ -319,6 +320,19 @@ async def test_one_address_cannot_try_many_names(site: Site, at_login: Browser) 
         refused.append(response.status)
         at_login.page = at_login.page if response.status == 303 else ""
     assert refused == [303] * 300 + [429]
+    assert site.last_reason == "login.too-many-attempts-from-address"
+
+
+async def test_one_account_cannot_keep_the_server_busy_for_ever(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each login costs as much as a guess: of one address there are thousands in a window, and no more."""
+    assert rate_limit.ALL_FROM_ADDRESS.attempts == 10 * rate_limit.PER_ADDRESS.attempts
+    monkeypatch.setattr(rate_limit, "ALL_FROM_ADDRESS", rate_limit.ALL_FROM_ADDRESS._replace(attempts=5))
+    for expected in [303] * 5 + [429]:
+        browser = Browser(site)
+        await browser.open(await site.push())
+        assert (await browser.log_in()).status == expected
     assert site.last_reason == "login.too-many-attempts-from-address"
 
 

@@ -22,8 +22,6 @@ from support.requests import (
 )
 from support.visits import begin_visit, push
 from trustweft.crypto import jws
-from trustweft.crypto.key_rotation import HANDOVER, MINIMUM_NOTICE, rotate
-from trustweft.crypto.key_states import PUBLISHED_BEFORE_USE
 from trustweft.crypto.keys import thumbprint
 from trustweft.runtime.encoding import digest_of
 
@@ -102,7 +100,7 @@ async def test_a_key_of_its_own_that_has_ended_signs_no_more(
     authority: Authority, action: Action, *, compromised: bool
 ) -> None:
     """Nobody believes it any more: another one takes its place at once, and only one however often it is told."""
-    member, keys, clock = await join(authority), authority.deployment.keys, authority.clock
+    member, keys = await join(authority), authority.deployment.keys
     before = keys.signer()
     key = f"key:{thumbprint(before.public_key)}"
     others = {each.record.key_id for each in keys.statuses} - {before.key_id}
@@ -110,8 +108,6 @@ async def test_a_key_of_its_own_that_has_ended_signs_no_more(
         member.directory.say(key, "ended", cause="compromised" if compromised else "retired")
         await member.hear(key, order=member.directory.order(key, action))
         assert await member.receiver.carry_out() == 0
-    clock.advance(HANDOVER)
-    keys.reload(clock.now())
     assert keys.signer().key_id not in {before.key_id, *others}
     assert before.key_id not in {each.key_id for each in keys.key_set().keys}
     (retired,) = [each.record for each in keys.statuses if each.record.key_id == before.key_id]
@@ -119,25 +115,25 @@ async def test_a_key_of_its_own_that_has_ended_signs_no_more(
     assert len(keys.statuses) == len(others) + 2
 
 
-async def test_a_key_that_begins_to_sign_in_a_moment_is_given_up_after_that(authority: Authority) -> None:
-    """The order stays open meanwhile; a suspension, and an order about somebody else's key, change no key."""
-    member, keys, clock = await join(authority), authority.deployment.keys, authority.clock
-    algorithm = keys.signer().algorithm
-    successor = rotate(keys.directory, algorithm=algorithm, now=clock.now())
-    keys.reload(clock.now())
-    clock.advance(PUBLISHED_BEFORE_USE - MINIMUM_NOTICE / 2)
-    keys.reload(clock.now())
-    key = f"key:{thumbprint(successor.public_key)}"
-    for subject in (f"key:{'k' * 43}", key):
-        member.directory.say(subject, "ended", cause="compromised")
-        await member.hear(subject, order=member.directory.order(subject, "compromise"))
-    assert await member.receiver.carry_out() == 1
-    clock.advance(MINIMUM_NOTICE)
-    keys.reload(clock.now())
-    assert await member.receiver.carry_out() == 0
-    clock.advance(HANDOVER)
-    keys.reload(clock.now())
-    assert successor.key_id not in {each.key_id for each in keys.key_set().keys}
+async def test_what_a_key_that_has_ended_signed_says_nothing_here_either(authority: Authority) -> None:
+    """From the directory's word on, whether or not an order came: at the user's claims, in introspection, nowhere."""
+    member = await join(authority)
+    grant = await authority.grant(authority.moneyview)
+    token = access_token(authority)
+    asked = introspection_request(
+        authority, access_token(authority, grant=grant, audience=(BANK,), scope=("accounts",))
+    )
+    assert (await authority.send(userinfo_request(authority, token=token))).status == 200
+    assert (await authority.send(asked)).json["active"] is True
+    key = f"key:{thumbprint(authority.deployment.keys.signer().public_key)}"
+    member.directory.say(key, "ended", cause="compromised")
+    await member.hear(key)
+    refused = await authority.send(userinfo_request(authority, token=token))
+    assert (refused.status, refused.reason) == (401, "access-token.unknown-key")
+    again = introspection_request(
+        authority, access_token(authority, grant=grant, audience=(BANK,), scope=("accounts",))
+    )
+    assert (await authority.send(again)).json == {"active": False}
 
 
 async def test_an_order_about_an_organisation_ends_its_software(authority: Authority) -> None:

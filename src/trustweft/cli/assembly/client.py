@@ -77,10 +77,11 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     )
     trust = policy.narrow(tls_context(authorities=resolve(base, moneyview.trust)))
     http = httpx2.AsyncClient(verify=trust, timeout=TIMEOUT_SECONDS)
-    tokens = MemoryTokenStore()
     configuration = client_configuration(moneyview, profile, keys=keys, base=base)
+    tokens = MemoryTokenStore()
     if receiver is not None:
         participation = Participation(receiver.reader, _brands(settings))
+        ending.renew_also(tokens, issuers_of=participation.issuers_of)
         configuration = replace(
             configuration, check_server=participation.check, believed_keys=participation.believed
         )
@@ -115,7 +116,6 @@ def assemble_client(settings: ClientSettings, *, base: Path, surroundings: Surro
     )
     if receiver is not None:
         ending.clear_also(tokens, client, sessions)
-        ending.renew_also(tokens)
         application = with_events(
             application, receiver, observer=surroundings.observer, participant=participant
         )

@@ -31,7 +31,6 @@ from trustweft.server.client_certificates import ClientCertificates
 from trustweft.server.client_keys import ClientKeys
 from trustweft.server.exchange import Deployment
 from trustweft.server.login.passwords import Passwords
-from trustweft.server.own_keys import OwnKeys
 from trustweft.server.participation import Offboarder, Participation
 from trustweft.server.pipelines import PIPELINES
 from trustweft.store.sqlite.store import SqliteStore
@@ -93,10 +92,13 @@ def assemble_server(
         store=store,
         revocation=revocation,
     )
+    ending = _ending(settings, deployment)
     if settings.directory is not None:
         deployment = _taking_part(
-            settings.directory, deployment, policy, base=base, surroundings=surroundings
+            settings.directory, deployment, policy, ending, base=base, surroundings=surroundings
         )
+    watch = _key_watch(settings, deployment)
+    ending.do_also(watch.give_up_ended)
     participation = deployment.participation
     server = AuthorizationServer(deployment, pipelines=pipelines)
     application = behind_proxies(
@@ -109,7 +111,7 @@ def assemble_server(
     listeners += operations_listeners(settings.listen, settings.tls, base=base, surroundings=surroundings)
     background = [
         revocation.run,
-        _key_watch(settings, deployment).run,
+        watch.run,
         *watch_profile(
             profiles,
             adopt=server.adopt if participation is None else reading_by(participation.reader, server.adopt),
@@ -140,6 +142,7 @@ def _taking_part(
     settings: ServerDirectory,
     deployment: Deployment,
     policy: TlsPolicy,
+    ending: Offboarder,
     *,
     base: Path,
     surroundings: Surroundings,
@@ -153,23 +156,25 @@ def _taking_part(
         surroundings=surroundings,
         participant="server",
         signer=deployment.keys.signer,
-        clean_up=Offboarder(
-            deployment.store,
-            brand=settings.names.brand,
-            clock=deployment.clock,
-            keys=OwnKeys(deployment.keys, clock=deployment.clock),
-        ),
+        clean_up=ending,
     )
     participation = Participation(receiver.reader, settings.names, receiver=receiver)
     return replace(deployment, participation=participation)
 
 
+def _ending(settings: ServerSettings, deployment: Deployment) -> Offboarder:
+    brand = None if settings.directory is None else settings.directory.names.brand
+    return Offboarder(deployment.store, brand=brand, clock=deployment.clock)
+
+
 def _key_watch(settings: ServerSettings, deployment: Deployment) -> KeyWatch:
+    participation = deployment.participation
     return KeyWatch(
         deployment.keys,
         clock=deployment.clock,
         observer=deployment.observer,
         rotate_after=settings.keys.rotate_after_days * SECONDS_A_DAY,
+        ended=dict if participation is None else participation.keys.ended,
     )
 
 

@@ -18,6 +18,7 @@ from trustweft.cli.assembly.parts import read_key, resolve
 from trustweft.cli.box_enrolment import BRAND
 from trustweft.cli.first_start import SECOND_CLIENT, DemoCredentials
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
+from trustweft.crypto.key_files import KeyDirectory
 from trustweft.crypto.keyring import KeyRing
 from trustweft.crypto.keys import LocalSigner
 from trustweft.runtime.entropy import SystemEntropy
@@ -107,9 +108,13 @@ class Box:
     @property
     def token_key(self) -> PublicKey:
         """What the authorization server's access tokens are verified with now."""
-        folder = resolve(self.data.path / "server", self.server.keys.directory)
-        algorithms = self.server.keys.algorithms
-        return KeyRing.load_or_create(folder, algorithms=algorithms, now=self.clock.now()).signer().public_key
+        settings, now = self.server.keys, self.clock.now()
+        ring = KeyRing(
+            KeyDirectory(resolve(self.data.path / "server", settings.directory)),
+            algorithms=settings.algorithms,
+        )
+        ring.reload(now)
+        return ring.signer().public_key
 
     @property
     def bank(self) -> str:

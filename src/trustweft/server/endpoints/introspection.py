@@ -38,7 +38,7 @@ async def find_introspected_token(exchange: Exchange) -> None:
     try:
         token = verify_own_access_token(
             query.token,
-            keys=deployment.keys.key_set(),
+            keys=deployment.token_keys(),
             issuer=deployment.config.issuer,
             now=exchange.now,
             future_tolerance=deployment.profile.limits.future_tolerance,

@@ -28,7 +28,7 @@ async def find_revoked_token(exchange: Exchange) -> None:
         try:
             exchange.revoked = verify_own_access_token(
                 query.token,
-                keys=deployment.keys.key_set(),
+                keys=deployment.token_keys(),
                 issuer=deployment.config.issuer,
                 now=exchange.now,
                 future_tolerance=deployment.profile.limits.future_tolerance,

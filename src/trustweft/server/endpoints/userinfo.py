@@ -43,7 +43,7 @@ def verify_userinfo_token(exchange: Exchange) -> None:
     exchange.presented = read_presented_token(exchange.request)
     exchange.access_token = verify_access_token(
         exchange.presented.token,
-        keys=deployment.keys.key_set(),
+        keys=deployment.token_keys(),
         issuer=deployment.config.issuer,
         audience=deployment.config.issuer,
         now=exchange.now,

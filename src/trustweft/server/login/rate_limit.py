@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from trustweft.runtime.errors import Reason
     from trustweft.server.exchange import Exchange
 
-__all__ = ["PER_ADDRESS", "PER_USERNAME", "Limit", "count_login_attempt", "forget_login_attempts"]
+__all__ = [
+    "ALL_FROM_ADDRESS",
+    "PER_ADDRESS",
+    "PER_USERNAME",
+    "Limit",
+    "count_login_attempt",
+    "forget_login_attempts",
+]
 
 
 class Limit(NamedTuple):
@@ -42,6 +49,8 @@ class Limit(NamedTuple):
 PER_USERNAME: Final = Limit("login-username", 10, 900)
 # Our choice: many people share one address behind their provider, so this only slows down whoever tries many names.
 PER_ADDRESS: Final = Limit("login-address", 300, 900)
+# Our choice: each attempt keeps a core busy, also one that succeeds, and one account could log in for ever.
+ALL_FROM_ADDRESS: Final = Limit("login-address-all", 3_000, 900)
 
 TOO_MANY_FOR_NAME = reason(
     "login.too-many-attempts",
@@ -62,8 +71,10 @@ TOO_MANY_FROM_ADDRESS = reason(
 async def count_login_attempt(exchange: Exchange) -> None:
     """Count this attempt, and refuse it if it is one too many."""
     username = exchange.form.get("username") or ""
+    peer = network_of(exchange.request.peer)
     limits: tuple[tuple[Limit, str, Reason], ...] = (
-        (PER_ADDRESS, network_of(exchange.request.peer), TOO_MANY_FROM_ADDRESS),
+        (ALL_FROM_ADDRESS, peer, TOO_MANY_FROM_ADDRESS),
+        (PER_ADDRESS, peer, TOO_MANY_FROM_ADDRESS),
         (PER_USERNAME, username, TOO_MANY_FOR_NAME),
     )
     store, now = exchange.deployment.store, exchange.now
