@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -9,7 +10,9 @@ import pytest
 from playwright.sync_api import expect
 
 from accessibility import violations
+from ecosystem import run_trustweft
 from looks import DESKTOP, PHONE, save_picture
+from trustweft.crypto.keys import read_public_jwk, thumbprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from ecosystem import Ecosystem
 
+PATIENCE = 30.0  # seconds
 REFUSED = ("Failed to load resource: the server responded with a status of 4",)
 
 
@@ -114,3 +118,32 @@ def test_the_second_application_is_another_one(
     assert violations(page, axe) == []
     names = {cookie["name"] for cookie in page.context.cookies() if "trustweft-" in cookie["name"]}
     assert {"__Host-trustweft-moneyview", "__Host-trustweft-paypilot"} <= names
+
+
+def test_who_is_connected_stays_so_when_the_bank_must_change_its_key(
+    open_page: Callable[..., Page], ecosystem: Ecosystem
+) -> None:
+    """The key is compromised: the accounts are back within moments, and nobody is asked for anything."""
+    page = open_page(
+        allow_console=(*REFUSED, "Failed to load resource: the server responded with a status of 5")
+    )
+    connect(page, ecosystem)
+    page.click("#approve")
+    expect(page.locator("#accounts")).to_contain_text("Everyday account")
+    with httpx2.Client(verify=ecosystem.trust) as browser:
+        before = browser.get(f"{ecosystem.issuer}/jwks").json()["keys"]
+        for member in before:
+            key = f"key:{thumbprint(read_public_jwk(member))}"
+            reason = ("--reason", "found on a laptop")
+            done = run_trustweft("offboard", key, *reason, "--no-probe", "--data", str(ecosystem.data))
+            assert done.returncode == 0, done.stdout + done.stderr
+        after = browser.get(f"{ecosystem.issuer}/jwks").json()["keys"]
+    assert {each["kid"] for each in before} & {each["kid"] for each in after} == set()
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        page.goto(f"{ecosystem.moneyview}/accounts")
+        assert page.locator("#connect").count() == 0, "nobody is asked again"
+        if page.locator("#accounts").count() > 0:
+            break
+        assert time.monotonic() < deadline
+    expect(page.locator("#accounts")).to_contain_text("Everyday account")
