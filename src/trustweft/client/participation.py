@@ -6,7 +6,8 @@ address (RFC 9700 section 4.4). What its tokens were good for has ended with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
 
 from trustweft.net.believed_keys import BelievedKeys
 from trustweft.protocol.ecosystem_status import subject_of
@@ -33,6 +34,11 @@ ENDED = reason(
 )
 
 
+# Seconds; our choice: until then the server has heard of the order too. What was under way with it when we did, or came
+# of it in between, may be signed with the old key.
+AGAIN: Final = 15.0
+
+
 class Participation:
     """Says which servers may be trusted, and which of their keys.
 
@@ -51,10 +57,11 @@ class Participation:
         return self._keys.among(keys)
 
     def issuers_of(self, key: str) -> tuple[str, ...]:
-        """Return the servers whose key (``key:THUMBPRINT``) this is in the directory."""
+        """Return the servers whose key (``key:THUMBPRINT``) this may be: all, until a list of the directory said whose."""
         status = self._reader.known.subjects.get(key)
-        owners = () if status is None else status.parents
-        return tuple(issuer for issuer, brand in self._brands.items() if f"brand:{brand}" in owners)
+        if status is None or not status.parents:
+            return tuple(self._brands)
+        return tuple(issuer for issuer, brand in self._brands.items() if f"brand:{brand}" in status.parents)
 
     def check(self, issuer: str, /, *, revoking: bool = False) -> None:
         """Refuse to send anything to a server that does not take part.
@@ -129,7 +136,12 @@ class Offboarder:
                 for name, number in forgetting.forget_issuer(issuer).items():
                     counts[name] = counts.get(name, 0) + number
         if order.subject.startswith("key:") and self._renewing is not None:
-            for issuer in self._issuers_of(order.subject):
-                number = self._renewing.forget_access_tokens(issuer)
-                counts["access_tokens"] = counts.get("access_tokens", 0) + number
+            counts["access_tokens"] = self._renew(order.subject)
+            asyncio.get_running_loop().call_later(AGAIN, self._renew, order.subject)
         return counts
+
+    def _renew(self, key: str) -> int:
+        renewing = self._renewing
+        if renewing is None:
+            return 0
+        return sum(renewing.forget_access_tokens(issuer) for issuer in self._issuers_of(key))

@@ -111,12 +111,14 @@ def retire(
 ) -> Retirement:
     """Take a key out of publication; where it is the one that signs, a new key takes its place.
 
+    The key that signs stays unless it is compromised or has to go at once.
+
     Args:
         directory: where the keys are.
         key_id: which key.
         compromised: somebody else may know the secret.
         at_once: nobody believes it any more, and one process alone signs: another key signs from now on, and a command
-            that is writing is not waited for. With neither of the two the key that signs stays.
+            that is writing is not waited for.
         now: seconds since the epoch.
 
     Raises:

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from trustweft.crypto.key_rotation import KeyStateError, retire, rotate
-from trustweft.crypto.key_states import KeyState
+from trustweft.crypto.key_states import PUBLISHED, KeyState
 from trustweft.crypto.keys import thumbprint
 from trustweft.runtime.files import KeyFileError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["INTERVAL", "ROTATE_AFTER_DAYS", "KeyWatch"]
 
 ROTATE_AFTER_DAYS: Final = 30  # our choice: a key that was stolen unseen is of use for a month at most
+# It was retired by somebody else meanwhile, or begins to sign in a moment and goes after that.
+_LATER: Final = frozenset({"keys.retired", "keys.about-to-sign"})
 INTERVAL: Final = 0.5  # our choice: a rotation is seen at once, and a look takes some microseconds
 
 
@@ -59,6 +61,7 @@ class KeyWatch:
         self._pause = pause
         self._problem = ""
         self._problem_with_ended = ""
+        self._giving_up = asyncio.Lock()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -87,34 +90,48 @@ class KeyWatch:
 
     async def give_up_ended(self) -> None:
         """Give up the keys that have ended, and sign with others from now on. What cannot be done is told, and tried again."""
-        found, problem = self._still_kept(), ""
-        for record, compromised in found:
-            try:
-                # In a thread: an RSA key takes a while.
-                await asyncio.to_thread(
-                    retire,
-                    self._keys.directory,
-                    record.key_id,
-                    compromised=compromised,
-                    at_once=True,
-                    now=self._clock.now(),
-                )
-            except KeyStateError:
-                continue  # it was retired by somebody else, or begins to sign in a moment and goes after that
-            except (KeyFileError, OSError) as cause:
-                problem = str(cause)
-                if problem != self._problem_with_ended:
-                    self._observer.failed(self._participant, "ended-keys", cause)
-        self._problem_with_ended = problem
-        if found:
-            self.look()
+        async with self._giving_up:
+            found, problem = self._still_kept(), ""
+            for record, compromised in found:
+                try:
+                    # In a thread: an RSA key takes a while.
+                    await asyncio.to_thread(
+                        retire,
+                        self._keys.directory,
+                        record.key_id,
+                        compromised=compromised,
+                        at_once=True,
+                        now=self._clock.now(),
+                    )
+                except BlockingIOError:
+                    continue  # a command is writing
+                except (KeyStateError, KeyFileError, OSError) as cause:
+                    if isinstance(cause, KeyStateError) and cause.reason in _LATER:
+                        continue
+                    problem = str(cause)
+                    if problem != self._problem_with_ended:
+                        self._observer.failed(self._participant, "ended-keys", cause)
+            self._problem_with_ended = problem
+            if found:
+                self.look()
+
+    async def have_given_up_ended(self) -> None:
+        """Give up the keys that have ended.
+
+        Raises:
+            OSError: one of them still signs, or will.
+        """
+        await self.give_up_ended()
+        if self._still_kept():
+            raise BlockingIOError("a key that has ended could not be given up yet")
 
     def _still_kept(self) -> list[tuple[KeyRecord, bool]]:
+        """Return the keys that are published though they have ended, each with whether it is compromised."""
         ended = self._ended()
         if not ended:  # nearly always
             return []
-        kept = [(each.record, thumbprint(each.record.public_key)) for each in self._keys.statuses]
-        return [(record, ended[name]) for record, name in kept if name in ended and record.retired_at is None]
+        kept = [each.record for each in self._keys.statuses if each.state in PUBLISHED]
+        return [(record, ended[name]) for record in kept if (name := thumbprint(record.public_key)) in ended]
 
     async def _rotate_old(self) -> None:
         """Publish a successor for each key that has signed for long enough (FAPI 2.0 SP section 6.8)."""

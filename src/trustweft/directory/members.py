@@ -78,7 +78,7 @@ def find_participants(snapshot: Snapshot) -> Mapping[str, Participant]:
 
 
 def concerns(snapshot: Snapshot, participant: str, subject: str) -> bool:
-    """Say whether a participant has to hear of a subject: a server of everybody, an application of servers, their keys and APIs.
+    """Say whether a participant has to hear of a subject: a server of everybody, an application of servers, of their keys, of APIs.
 
     Which other applications and people were stopped is nothing to an application.
 

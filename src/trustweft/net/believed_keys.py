@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from trustweft.crypto.keys import KeySet
     from trustweft.net.status_reader import StatusReader
@@ -38,17 +38,14 @@ class BelievedKeys:
     def __init__(self, reader: StatusReader) -> None:
         self._reader = reader
         self._last: _Answer | None = None
+        self._last_ended: tuple[KnownStatus, Mapping[str, bool]] | None = None
 
     def ended(self) -> Mapping[str, bool]:
         """Return the thumbprints of all keys that have ended, each with whether others may have it."""
-        known = self._reader.known
-        names = [name for name in known.refused if name.startswith(_PREFIX)]
-        statuses = {name: known.subjects[name] for name in names if name in known.subjects}
-        return {
-            name.removeprefix(_PREFIX): status.cause == "compromised"
-            for name, status in statuses.items()
-            if status.effect == "ended"
-        }
+        known, last = self._reader.known, self._last_ended
+        if last is None or last[0] is not known:
+            last = self._last_ended = (known, dict(_ended(known)))
+        return last[1]
 
     def among(self, keys: KeySet) -> KeySet:
         """Return the keys that are believed; the same object for as long as ``keys`` is the same and none of it ends."""
@@ -62,3 +59,9 @@ class BelievedKeys:
             believed = last.believed
         self._last = _Answer(keys, known, believed)
         return believed
+
+
+def _ended(known: KnownStatus) -> Iterator[tuple[str, bool]]:
+    for name in known.refused:
+        if name.startswith(_PREFIX) and known.subjects[name].effect == "ended":
+            yield name.removeprefix(_PREFIX), known.subjects[name].cause == "compromised"

@@ -95,7 +95,9 @@ class RemoteKeys:
         believed: Callable[[KeySet], KeySet] | None = None,
     ) -> None:
         self._issuer = issuer
+        self._clock = clock
         self._believed = believed
+        self._ended_since: float | None = None
         self._refresh = KeyRefresh() if refresh is None else refresh
         self._fetch = fetch
         self._jwks_uri = jwks_uri
@@ -130,7 +132,14 @@ class RemoteKeys:
         return UNAVAILABLE.reject(f"issuer={self._issuer}", headers=headers)
 
     def _awaits_successor(self, keys: KeySet) -> bool:
-        return self._believed is not None and self._believed(keys) is not keys
+        """Say whether the issuer publishes a key that has ended, and has done so for no longer than keys are kept."""
+        if self._believed is None or self._believed(keys) is keys:
+            self._ended_since = None
+            return False
+        now = self._clock.now()
+        if self._ended_since is None or now < self._ended_since:
+            self._ended_since = now
+        return now < self._ended_since + self._refresh.time_to_live
 
     def _serves(self, keys: KeySet, token: str) -> bool:
         """Say whether there is a key for the token, or none can help: what is malformed is refused later."""

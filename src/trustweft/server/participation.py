@@ -116,7 +116,7 @@ class Offboarder:
         self._also: tuple[Callable[[], Awaitable[None]], ...] = ()
 
     def do_also(self, *steps: Callable[[], Awaitable[None]]) -> None:
-        """Have these done before an order counts as carried out."""
+        """Have these done before an order counts as carried out; one that raises ``OSError`` is tried again."""
         self._also += steps
 
     async def __call__(self, order: Order) -> dict[str, int]:

@@ -193,7 +193,8 @@ async def test_a_key_that_begins_to_sign_in_a_moment_is_given_up_once_it_signs(w
     watched.clock.advance(PUBLISHED_BEFORE_USE - MINIMUM_NOTICE / 2)
     watched.watch.look()
     watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, ended=lambda: ended)
-    await watch.give_up_ended()
+    with pytest.raises(BlockingIOError):
+        await watch.have_given_up_ended()
     assert second.key_id in {each.key_id for each in watched.ring.key_set().keys}
     watched.clock.advance(MINIMUM_NOTICE)
     watch.look()
@@ -213,10 +214,27 @@ async def test_a_key_that_cannot_be_given_up_is_told_once_and_tried_again(watche
     watched.ring.directory.path.chmod(0o700)
     with watched.ring.directory.writing():
         await watch.give_up_ended()
-    assert len(watched.hearing.failures) == 2
+        with pytest.raises(BlockingIOError):
+            await watch.have_given_up_ended()
+    assert len(watched.hearing.failures) == 1
     before = watched.ring.signer().key_id
-    await watch.give_up_ended()
+    await asyncio.gather(watch.have_given_up_ended(), watch.give_up_ended())
     assert watched.ring.signer().key_id != before
+    assert len(watched.ring.directory.read()) == 2
+
+
+async def test_a_key_that_was_replaced_long_ago_is_given_up_already(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is published no more: nothing is written twice a second for ever because the directory ends it too."""
+    first = watched.ring.signer()
+    rotate(watched.ring.directory, algorithm="ES256", now=watched.clock.now())
+    watched.clock.advance(PUBLISHED_BEFORE_USE + PUBLISHED_AFTER_USE)
+    ended = {thumbprint(first.public_key): False}
+    watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, ended=lambda: ended)
+    watch.look()
+    monkeypatch.setattr("trustweft.crypto.key_watch.retire", None)
+    await watch.have_given_up_ended()
 
 
 async def test_a_directory_without_keys_is_not_looked_at_without_pause(watched: Watched) -> None:

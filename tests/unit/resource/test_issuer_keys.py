@@ -255,6 +255,22 @@ async def test_while_a_key_that_has_ended_is_published_its_successor_is_asked_fo
     assert world.issuer.asked.count(JWKS) == 3
 
 
+async def test_an_issuer_that_goes_on_publishing_a_key_that_has_ended_is_not_waited_for_for_ever() -> None:
+    """After as long as keys are kept a token of an unknown key is refused as ever, and makes nobody fetch more often."""
+    world = World(ISSUER_KEY, SECOND)
+    assert await world.knows(SECOND)
+    world.ended.add(thumbprint(ISSUER_KEY.public_key))
+    stranger = LocalSigner("ES256", OTHER.private_key, "made-up")
+    world.clock.advance(30)
+    assert await world.unavailable(stranger) == "5"
+    world.clock.advance(300)
+    before = world.issuer.asked.count(JWKS)
+    for _ in range(60):
+        assert not await world.knows(stranger)
+        world.clock.advance(1)
+    assert world.issuer.asked.count(JWKS) - before <= 2
+
+
 async def test_a_removed_key_is_gone_with_the_next_fetch() -> None:
     """After the time to live at the latest nothing that it signed passes, remembered tokens included."""
     world = World(ISSUER_KEY, SECOND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from trustweft.cli.first_start import SECOND_CLIENT, DemoCredentials
 from trustweft.cli.settings import ClientSettings, ResourceSettings, ServerSettings
 from trustweft.crypto.key_files import KeyDirectory
 from trustweft.crypto.keyring import KeyRing
-from trustweft.crypto.keys import LocalSigner
+from trustweft.crypto.keys import LocalSigner, thumbprint
 from trustweft.runtime.entropy import SystemEntropy
 from trustweft.runtime.files import read_private_file
 from trustweft.runtime.settings import read_settings
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from trustweft.audit.deployment import Deployment
     from trustweft.cli.data_directory import DataDirectory
-    from trustweft.crypto.algorithms import PublicKey
     from trustweft.directory.identifiers import Subject
     from trustweft.directory.snapshot import Snapshot
     from trustweft.protocol.offboarding_probe import Credential
@@ -47,7 +47,7 @@ _OPERATIONS: Final[Mapping[str, tuple[str, frozenset[int]]]] = {
 _FLOWS: Final = ("authorization_code", "refresh_token")
 
 
-@dataclass(slots=True)
+@dataclass
 class Box:
     """What there is to probe with.
 
@@ -105,16 +105,16 @@ class Box:
         """The authorization server, which is its name in the directory too."""
         return self.data.ports.url(self.data.ports.server)
 
-    @property
-    def token_key(self) -> PublicKey:
-        """What the authorization server's access tokens are verified with now."""
+    @cached_property
+    def token_key(self) -> str:
+        """The thumbprint of the key that signed the access tokens which there were when it was first asked for."""
         settings, now = self.server.keys, self.clock.now()
         ring = KeyRing(
             KeyDirectory(resolve(self.data.path / "server", settings.directory)),
             algorithms=settings.algorithms,
         )
         ring.reload(now)
-        return ring.signer().public_key
+        return thumbprint(ring.signer().public_key)
 
     @property
     def bank(self) -> str:

@@ -57,7 +57,7 @@ def plan_probe(box: Box, snapshot: Snapshot, record: Record, *, suspends: bool) 
     if not suspects:
         raise NothingToProbe(f"no credential of {record.subject} is in {box.data.path}")
     affected = {each.holder.party.client_id for each in suspects}
-    everybody = record.subject.id == thumbprint(box.token_key) or any(
+    everybody = _signs_tokens(box, record) or any(
         isinstance(snapshot.find(each).facts, Brand)
         for each in (str(record.subject), *_below(snapshot, record))
     )
@@ -73,6 +73,10 @@ def plan_probe(box: Box, snapshot: Snapshot, record: Record, *, suspends: bool) 
             )
         )
     return sites
+
+
+def _signs_tokens(box: Box, record: Record) -> bool:
+    return record.species == "key" and record.subject.id == box.token_key
 
 
 # What can be suspended while whose permission it is can still take it back.
@@ -224,7 +228,7 @@ def _key(box: Box, snapshot: Snapshot, record: Record) -> Iterator[_Suspect]:
     wanted, facts = record.subject.id, record.facts
     if not isinstance(facts, Key):
         return
-    if wanted == thumbprint(box.token_key):
+    if _signs_tokens(box, record):
         for each in _everybody(box, snapshot):  # whoever has a token has one that this key signed
             yield each._replace(credentials=each.credentials & {"access_token"})
         return

@@ -1,7 +1,8 @@
 """How often somebody may try a password: per name, against guessing one; per address, against trying many names.
 
-Counted before the password is looked at, so that parallel attempts count too; a success is taken back. Windows are fixed; the key of a count
-carries its window, so that nobody has to clear it in time.
+Counted before the password is looked at, so that parallel attempts count too; a success is taken back from what its
+address guessed, though not from all that it did. Windows are fixed; the key of a count carries its window, so that
+nobody has to clear it in time.
 """
 
 from __future__ import annotations
