@@ -103,5 +103,5 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "5.4.2-3": (Change("client/publishing.py", " or len(set(names)) != len(names):", ":"),),
     "6.3-1": (Change("client/several.py", "    if len(set(keys)) != len(keys):", "    if False:"),),
     "6.4-2": _CODE_KEPT,
-    "6.8-1": (Change("client/discovery.py", "            or not 0 <= age < KEYS_LIFETIME\n", ""),),
+    "6.8-1": (Change("client/discovery.py", "return not 0 <= age < KEYS_LIFETIME or (age", "return (age"),),
 }  # fmt: skip
