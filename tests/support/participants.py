@@ -170,6 +170,6 @@ async def join(authority: Authority, **names: Any) -> Member:
         observer=authority.hearing,
         ended=participation.keys.ended,
     )
-    ending.do_also(watch.have_given_up_ended)
+    ending.have_keys_given_up(watch.have_given_up)
     authority.server = AuthorizationServer(authority.deployment, pipelines=authority.server.pipelines)
     return member

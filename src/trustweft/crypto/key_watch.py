@@ -12,7 +12,7 @@ from trustweft.crypto.keys import thumbprint
 from trustweft.runtime.files import KeyFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Container, Mapping
 
     from trustweft.crypto.key_states import KeyRecord
     from trustweft.crypto.keyring import KeyRing
@@ -115,14 +115,14 @@ class KeyWatch:
             if found:
                 self.look()
 
-    async def have_given_up_ended(self) -> None:
-        """Give up the keys that have ended.
+    async def have_given_up(self, thumbprints: Container[str]) -> None:
+        """Give up the keys that have ended, and make sure of these; those of others are nothing to us.
 
         Raises:
             OSError: one of them still signs, or will.
         """
         await self.give_up_ended()
-        if self._still_kept():
+        if any(thumbprint(record.public_key) in thumbprints for record, _ in self._still_kept()):
             raise BlockingIOError("a key that has ended could not be given up yet")
 
     def _still_kept(self) -> list[tuple[KeyRecord, bool]]:

@@ -77,7 +77,7 @@ ALGORITHM = reason(
 UNKNOWN_KEY = reason(
     "id-token.unknown-key",
     error=_ERROR,
-    public="The ID token is signed with a key that its issuer does not publish.",
+    public="The ID token is signed with a key that its issuer does not publish, or that has ended.",
     status=502,
 )
 BAD_SIGNATURE = reason(

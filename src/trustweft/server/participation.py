@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Offboarder", "Participation", "ParticipationConfig", "client_subjects", "confirmation_subjects"]
 
 _SOFTWARE: Final = frozenset({"software", "organisation"})
+_KEY: Final = "key:"
 
 
 class ParticipationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,11 +114,16 @@ class Offboarder:
         self._store = store
         self._brand = brand
         self._clock = clock
-        self._also: tuple[Callable[[], Awaitable[None]], ...] = ()
+        self._give_up_keys: Callable[[frozenset[str]], Awaitable[None]] | None = None
 
-    def do_also(self, *steps: Callable[[], Awaitable[None]]) -> None:
-        """Have these done before an order counts as carried out; one that raises ``OSError`` is tried again."""
-        self._also += steps
+    def have_keys_given_up(self, give_up: Callable[[frozenset[str]], Awaitable[None]]) -> None:
+        """Have this make sure of the keys that an order is about, by their thumbprints, before it counts as carried out.
+
+        Args:
+            give_up: raises ``OSError`` where it cannot yet; the order is tried again then. Orders about nobody's key do
+                not wait for it.
+        """
+        self._give_up_keys = give_up
 
     async def __call__(self, order: Order) -> dict[str, int]:
         """Clean up, and say how much of what there was."""
@@ -134,8 +140,9 @@ class Offboarder:
             ]
             if f"brand:{self._brand}" in concerned:
                 endings.append(await self._store.end_server(now=now))
-        for step in self._also:
-            await step()
+        keys = frozenset(each.removeprefix(_KEY) for each in concerned if each.startswith(_KEY))
+        if keys and self._give_up_keys is not None:
+            await self._give_up_keys(keys)
         return _added(endings)
 
     async def _clients(self, concerned: set[str]) -> list[str]:

@@ -194,7 +194,7 @@ async def test_a_key_that_begins_to_sign_in_a_moment_is_given_up_once_it_signs(w
     watched.watch.look()
     watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, ended=lambda: ended)
     with pytest.raises(BlockingIOError):
-        await watch.have_given_up_ended()
+        await watch.have_given_up(ended)
     assert second.key_id in {each.key_id for each in watched.ring.key_set().keys}
     watched.clock.advance(MINIMUM_NOTICE)
     watch.look()
@@ -215,10 +215,11 @@ async def test_a_key_that_cannot_be_given_up_is_told_once_and_tried_again(watche
     with watched.ring.directory.writing():
         await watch.give_up_ended()
         with pytest.raises(BlockingIOError):
-            await watch.have_given_up_ended()
+            await watch.have_given_up(ended)
+        await watch.have_given_up({"k" * 43})  # another's
     assert len(watched.hearing.failures) == 1
     before = watched.ring.signer().key_id
-    await asyncio.gather(watch.have_given_up_ended(), watch.give_up_ended())
+    await asyncio.gather(watch.have_given_up(ended), watch.give_up_ended())
     assert watched.ring.signer().key_id != before
     assert len(watched.ring.directory.read()) == 2
 
@@ -234,7 +235,7 @@ async def test_a_key_that_was_replaced_long_ago_is_given_up_already(
     watch = KeyWatch(watched.ring, clock=watched.clock, observer=watched.hearing, ended=lambda: ended)
     watch.look()
     monkeypatch.setattr("trustweft.crypto.key_watch.retire", None)
-    await watch.have_given_up_ended()
+    await watch.have_given_up(ended)
 
 
 async def test_a_directory_without_keys_is_not_looked_at_without_pause(watched: Watched) -> None:

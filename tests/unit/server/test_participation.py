@@ -115,6 +115,26 @@ async def test_a_key_of_its_own_that_has_ended_signs_no_more(
     assert len(keys.statuses) == len(others) + 2
 
 
+async def test_a_key_that_cannot_be_given_up_holds_up_its_own_order_alone(authority: Authority) -> None:
+    """The folder of the keys is open to others: that is told, and whoever else has to go is gone, with a receipt."""
+    member, keys = await join(authority), authority.deployment.keys
+    before = keys.signer()
+    key = f"key:{thumbprint(before.public_key)}"
+    keys.directory.path.chmod(0o755)
+    member.directory.say(key, "ended", cause="compromised")
+    await member.hear(key, order=member.directory.order(key, "compromise"))
+    member.directory.say(SOFTWARE, "ended", cause="revoked")
+    await member.hear(SOFTWARE, order=member.directory.order(SOFTWARE, "revoke"))
+    assert await member.receiver.carry_out() == 1
+    (receipt,) = member.reached.receipts
+    counts: Any = jws.parse(receipt.decode()).unverified_claims()["counts"]
+    assert counts["registrations"] == 1
+    assert keys.signer().key_id == before.key_id
+    keys.directory.path.chmod(0o700)
+    assert await member.receiver.carry_out() == 0
+    assert keys.signer().key_id != before.key_id
+
+
 async def test_what_a_key_that_has_ended_signed_says_nothing_here_either(authority: Authority) -> None:
     """From the directory's word on, whether or not an order came: at the user's claims, in introspection, nowhere."""
     member = await join(authority)

@@ -98,7 +98,7 @@ def assemble_server(
             settings.directory, deployment, policy, ending, base=base, surroundings=surroundings
         )
     watch = _key_watch(settings, deployment)
-    ending.do_also(watch.have_given_up_ended)
+    ending.have_keys_given_up(watch.have_given_up)
     participation = deployment.participation
     server = AuthorizationServer(deployment, pipelines=pipelines)
     application = behind_proxies(
